@@ -1,1 +1,5 @@
-fn main(){}
+//! Arguments, configuration, one subcommand. Nothing else.
+
+fn main() -> std::process::ExitCode {
+    firstline::cli::main()
+}

@@ -1,0 +1,1 @@
+//! The conversation: a sans-IO engine. Events in, commands out, time as an argument.

@@ -1,0 +1,93 @@
+//! The command line: one file a subcommand.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ask;
+mod audit;
+mod call;
+mod chat;
+mod desk;
+mod doctor;
+mod drain;
+mod eval;
+mod kb;
+mod mic;
+mod models;
+mod replay;
+mod report;
+mod serve;
+mod speak;
+mod transcribe;
+
+/// A phone-support agent: answers calls, knows when it knows, and brings a human in.
+#[derive(Debug, Parser)]
+#[command(name = "firstline", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The line: SIP, Twilio, API, console
+    Serve(serve::Args),
+    /// Talk to it through this computer's microphone and loudspeaker
+    Mic(mic::Args),
+    /// A caller for testing a line
+    Call(call::Args),
+    /// The same core in text
+    Chat(chat::Args),
+    /// One decision per question
+    Ask(ask::Args),
+    /// Sound files to words
+    Transcribe(transcribe::Args),
+    /// Words to a sound file
+    Speak(speak::Args),
+    /// List, fetch and verify models
+    Models(models::Args),
+    /// Make a desk, check a desk
+    Desk(desk::Args),
+    /// What is wrong with this set-up, and what to do
+    Doctor(doctor::Args),
+    /// Take no new calls, end when the last one has
+    Drain(drain::Args),
+    /// Knowledge: import, check, search
+    Kb(kb::Args),
+    /// Score with labelled data
+    Eval(eval::Args),
+    /// Automation rate and quality, callbacks, savings
+    Report(report::Args),
+    /// Check a call's trail is whole and unaltered
+    Audit(audit::Args),
+    /// Run a recorded call's events through the engine again
+    Replay(replay::Args),
+}
+
+/// Parses arguments, runs one subcommand, and says what went wrong in one sentence. Exit 0 good, 1 failed, 2 misused.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Mic(args) => mic::run(args),
+        Command::Call(args) => call::run(args),
+        Command::Chat(args) => chat::run(args),
+        Command::Ask(args) => ask::run(args),
+        Command::Transcribe(args) => transcribe::run(args),
+        Command::Speak(args) => speak::run(args),
+        Command::Models(args) => models::run(args),
+        Command::Desk(args) => desk::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Drain(args) => drain::run(args),
+        Command::Kb(args) => kb::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Audit(args) => audit::run(args),
+        Command::Replay(args) => replay::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("firstline: {error:#}");
+        ExitCode::from(1)
+    })
+}

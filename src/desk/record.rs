@@ -1,0 +1,157 @@
+//! What is kept of a call, in the shape users, scripts and the API rely on.
+
+use serde::{Deserialize, Serialize};
+
+use super::types::{Decision, EarlierCall, Mood, Source, Tier};
+
+/// The record of one call: `recordings/<id>/record.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub id: String,
+    /// `sip`, `twilio`, `mic` or `text`.
+    pub channel: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    pub ended_at: Option<String>,
+    pub outcome: Option<CallOutcome>,
+    pub termination: Termination,
+    /// The caller heard that this is an automated assistant.
+    pub disclosed: bool,
+    pub verified: Tier,
+    /// Earlier calls of this caller, newest first.
+    pub history: Vec<EarlierCall>,
+    pub survey: Option<u8>,
+    pub turns: Vec<TurnRecord>,
+    pub actions: Vec<ActionRecord>,
+    pub handoff: Option<Handoff>,
+}
+
+/// How a call came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// The last matter was answered or done and the caller did not ask again for it or for a human.
+    Resolved,
+    /// A human accepted.
+    Transferred,
+    /// A callback was promised and is in the queue.
+    Callback,
+    /// The caller left before any of these.
+    Abandoned,
+    /// We broke.
+    Failed,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Termination {
+    /// `caller`, `ours`, `upstream` or `unknown`.
+    pub cause: String,
+    pub reason: String,
+}
+
+/// One turn: what the caller said, what was decided, what the caller heard of the reply.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TurnRecord {
+    pub index: u32,
+    pub caller: Option<CallerTurn>,
+    pub decision: Option<Decision>,
+    pub agent: Option<AgentTurn>,
+    /// From the end of the caller's speech to the first sound of the reply leaving, milliseconds.
+    pub gap_ms: Option<u64>,
+    pub stages_ms: StagesMs,
+    pub interrupted: bool,
+}
+
+/// What the caller said. Times are milliseconds since answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CallerTurn {
+    pub text: String,
+    pub start_ms: u64,
+    pub end_ms: u64,
+    pub avg_logprob: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keyed: Option<String>,
+}
+
+/// What the line said, and how much of it was heard.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentTurn {
+    pub text: String,
+    pub heard: String,
+    pub start_ms: u64,
+    pub end_ms: u64,
+}
+
+/// Where the time of a turn went, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagesMs {
+    pub endpoint: u64,
+    pub stt: u64,
+    pub decide: u64,
+    pub tts: u64,
+}
+
+/// One action, as far as it got.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActionRecord {
+    pub name: String,
+    pub slots: serde_json::Map<String, serde_json::Value>,
+    pub confirmed: bool,
+    pub idempotency_key: Option<String>,
+    pub status: ActionStatus,
+    pub result: serde_json::Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionStatus {
+    Done,
+    Failed,
+    Unknown,
+}
+
+/// What the human who takes over is given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// Why: `asked`, `out_of_scope`, `low_confidence`, `dispute`, `fraud`, `hardship`, `closure`, ... one word or snake_case.
+    pub reason: String,
+    pub intent: Option<String>,
+    pub summary: String,
+    /// Said to the human before the caller is joined; under 20 seconds aloud.
+    pub spoken_brief: String,
+    pub tried: Vec<String>,
+    pub sources: Vec<Source>,
+    pub confidence: f32,
+    pub verified: Tier,
+    pub sentiment: Mood,
+    pub open_question: String,
+    pub targets: Vec<TargetOutcome>,
+    /// `accepted`, `callback`, `returned` or `caller_gone`; empty while it is under way.
+    pub result: String,
+    pub accepted_by: Option<String>,
+    /// Queue the desk names for this reason or intent, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub queue: Option<String>,
+}
+
+/// How one target answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TargetOutcome {
+    pub uri: String,
+    /// `accepted`, `declined`, `busy`, `no_answer`, `unreachable`, `hung_up`, `no_key`, `caller_gone`.
+    pub outcome: String,
+    pub ms: u64,
+}
+
+/// A callback the line promises.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CallbackRequest {
+    pub number: String,
+    /// As the caller said it ("tomorrow morning"), if they did.
+    pub when: Option<String>,
+    pub reason: String,
+    pub handoff: Handoff,
+}

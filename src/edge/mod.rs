@@ -1,0 +1,92 @@
+//! Sockets and devices. The sole importers of SIP, WebSocket, audio-device and HTTP-server crates, one file a crate.
+
+use crate::audio::FRAME;
+
+/// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
+///
+/// The task calls [`Leg::pull`] and [`Leg::push`] once each every 20 ms. Sockets are read and written without waiting, so media
+/// crosses no channel.
+pub trait Leg: Send {
+    /// 20 ms of what this party says, concealed or silent where nothing came, with every signal since the last pull.
+    fn pull(&mut self) -> Inbound;
+    /// 20 ms for this party to hear. Frames pushed before the leg has media are dropped.
+    fn push(&mut self, pcm: &[i16; FRAME]);
+    /// Tell an inbound caller that it rings (180).
+    fn ring(&mut self);
+    /// Take an inbound call (200 with SDP).
+    fn answer(&mut self);
+    /// End it: BYE, CANCEL or a final refusal, whichever fits the state. `code` is used where a refusal is due (486, 503, ...).
+    fn hangup(&mut self, code: u16, reason: &str);
+    /// Send a key (RFC 4733 event) to this party.
+    fn send_digit(&mut self, key: char);
+    /// Drop what was pushed and not yet played, where the transport buffers (media streams). Returns milliseconds dropped.
+    fn clear(&mut self) -> u64 {
+        0
+    }
+    /// What this leg is and how it fares.
+    fn info(&self) -> LegInfo;
+}
+
+/// What one 20 ms pull brings.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    pub pcm: [i16; FRAME],
+    /// Sound in `pcm` came from the far end (or was concealed from it), rather than being filled-in silence.
+    pub live: bool,
+    pub signals: Vec<Signal>,
+}
+
+/// Something that happened on a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// An outbound leg rings (180/183).
+    Ringing,
+    /// The leg is up: outbound answered, or inbound confirmed by ACK.
+    Answered,
+    /// The first media packet came.
+    Media,
+    /// A key, once, at its end.
+    Digit(char),
+    Held,
+    Resumed,
+    /// The leg is over. Nothing follows.
+    Ended(Ended),
+}
+
+/// How a leg ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// `caller` (the far end hung up), `ours`, `busy`, `declined`, `no_answer`, `unreachable`, `cancelled`, `failed`.
+    pub cause: EndCause,
+    /// SIP status or a sentence.
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndCause {
+    Remote,
+    Ours,
+    Busy,
+    Declined,
+    NoAnswer,
+    Unreachable,
+    Cancelled,
+    Failed,
+}
+
+/// A leg's description and line quality.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LegInfo {
+    /// `sip`, `twilio`, `mic`.
+    pub channel: &'static str,
+    /// The far end's number (E.164 where it is one) or address of record; none when withheld.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// The channel vouches for `from`.
+    pub vouched: bool,
+    pub codec: String,
+    pub packets_in: u64,
+    pub packets_lost: u64,
+    pub packets_out: u64,
+    pub jitter_ms: f32,
+}

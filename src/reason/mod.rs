@@ -1,0 +1,9 @@
+//! Ports and engines for sentence encoders and language models.
+
+/// Sentences to vectors.
+pub trait Embedder: Send {
+    /// Names the model; part of a cached vector's key.
+    fn name(&self) -> &str;
+    /// One unit-length vector a text, all of one dimension.
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
+}

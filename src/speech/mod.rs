@@ -1,0 +1,91 @@
+//! Ports between sound and words, and the engines behind them.
+//!
+//! Engines block: the runtime runs them on its inference threads, one engine a thread, sharing the weights.
+
+/// What a recogniser is told about what it is about to hear.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hints {
+    /// The kind of answer that was asked for.
+    pub expect: Option<Expect>,
+    /// Words likely to come up (company, plans, places), as one short sentence.
+    pub prompt: Option<String>,
+    /// ISO 639-1 code, or none to let a multilingual model decide.
+    pub language: Option<String>,
+}
+
+/// The kind of answer that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    Digits,
+    Date,
+    Postcode,
+    Name,
+    YesNo,
+}
+
+/// What a recogniser heard, with its evidence.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Transcript {
+    pub text: String,
+    pub words: Vec<Word>,
+    /// Probability that there was no speech, 0 to 1.
+    pub no_speech: f32,
+    /// Mean natural-log probability of the tokens.
+    pub avg_logprob: f32,
+    /// Length of the sound, milliseconds.
+    pub audio_ms: u32,
+    /// Time the engine took, milliseconds.
+    pub ms: u32,
+}
+
+/// One word of a transcript.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Word {
+    pub text: String,
+    pub start_ms: u32,
+    pub end_ms: u32,
+    /// Probability, 0 to 1: the least probable token of the word.
+    pub p: f32,
+}
+
+/// Why an engine gave no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpeechError {
+    /// The model's files are not there or not right: the sentence says which command fetches them. Do not retry.
+    Model(String),
+    /// This piece of sound or text could not be processed. Retrying the same will fail the same.
+    Input(String),
+    /// The engine failed. A retry, or another engine, may work.
+    Engine(String),
+}
+
+impl std::fmt::Display for SpeechError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (SpeechError::Model(s) | SpeechError::Input(s) | SpeechError::Engine(s)) = self;
+        f.write_str(s)
+    }
+}
+impl std::error::Error for SpeechError {}
+
+/// Sound to words.
+pub trait Transcriber: Send {
+    /// `pcm`: mono at 16 kHz, one utterance. Text is empty where nothing was said.
+    fn transcribe(&mut self, pcm: &[i16], hints: &Hints) -> Result<Transcript, SpeechError>;
+}
+
+/// Words to sound.
+pub trait Synthesizer: Send {
+    /// Names engine and voice; part of a cached clause's key.
+    fn voice(&self) -> &str;
+    /// `clause`: text as it would be read by a person (`spoken` has been applied). Returns mono at 16 kHz.
+    fn synthesize(&mut self, clause: &str) -> Result<Vec<i16>, SpeechError>;
+}
+
+/// Frame-by-frame voice activity: streaming, keeps its own state.
+pub trait VoiceActivity: Send {
+    /// One 20 ms frame at 16 kHz in; the latest probability of speech out, 0 to 1 (it may lag by up to one model window).
+    fn push(&mut self, pcm: &[i16]) -> f32;
+    /// Forget what was heard: a new leg, or the caller is back from hold.
+    fn reset(&mut self);
+}
