@@ -1,1 +1,821 @@
 //! The conversation: a sans-IO engine. Events in, commands out, time as an argument.
+//!
+//! [`Call::handle`] takes what happened and says what to do; [`Call::deadline`] says when it wants [`Event::Tick`] at the
+//! latest. Nothing here reads a clock or waits, so a whole call runs in a test in microseconds.
+//!
+//! Invariants, each with a test:
+//! - A result that carries an old attempt or tag changes nothing.
+//! - History holds what was heard, never what was only sent.
+//! - While a call is up, one of these is true: we are speaking, listening with a timer set, working with a timer set, calling a
+//!   human with a timer set, or joined to one. There is no silent state without a deadline.
+//! - After [`Command::Over`] nothing more is commanded.
+
+pub mod barge_in;
+mod book;
+mod caller;
+pub mod endpointing;
+pub mod keys;
+mod line;
+pub mod speaking;
+pub mod timer;
+mod transfer;
+
+use serde::Serialize;
+
+use crate::audio::MediaTime;
+use crate::desk::{
+    ActionRecord, CallOutcome, CallRecord, CallbackRequest, Decision, Handoff, HeardEvidence,
+    Listen, Next, Outcome, Reply, Request, Say, TargetOutcome, Termination, Tier,
+};
+pub use barge_in::BargeIn;
+use caller::CallerSide;
+use line::Line;
+use timer::{Timer, Timers};
+use transfer::Transfer;
+
+/// Milliseconds since the call was made known to the engine; injected, so that calls replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+pub struct Time(pub u64);
+
+impl Time {
+    pub const fn plus(self, ms: u64) -> Self {
+        Self(self.0 + ms)
+    }
+    pub const fn since(self, earlier: Time) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// One party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct LegId(pub u32);
+
+/// The caller's leg; humans get the numbers after it.
+pub const CALLER: LegId = LegId(0);
+
+/// The part of the desk a call talks to; `desk::conversation::Conversation` is the real one. A clone is decided on
+/// speculatively and becomes the conversation when the turn is final.
+pub trait Mind: Clone {
+    fn opening(&mut self) -> Reply;
+    fn resume(&mut self, request: u64, outcome: Outcome) -> Reply;
+    /// Nothing was said for a while, for the `n`th time running.
+    fn silence(&mut self, n: u32) -> Reply;
+    /// There was speech, and it could not be made out.
+    fn unheard(&mut self) -> Reply;
+    /// What of the last reply reached the ear; `complete`: all that had to.
+    fn heard(&mut self, heard: &str, complete: bool);
+    fn transfer_failed(&mut self, outcomes: &[TargetOutcome]) -> Reply;
+    fn transferred(&mut self, by: &str);
+    fn handoff(&self, reason: &str) -> Handoff;
+    fn verified(&self) -> Tier;
+    fn actions(&self) -> Vec<ActionRecord>;
+    /// As things stand if the caller hung up now.
+    fn outcome(&self) -> CallOutcome;
+}
+
+/// What happened on a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegSignal {
+    Ringing,
+    Answered,
+    Media,
+    Digit(char),
+    Held,
+    Resumed,
+    /// `outcome`: a human leg's outcome in the record's words (`busy`, `declined`, `no_answer`, `unreachable`, `hung_up`).
+    Ended {
+        outcome: &'static str,
+        detail: String,
+        by_remote: bool,
+    },
+}
+
+/// A recogniser's result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    pub text: String,
+    pub evidence: HeardEvidence,
+    /// Time the recogniser took, milliseconds.
+    pub ms: u64,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event<M> {
+    Signal {
+        leg: LegId,
+        signal: LegSignal,
+    },
+    /// The caller began to speak at `at`, noticed `ago_ms` later.
+    VoiceStart {
+        at: MediaTime,
+        ago_ms: u64,
+    },
+    /// The caller's speech ended at `at`, noticed `ago_ms` later.
+    VoiceEnd {
+        at: MediaTime,
+        ago_ms: u64,
+    },
+    Transcribed {
+        attempt: u64,
+        result: Result<Heard, String>,
+    },
+    Decided {
+        attempt: u64,
+        mind: Box<M>,
+        reply: Box<Reply>,
+        ms: u64,
+    },
+    /// A clause has a voice: its length in samples at 16 kHz.
+    Clause {
+        tag: u64,
+        part: u32,
+        result: Result<u64, String>,
+        ms: u64,
+    },
+    /// So many samples of a clause have left, in all.
+    Played {
+        tag: u64,
+        part: u32,
+        samples: u64,
+    },
+    Done {
+        request: u64,
+        outcome: Outcome,
+    },
+    /// The line itself is going down: end kindly, now.
+    Shutdown,
+    /// A part of the program failed under this call: a human, at once.
+    Broken(String),
+    /// Only time has passed.
+    Tick,
+}
+
+/// Who hears whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mix {
+    /// The caller and the assistant; a human leg, if there is one, hears only the assistant's brief.
+    Agent,
+    /// The same with music to the caller between the words.
+    Hold,
+    /// Caller and human hear each other.
+    Bridge,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Command<M> {
+    Ring,
+    Answer,
+    Hangup {
+        leg: LegId,
+        code: u16,
+        reason: String,
+    },
+    /// Recognise the caller's sound in `[from, to)`. A newer attempt makes an older one worthless.
+    Transcribe {
+        attempt: u64,
+        from: MediaTime,
+        to: MediaTime,
+        listen: Listen,
+    },
+    /// Decide on this clone of the conversation.
+    Decide {
+        attempt: u64,
+        mind: Box<M>,
+        text: String,
+        keyed: Option<String>,
+        evidence: Option<HeardEvidence>,
+    },
+    Synthesize {
+        tag: u64,
+        part: u32,
+        text: String,
+        urgent: bool,
+    },
+    /// Append a synthesised clause to what this leg hears.
+    Queue {
+        leg: LegId,
+        tag: u64,
+        part: u32,
+    },
+    Pause {
+        leg: LegId,
+    },
+    Resume {
+        leg: LegId,
+    },
+    /// Silence this leg's playout and forget what was queued.
+    Stop {
+        leg: LegId,
+    },
+    /// The clauses of this tag will not be wanted.
+    Forget {
+        tag: u64,
+    },
+    Perform(Request),
+    Dial {
+        leg: LegId,
+        target: String,
+    },
+    Mix(Mix),
+    /// A short tone that says two people are joined.
+    Chime {
+        leg: LegId,
+    },
+    /// The hand-over packet as it stands: store it and send it.
+    Packet(Box<Handoff>),
+    Callback(Box<CallbackRequest>),
+    Note(Note),
+    /// The record is final; every leg has been told to end.
+    Over,
+}
+
+/// What a watcher sees: the console, the demo, the event log.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Note {
+    Answered,
+    Caller {
+        turn: u32,
+        text: String,
+        keyed: Option<String>,
+        start_ms: u64,
+        end_ms: u64,
+        avg_logprob: Option<f32>,
+    },
+    Decision {
+        turn: u32,
+        decision: Box<Decision>,
+    },
+    Agent {
+        turn: u32,
+        text: String,
+        gap_ms: Option<u64>,
+    },
+    Heard {
+        turn: u32,
+        heard: String,
+        interrupted: bool,
+    },
+    BargeIn {
+        verdict: BargeIn,
+        words: String,
+    },
+    Request {
+        name: String,
+        method: String,
+        path: String,
+        write: bool,
+    },
+    RequestDone {
+        name: String,
+        result: String,
+    },
+    Transfer {
+        stage: String,
+        target: String,
+        detail: String,
+    },
+    Brief {
+        text: String,
+    },
+    Callback {
+        number: String,
+        when: Option<String>,
+    },
+    Ended {
+        outcome: CallOutcome,
+        cause: String,
+        reason: String,
+    },
+    Problem {
+        text: String,
+    },
+}
+
+/// What one call needs to know.
+#[derive(Debug, Clone)]
+pub struct CallConfig {
+    pub id: String,
+    pub channel: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// RFC 3339.
+    pub started_at: String,
+    /// Humans to try, in order.
+    pub targets: Vec<String>,
+    /// Text into clauses short enough to start speaking early.
+    pub split: fn(&str) -> Vec<String>,
+    pub words: Words,
+}
+
+/// The sentences the engine itself says; the desk may word them otherwise.
+#[derive(Debug, Clone)]
+pub struct Words {
+    pub no_media: String,
+    /// Said when a look-up takes long, in turn.
+    pub fillers: Vec<String>,
+    /// Said while a human is being called, in turn.
+    pub hold: Vec<String>,
+    pub joined: String,
+    pub human_keys: String,
+    pub human_keys_again: String,
+    pub human_gone: String,
+    pub shutdown: String,
+    pub longest: String,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        let list = |words: &[&str]| words.iter().map(|w| w.to_string()).collect();
+        Self {
+            no_media: "Hello. I can't hear anything from your phone. If you can hear me, please check that you are not muted, or call again.".into(),
+            fillers: list(&["One moment.", "Still looking, thanks for waiting.", "Nearly there."]),
+            hold: list(&[
+                "I'm calling a colleague for you now.",
+                "Still ringing. Thank you for holding.",
+                "I haven't forgotten you. I'm still trying to reach someone.",
+            ]),
+            joined: "You're through. Go ahead.".into(),
+            human_keys: "Press 1 to take the call, 2 to decline, 3 to hear this again.".into(),
+            human_keys_again: "Press 1 to take the call, or 2 to decline.".into(),
+            human_gone: "They've left the call. Thank you for calling, goodbye.".into(),
+            shutdown: "I'm sorry, I have to end this call because the line is closing down. Please call again. Goodbye.".into(),
+            longest: "I'm sorry, this call has reached its longest time, so I have to end it here. Please call again. Goodbye.".into(),
+        }
+    }
+}
+
+/// Longest call without a human, milliseconds: a loop must end somewhere.
+const LONGEST_MS: u64 = 30 * 60_000;
+const GREETING_WAIT_MS: u64 = 300;
+const NO_MEDIA_NOTICE_MS: u64 = 4_000;
+const NO_MEDIA_END_MS: u64 = 15_000;
+const SILENCE_MS: u64 = 8_000;
+const FILLER_MS: u64 = 1_300;
+const STUCK_MS: u64 = 8_000;
+const END_GUARD_MS: u64 = 25_000;
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Ringing,
+    /// Answered; the greeting waits for the caller's first packet.
+    Answered,
+    Talking,
+    Transferring,
+    Bridged,
+    Ending,
+    Over,
+}
+
+/// What follows when all that we have to say is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Listen(Listen),
+    /// A request is out.
+    Wait,
+    /// A human is being called.
+    Hold,
+    End,
+}
+
+/// One conversation.
+#[derive(Debug, Clone)]
+pub struct Call<M> {
+    config: CallConfig,
+    mind: M,
+    now: Time,
+    stage: Stage,
+    then: Then,
+    timers: Timers,
+    caller: CallerSide<M>,
+    line: Line,
+    transfer: Option<Transfer>,
+    /// Request out, with its name.
+    request: Option<(u64, String)>,
+    silences: u32,
+    fillers: u32,
+    next_tag: u64,
+    next_attempt: u64,
+    next_leg: u32,
+    answered_at: Time,
+    disclosure: String,
+    ear: book::Ear,
+    /// The end of the caller's words whose answer has not begun.
+    gap_from: Option<Time>,
+    record: CallRecord,
+    ended: Option<Termination>,
+}
+
+impl<M: Mind> Call<M> {
+    /// An inbound call that has been admitted. Rings and answers at once.
+    pub fn new(config: CallConfig, mind: M, now: Time, out: &mut Vec<Command<M>>) -> Self {
+        let record = CallRecord {
+            id: config.id.clone(),
+            channel: config.channel.clone(),
+            from: config.from.clone(),
+            to: config.to.clone(),
+            started_at: config.started_at.clone(),
+            ..CallRecord::default()
+        };
+        let mut timers = Timers::default();
+        timers.set(Timer::HardCap, now.plus(LONGEST_MS));
+        out.push(Command::Ring);
+        out.push(Command::Answer);
+        Self {
+            config,
+            mind,
+            now,
+            stage: Stage::Ringing,
+            then: Then::Wait,
+            timers,
+            caller: CallerSide::default(),
+            line: Line::default(),
+            transfer: None,
+            request: None,
+            silences: 0,
+            fillers: 0,
+            next_tag: 1,
+            next_attempt: 1,
+            next_leg: 1,
+            answered_at: now,
+            disclosure: String::new(),
+            ear: book::Ear::default(),
+            gap_from: None,
+            record,
+            ended: None,
+        }
+    }
+
+    /// When [`Event::Tick`] is wanted at the latest.
+    pub fn deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    pub fn mind(&self) -> &M {
+        &self.mind
+    }
+
+    /// What the caller is being asked for, for the recogniser and the ears of a test.
+    pub fn listening_for(&self) -> Listen {
+        match self.then {
+            Then::Listen(listen) => listen,
+            _ => Listen::Open,
+        }
+    }
+
+    /// Takes what happened and says what to do. `now` never goes back.
+    pub fn handle(&mut self, now: Time, event: Event<M>, out: &mut Vec<Command<M>>) {
+        self.now = self.now.max(now);
+        if self.stage == Stage::Over {
+            return;
+        }
+        match event {
+            Event::Signal { leg, signal } if leg == CALLER => self.caller_signal(signal, out),
+            Event::Signal { leg, signal } => self.human_signal(leg, signal, out),
+            Event::VoiceStart { at, ago_ms } => self.voice_start(at, ago_ms, out),
+            Event::VoiceEnd { at, ago_ms } => self.voice_end(at, ago_ms, out),
+            Event::Transcribed { attempt, result } => self.transcribed(attempt, result, out),
+            Event::Decided {
+                attempt,
+                mind,
+                reply,
+                ms,
+            } => self.decided(attempt, mind, reply, ms, out),
+            Event::Clause {
+                tag,
+                part,
+                result,
+                ms,
+            } => self.clause_ready(tag, part, result, ms, out),
+            Event::Played { tag, part, samples } => self.played(tag, part, samples, out),
+            Event::Done { request, outcome } => self.request_done(request, outcome, out),
+            Event::Shutdown => self.farewell(
+                self.config.words.shutdown.clone(),
+                "ours",
+                "the line is closing down",
+                out,
+            ),
+            Event::Broken(what) => self.broken(&what, out),
+            Event::Tick => {}
+        }
+        while let Some(timer) = self.timers.pop(self.now) {
+            if self.stage == Stage::Over {
+                break;
+            }
+            self.timer(timer, out);
+        }
+    }
+
+    fn timer(&mut self, timer: Timer, out: &mut Vec<Command<M>>) {
+        match timer {
+            Timer::Greeting => self.greet(out),
+            Timer::NoMediaNotice => {
+                let words = self.config.words.no_media.clone();
+                self.say_aside(&words, out);
+            }
+            Timer::NoMediaEnd => self.end(
+                "upstream",
+                "no sound ever came from the caller's phone",
+                out,
+            ),
+            Timer::Final => self.turn_final(out),
+            Timer::Silence => self.fell_silent(out),
+            Timer::KeyGap => self.key_gap(out),
+            Timer::Filler => self.filler(out),
+            Timer::BargeVerdict => self.barge_lasted(out),
+            Timer::Stuck => self.stuck(out),
+            Timer::HoldWord | Timer::HumanRing | Timer::HumanBrief | Timer::HumanKey => {
+                self.transfer_timer(timer, out)
+            }
+            Timer::HardCap if self.stage == Stage::Bridged => {}
+            Timer::HardCap => self.farewell(
+                self.config.words.longest.clone(),
+                "ours",
+                "longest call",
+                out,
+            ),
+            Timer::EndGuard => self.hang_up_now(out),
+        }
+    }
+
+    fn caller_signal(&mut self, signal: LegSignal, out: &mut Vec<Command<M>>) {
+        match signal {
+            LegSignal::Ringing => {}
+            LegSignal::Answered if self.stage == Stage::Ringing => {
+                self.stage = Stage::Answered;
+                self.answered_at = self.now;
+                out.push(Command::Note(Note::Answered));
+                self.timers
+                    .set(Timer::Greeting, self.now.plus(GREETING_WAIT_MS));
+                if !self.caller.media {
+                    self.timers
+                        .set(Timer::NoMediaNotice, self.now.plus(NO_MEDIA_NOTICE_MS));
+                    self.timers
+                        .set(Timer::NoMediaEnd, self.now.plus(NO_MEDIA_END_MS));
+                }
+            }
+            LegSignal::Answered => {}
+            LegSignal::Media => {
+                self.caller.media = true;
+                self.timers.clear(Timer::NoMediaNotice);
+                self.timers.clear(Timer::NoMediaEnd);
+                if self.stage == Stage::Answered {
+                    self.greet(out);
+                }
+            }
+            LegSignal::Digit(key) => self.caller_key(key, out),
+            LegSignal::Held => {
+                self.caller.held = true;
+                self.timers.clear(Timer::Silence);
+            }
+            LegSignal::Resumed => {
+                self.caller.held = false;
+                self.listen_if_quiet(out);
+            }
+            LegSignal::Ended {
+                detail, by_remote, ..
+            } => {
+                let cause = if by_remote { "caller" } else { "upstream" };
+                let reason = if by_remote {
+                    "the caller hung up".to_string()
+                } else {
+                    detail
+                };
+                self.caller_gone(cause, &reason, out);
+            }
+        }
+    }
+
+    fn greet(&mut self, out: &mut Vec<Command<M>>) {
+        if self.stage != Stage::Answered {
+            return;
+        }
+        self.timers.clear(Timer::Greeting);
+        self.stage = Stage::Talking;
+        let reply = self.mind.opening();
+        self.disclosure = reply
+            .say
+            .iter()
+            .filter(|s| s.must_hear)
+            .map(|s| s.text.clone())
+            .collect::<Vec<_>>()
+            .join(" ");
+        self.open_turn(None, Some(&reply.decision), out);
+        self.perform_reply(reply, None, out);
+    }
+
+    /// Speaks a reply and does what it asks for. `prepared`: its speech, where it was synthesised ahead.
+    fn perform_reply(
+        &mut self,
+        reply: Reply,
+        prepared: Option<speaking::Speech>,
+        out: &mut Vec<Command<M>>,
+    ) {
+        match prepared {
+            Some(speech) => self.line_release(speech, out),
+            None => self.say(&reply.say, out),
+        }
+        match reply.next {
+            Next::Listen(listen) => self.then = Then::Listen(listen),
+            Next::Request(request) => {
+                self.then = Then::Wait;
+                self.timers.set(Timer::Filler, self.now.plus(FILLER_MS));
+                self.request = Some((request.id, request.name.clone()));
+                out.push(Command::Note(Note::Request {
+                    name: request.name.clone(),
+                    method: request.method.clone(),
+                    path: request.path.clone(),
+                    write: request.is_write(),
+                }));
+                out.push(Command::Perform(request));
+            }
+            Next::Transfer(handoff) => {
+                self.then = Then::Hold;
+                self.begin_transfer(*handoff, out);
+            }
+            Next::Callback { callback, end } => {
+                self.promise(callback, out);
+                self.then = if end {
+                    Then::End
+                } else {
+                    Then::Listen(Listen::Open)
+                };
+                if end {
+                    self.timers
+                        .set(Timer::EndGuard, self.now.plus(END_GUARD_MS));
+                }
+            }
+            Next::End => {
+                self.then = Then::End;
+                self.timers
+                    .set(Timer::EndGuard, self.now.plus(END_GUARD_MS));
+            }
+        }
+        self.listen_if_quiet(out);
+    }
+
+    fn request_done(&mut self, id: u64, outcome: Outcome, out: &mut Vec<Command<M>>) {
+        let Some((waiting, name)) = self.request.clone() else {
+            return;
+        };
+        if waiting != id {
+            return;
+        }
+        self.request = None;
+        self.timers.clear(Timer::Filler);
+        let result = match &outcome {
+            Outcome::Done(_) => "done".to_string(),
+            Outcome::NotFound => "not found".to_string(),
+            Outcome::Refused(why) => format!("refused: {why}"),
+            Outcome::Failed(why) => format!("failed: {why}"),
+            Outcome::Unknown(why) => format!("unknown: {why}"),
+        };
+        out.push(Command::Note(Note::RequestDone { name, result }));
+        let reply = self.mind.resume(id, outcome);
+        self.amend_turn(&reply.decision, out);
+        self.perform_reply(reply, None, out);
+        self.resume_held_words(out);
+    }
+
+    fn filler(&mut self, out: &mut Vec<Command<M>>) {
+        if self.request.is_none() {
+            return;
+        }
+        if self.line.is_quiet() && !self.caller.speaking {
+            let fillers = &self.config.words.fillers;
+            let words = fillers
+                .get(self.fillers as usize % fillers.len().max(1))
+                .cloned()
+                .unwrap_or_default();
+            self.fillers += 1;
+            self.say_aside(&words, out);
+        }
+        self.timers.set(Timer::Filler, self.now.plus(FILLER_MS * 3));
+    }
+
+    fn fell_silent(&mut self, out: &mut Vec<Command<M>>) {
+        if self.stage != Stage::Talking
+            || self.caller.speaking
+            || self.caller.held
+            || !self.line.is_quiet()
+        {
+            return;
+        }
+        self.silences += 1;
+        let reply = self.mind.silence(self.silences);
+        self.open_turn(None, Some(&reply.decision), out);
+        self.perform_reply(reply, None, out);
+    }
+
+    /// Recognition, decision or voice did not come back in time: say so and ask again, rather than be silent.
+    fn stuck(&mut self, out: &mut Vec<Command<M>>) {
+        if self.stage != Stage::Talking {
+            return;
+        }
+        out.push(Command::Note(Note::Problem {
+            text: "no result in time".into(),
+        }));
+        self.unheard(out);
+    }
+
+    fn broken(&mut self, what: &str, out: &mut Vec<Command<M>>) {
+        out.push(Command::Note(Note::Problem {
+            text: what.to_string(),
+        }));
+        if matches!(
+            self.stage,
+            Stage::Transferring | Stage::Bridged | Stage::Ending
+        ) {
+            return;
+        }
+        let handoff = self.mind.handoff("technical");
+        self.drop_utterance(out);
+        self.stop_line(out);
+        self.stage = Stage::Talking;
+        self.then = Then::Hold;
+        self.begin_transfer(handoff, out);
+    }
+
+    fn promise(&mut self, callback: CallbackRequest, out: &mut Vec<Command<M>>) {
+        let mut handoff = self
+            .record
+            .handoff
+            .take()
+            .unwrap_or_else(|| callback.handoff.clone());
+        handoff.result = "callback".into();
+        self.record.handoff = Some(handoff.clone());
+        out.push(Command::Note(Note::Callback {
+            number: callback.number.clone(),
+            when: callback.when.clone(),
+        }));
+        out.push(Command::Callback(Box::new(CallbackRequest {
+            handoff,
+            ..callback
+        })));
+    }
+
+    /// Says one sentence of the engine's own; what was to follow still follows.
+    fn say_aside(&mut self, words: &str, out: &mut Vec<Command<M>>) {
+        if !words.is_empty() {
+            self.say(&[Say::new(words)], out);
+        }
+    }
+
+    /// Once nothing is left to say: what follows.
+    fn listen_if_quiet(&mut self, out: &mut Vec<Command<M>>) {
+        if !self.line.is_quiet() {
+            return;
+        }
+        match (self.stage, self.then) {
+            (Stage::Talking, Then::Listen(_))
+                if !self.caller.speaking
+                    && !self.caller.held
+                    && self.caller.utterance.is_none() =>
+            {
+                self.timers.set(Timer::Silence, self.now.plus(SILENCE_MS));
+            }
+            (Stage::Talking | Stage::Ending, Then::End) => self.hang_up_now(out),
+            _ => {}
+        }
+    }
+
+    /// Says a last sentence and hangs up.
+    fn farewell(&mut self, words: String, cause: &str, reason: &str, out: &mut Vec<Command<M>>) {
+        if matches!(self.stage, Stage::Ringing | Stage::Bridged) {
+            return self.end(cause, reason, out);
+        }
+        self.drop_utterance(out);
+        self.drop_transfer("returned", out);
+        self.stop_line(out);
+        self.ended = Some(Termination {
+            cause: cause.into(),
+            reason: reason.into(),
+        });
+        self.stage = Stage::Ending;
+        self.then = Then::End;
+        self.timers
+            .set(Timer::EndGuard, self.now.plus(END_GUARD_MS));
+        self.say_aside(&words, out);
+        self.listen_if_quiet(out);
+    }
+
+    fn hang_up_now(&mut self, out: &mut Vec<Command<M>>) {
+        let ended = self.ended.take();
+        let (cause, reason) = match &ended {
+            Some(t) => (t.cause.clone(), t.reason.clone()),
+            None => (
+                "ours".to_string(),
+                "the conversation was finished".to_string(),
+            ),
+        };
+        self.end(&cause, &reason, out);
+    }
+}

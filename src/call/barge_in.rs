@@ -1,0 +1,131 @@
+//! Speech over ours: an interruption, a sign of listening, or our own voice coming back.
+
+use crate::desk::Listen;
+
+/// The verdict on speech over ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BargeIn {
+    /// Our own words, returned by the caller's phone.
+    Echo,
+    /// "mm-hm", a cough, nothing: go on from where it stopped.
+    Backchannel,
+    /// Words meant for us: stop and answer them.
+    Interrupt,
+}
+
+/// Judges by the words. `saying`: what we were saying; `listen`: what our sentence asks for (a "yes" over a question is an answer).
+pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
+    let said = normalise(words);
+    if said.is_empty() {
+        return BargeIn::Backchannel;
+    }
+    const SIGNS: &[&str] = &[
+        "mm",
+        "mhm",
+        "mmhmm",
+        "mm hm",
+        "mm hmm",
+        "hm",
+        "hmm",
+        "uh huh",
+        "uhhuh",
+        "mhmm",
+        "ah",
+        "oh",
+        "okay",
+        "ok",
+        "right",
+        "yeah",
+        "yep",
+        "yes",
+        "sure",
+        "i see",
+        "got it",
+        "alright",
+        "all right",
+        "okay okay",
+        "right right",
+        "yeah yeah",
+        "ok ok",
+        "uh",
+        "um",
+        "huh",
+        "cool",
+        "great",
+        "good",
+        "fine",
+        "thank you",
+        "thanks",
+        "you",
+        "bye",
+    ];
+    const ANSWERS: &[&str] = &[
+        "yes",
+        "yeah",
+        "yep",
+        "sure",
+        "okay",
+        "ok",
+        "right",
+        "alright",
+        "all right",
+        "fine",
+        "good",
+        "great",
+    ];
+    let asked = listen == Listen::YesNo;
+    if SIGNS.contains(&said.as_str()) && !(asked && ANSWERS.contains(&said.as_str())) {
+        return BargeIn::Backchannel;
+    }
+    let ours = normalise(saying);
+    if said.split(' ').count() >= 2 && contains_words(&ours, &said) {
+        return BargeIn::Echo;
+    }
+    BargeIn::Interrupt
+}
+
+fn normalise(text: &str) -> String {
+    let words: Vec<String> = text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .filter(|w| !w.is_empty())
+        .map(str::to_string)
+        .collect();
+    words.join(" ")
+}
+
+/// Whether nearly all of `part`'s words stand in `whole` in the same order: a recogniser garbles an echo a little.
+fn contains_words(whole: &str, part: &str) -> bool {
+    let whole: Vec<&str> = whole.split(' ').collect();
+    let part: Vec<&str> = part.split(' ').collect();
+    let mut best = 0;
+    for start in 0..whole.len() {
+        let window = &whole[start..(start + part.len() + 1).min(whole.len())];
+        let same = part.iter().filter(|w| window.contains(w)).count();
+        best = best.max(same);
+    }
+    best * 10 >= part.len() * 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn judged_by_words() {
+        let saying =
+            "The late fee is seven dollars, and it is charged once for each missed payment.";
+        for (words, listen, want) in [
+            ("Mm-hm.", Listen::Open, BargeIn::Backchannel),
+            ("", Listen::Open, BargeIn::Backchannel),
+            ("Okay.", Listen::Open, BargeIn::Backchannel),
+            ("Yes.", Listen::YesNo, BargeIn::Interrupt),
+            ("the late fee is seven dollars", Listen::Open, BargeIn::Echo),
+            ("can I talk to a person", Listen::Open, BargeIn::Interrupt),
+            ("No, stop.", Listen::Open, BargeIn::Interrupt),
+        ] {
+            assert_eq!(verdict(words, saying, listen), want, "{words}");
+        }
+    }
+}

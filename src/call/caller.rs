@@ -1,0 +1,489 @@
+//! The caller's side: utterances, attempts at understanding them, keys, and speech over ours.
+
+use super::barge_in::{self, BargeIn};
+use super::endpointing::patience_ms;
+use super::keys::{Keyed, Keys};
+use super::speaking::Speech;
+use super::timer::Timer;
+use super::{Call, Command, Heard, Mind, Note, STUCK_MS, Stage, Then, Time};
+use crate::audio::MediaTime;
+use crate::desk::{HeardEvidence, Listen, Reply};
+
+/// Speech over ours for longer than this is an interruption, whatever its words turn out to be.
+const BARGE_LASTS_MS: u64 = 700;
+/// A caller who goes on within this much of our speech was not done: their words are joined and ours taken back.
+const TAKE_BACK_SAMPLES: u64 = 16 * 500;
+/// Sound before the noticed start that belongs to it: an onset is soft.
+const PRE_ROLL_MS: u64 = 200;
+const POST_ROLL_MS: u64 = 120;
+/// Speech at least this long that gave no words was speech that could not be made out, not a cough.
+const UNHEARD_MS: u64 = 1_200;
+
+#[derive(Debug, Clone)]
+pub(super) struct CallerSide<M> {
+    pub media: bool,
+    pub held: bool,
+    pub speaking: bool,
+    pub utterance: Option<Utterance<M>>,
+    /// The turn before this one, while it can still be taken back.
+    before: Option<Before<M>>,
+    pub keys: Keys,
+}
+
+impl<M> Default for CallerSide<M> {
+    fn default() -> Self {
+        Self {
+            media: false,
+            held: false,
+            speaking: false,
+            utterance: None,
+            before: None,
+            keys: Keys::default(),
+        }
+    }
+}
+
+impl<M> CallerSide<M> {
+    pub fn prepared_mut(&mut self) -> Option<&mut Speech> {
+        self.utterance.as_mut()?.prepared.as_mut()
+    }
+}
+
+/// What a turn that was taken back returns to.
+#[derive(Debug, Clone)]
+struct Before<M> {
+    mind: M,
+    then: Then,
+    start: MediaTime,
+    tag: u64,
+}
+
+/// What the caller is saying, or has said and is not yet answered.
+#[derive(Debug, Clone)]
+pub(super) struct Utterance<M> {
+    pub start: MediaTime,
+    pub end: MediaTime,
+    pub ended_at: Time,
+    /// The newest attempt at it; results of older ones are dropped.
+    pub attempt: u64,
+    pub heard: Option<Heard>,
+    decided: Option<(Box<M>, Box<Reply>)>,
+    pub prepared: Option<Speech>,
+    is_final: bool,
+    final_at: Time,
+    /// It began over our own speech and has not been judged.
+    over_ours: bool,
+    asked: bool,
+    pub stt_ms: u64,
+    pub decide_ms: u64,
+    pub tts_ms: u64,
+    pub keyed: Option<String>,
+}
+
+impl<M> Utterance<M> {
+    fn new(start: MediaTime, over_ours: bool) -> Self {
+        Self {
+            start,
+            end: start,
+            ended_at: Time(0),
+            attempt: 0,
+            heard: None,
+            decided: None,
+            prepared: None,
+            is_final: false,
+            final_at: Time(0),
+            over_ours,
+            asked: false,
+            stt_ms: 0,
+            decide_ms: 0,
+            tts_ms: 0,
+            keyed: None,
+        }
+    }
+
+    pub fn endpoint_ms(&self) -> u64 {
+        self.final_at.since(self.ended_at)
+    }
+}
+
+impl<M: Mind> Call<M> {
+    pub(super) fn voice_start(&mut self, at: MediaTime, _ago_ms: u64, out: &mut Vec<Command<M>>) {
+        self.caller.speaking = true;
+        self.timers.clear(Timer::Silence);
+        if self.stage != Stage::Talking {
+            return;
+        }
+        self.timers.clear(Timer::Final);
+        if self.caller.utterance.is_some() {
+            self.forget_attempt(out);
+            return;
+        }
+        if self.take_back(out) {
+            return;
+        }
+        let over_ours = !self.line.is_quiet();
+        self.caller.utterance = Some(Utterance::new(at, over_ours));
+        if over_ours {
+            self.pause_line(out);
+            self.timers
+                .set(Timer::BargeVerdict, self.now.plus(BARGE_LASTS_MS));
+        }
+    }
+
+    /// The caller goes on before anything to speak of was said in answer: the turn was not over. Ours is undone.
+    fn take_back(&mut self, out: &mut Vec<Command<M>>) -> bool {
+        let Some(before) = &self.caller.before else {
+            return false;
+        };
+        let ours = self
+            .line
+            .speeches
+            .front()
+            .is_some_and(|s| s.tag == before.tag);
+        if !ours
+            || self.line.speeches.len() != 1
+            || self.line.played_samples() > TAKE_BACK_SAMPLES
+            || self.request.is_some()
+        {
+            return false;
+        }
+        let Some(before) = self.caller.before.take() else {
+            return false;
+        };
+        self.stop_line(out);
+        self.mind = before.mind;
+        self.then = before.then;
+        self.withdraw_turn();
+        self.caller.utterance = Some(Utterance::new(before.start, false));
+        true
+    }
+
+    pub(super) fn voice_end(&mut self, at: MediaTime, ago_ms: u64, out: &mut Vec<Command<M>>) {
+        self.caller.speaking = false;
+        if self.stage == Stage::Transferring {
+            return self.spoke_on_hold(out);
+        }
+        if self.stage != Stage::Talking {
+            return;
+        }
+        let listen = self.listening_for();
+        let attempt = self.next_attempt;
+        let ended_at = Time(self.now.0.saturating_sub(ago_ms));
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
+        self.next_attempt += 1;
+        utterance.end = at;
+        utterance.ended_at = ended_at;
+        utterance.attempt = attempt;
+        let from = MediaTime::from_ms(utterance.start.as_ms().saturating_sub(PRE_ROLL_MS));
+        let to = MediaTime::from_ms(at.as_ms() + POST_ROLL_MS);
+        out.push(Command::Transcribe {
+            attempt,
+            from,
+            to,
+            listen,
+        });
+        self.timers
+            .set(Timer::Final, ended_at.plus(patience_ms(listen, None)));
+    }
+
+    /// The caller went on: whatever was made of the words so far is worth nothing.
+    fn forget_attempt(&mut self, out: &mut Vec<Command<M>>) {
+        if let Some(utterance) = &mut self.caller.utterance {
+            utterance.attempt = 0;
+            utterance.heard = None;
+            utterance.decided = None;
+            utterance.is_final = false;
+            utterance.asked = false;
+            if let Some(speech) = utterance.prepared.take() {
+                out.push(Command::Forget { tag: speech.tag });
+            }
+        }
+        self.timers.clear(Timer::Stuck);
+    }
+
+    pub(super) fn drop_utterance(&mut self, out: &mut Vec<Command<M>>) {
+        self.forget_attempt(out);
+        self.caller.utterance = None;
+        self.timers.clear(Timer::Final);
+        self.timers.clear(Timer::BargeVerdict);
+    }
+
+    pub(super) fn transcribed(
+        &mut self,
+        attempt: u64,
+        result: Result<Heard, String>,
+        out: &mut Vec<Command<M>>,
+    ) {
+        let listen = self.listening_for();
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
+        if attempt == 0 || utterance.attempt != attempt {
+            return;
+        }
+        let heard = match result {
+            Ok(heard) => heard,
+            Err(why) => {
+                out.push(Command::Note(Note::Problem {
+                    text: format!("not recognised: {why}"),
+                }));
+                return self.unheard(out);
+            }
+        };
+        utterance.stt_ms = heard.ms;
+        utterance.heard = Some(heard.clone());
+        if utterance.over_ours {
+            let verdict = barge_in::verdict(&heard.text, &self.line.text(), listen);
+            out.push(Command::Note(Note::BargeIn {
+                verdict,
+                words: heard.text.clone(),
+            }));
+            if verdict != BargeIn::Interrupt {
+                self.drop_utterance(out);
+                self.resume_line(out);
+                self.listen_if_quiet(out);
+                return;
+            }
+            self.interrupted(out);
+        }
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
+        if heard.text.trim().is_empty() {
+            if utterance.is_final {
+                self.no_words(out);
+            }
+            return;
+        }
+        if !utterance.is_final {
+            let at = utterance
+                .ended_at
+                .plus(patience_ms(listen, Some(&heard.text)));
+            self.timers.set(Timer::Final, at);
+        }
+        self.decide(out);
+    }
+
+    /// Speech over ours turned out to be meant for us.
+    fn interrupted(&mut self, out: &mut Vec<Command<M>>) {
+        self.timers.clear(Timer::BargeVerdict);
+        if let Some(utterance) = &mut self.caller.utterance {
+            utterance.over_ours = false;
+        }
+        self.cut_line(out);
+    }
+
+    /// Speech over ours has gone on: it is an interruption. What it says is recognised when it ends.
+    pub(super) fn barge_lasted(&mut self, out: &mut Vec<Command<M>>) {
+        if self.caller.speaking && self.caller.utterance.as_ref().is_some_and(|u| u.over_ours) {
+            out.push(Command::Note(Note::BargeIn {
+                verdict: BargeIn::Interrupt,
+                words: String::new(),
+            }));
+            self.interrupted(out);
+        }
+    }
+
+    /// Starts deciding, unless an answer we wait for comes first.
+    fn decide(&mut self, out: &mut Vec<Command<M>>) {
+        if self.request.is_some() {
+            return;
+        }
+        let mind = Box::new(self.mind.clone());
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
+        if utterance.asked {
+            return;
+        }
+        let Some(heard) = utterance
+            .heard
+            .clone()
+            .filter(|h| !h.text.trim().is_empty() || utterance.keyed.is_some())
+        else {
+            return;
+        };
+        utterance.asked = true;
+        let evidence: Option<HeardEvidence> = utterance.keyed.is_none().then_some(heard.evidence);
+        out.push(Command::Decide {
+            attempt: utterance.attempt,
+            mind,
+            text: heard.text,
+            keyed: utterance.keyed.clone(),
+            evidence,
+        });
+    }
+
+    /// A request is answered: words that came meanwhile are taken up.
+    pub(super) fn resume_held_words(&mut self, out: &mut Vec<Command<M>>) {
+        if self.stage == Stage::Talking && self.request.is_none() {
+            self.decide(out);
+        }
+    }
+
+    pub(super) fn decided(
+        &mut self,
+        attempt: u64,
+        mind: Box<M>,
+        reply: Box<Reply>,
+        ms: u64,
+        out: &mut Vec<Command<M>>,
+    ) {
+        if self.stage != Stage::Talking
+            || !self
+                .caller
+                .utterance
+                .as_ref()
+                .is_some_and(|u| attempt != 0 && u.attempt == attempt)
+        {
+            return;
+        }
+        let speech = self.new_speech(&reply.say);
+        self.prepare(&speech, 2, true, out);
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
+        utterance.decide_ms = ms;
+        utterance.decided = Some((mind, reply));
+        utterance.prepared = Some(speech);
+        if utterance.is_final {
+            self.commit(out);
+        }
+    }
+
+    pub(super) fn turn_final(&mut self, out: &mut Vec<Command<M>>) {
+        if self.stage != Stage::Talking || self.caller.speaking {
+            return;
+        }
+        let now = self.now;
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
+        utterance.is_final = true;
+        utterance.final_at = now;
+        self.timers.set(Timer::Stuck, now.plus(STUCK_MS));
+        let decided = utterance.decided.is_some();
+        let empty = utterance
+            .heard
+            .as_ref()
+            .is_some_and(|h| h.text.trim().is_empty());
+        if decided {
+            self.commit(out);
+        } else if empty {
+            self.no_words(out);
+        }
+    }
+
+    /// There was sound and no words in it.
+    fn no_words(&mut self, out: &mut Vec<Command<M>>) {
+        let long = self
+            .caller
+            .utterance
+            .as_ref()
+            .is_some_and(|u| u.end.as_ms().saturating_sub(u.start.as_ms()) >= UNHEARD_MS);
+        if long {
+            self.unheard(out);
+        } else {
+            self.drop_utterance(out);
+            self.resume_line(out);
+            self.listen_if_quiet(out);
+        }
+    }
+
+    pub(super) fn unheard(&mut self, out: &mut Vec<Command<M>>) {
+        self.drop_utterance(out);
+        self.cut_line(out);
+        if self.request.is_some() {
+            // Something is being done for the caller: its result is the next thing to say, not a question.
+            return;
+        }
+        let reply = self.mind.unheard();
+        self.open_turn(None, Some(&reply.decision), out);
+        self.perform_reply(reply, None, out);
+    }
+
+    /// The turn is over and its answer is known: it becomes the conversation.
+    fn commit(&mut self, out: &mut Vec<Command<M>>) {
+        let Some(mut utterance) = self.caller.utterance.take() else {
+            return;
+        };
+        let Some((mind, reply)) = utterance.decided.take() else {
+            return;
+        };
+        let prepared = utterance.prepared.take();
+        self.timers.clear(Timer::Final);
+        self.timers.clear(Timer::Stuck);
+        self.cut_line(out);
+        let before = std::mem::replace(&mut self.mind, *mind);
+        self.caller.before = match (&prepared, &reply.next) {
+            (Some(speech), crate::desk::Next::Listen(_))
+                if utterance.keyed.is_none() && !speech.is_empty() =>
+            {
+                Some(Before {
+                    mind: before,
+                    then: self.then,
+                    start: utterance.start,
+                    tag: speech.tag,
+                })
+            }
+            _ => None,
+        };
+        self.silences = 0;
+        self.open_turn(Some(&utterance), Some(&reply.decision), out);
+        self.perform_reply(*reply, prepared, out);
+    }
+
+    pub(super) fn caller_key(&mut self, key: char, out: &mut Vec<Command<M>>) {
+        if self.stage != Stage::Talking {
+            return;
+        }
+        self.timers.clear(Timer::Silence);
+        let numbers = matches!(
+            self.then,
+            Then::Listen(Listen::Digits | Listen::Postcode | Listen::Date | Listen::Money)
+        );
+        self.drop_utterance(out);
+        self.cut_line(out);
+        match self.caller.keys.press(key, numbers) {
+            Keyed::Entry(entry) => self.keyed(entry, out),
+            Keyed::Gathering => self
+                .timers
+                .set(Timer::KeyGap, self.now.plus(self.caller.keys.wait_ms())),
+        }
+    }
+
+    pub(super) fn key_gap(&mut self, out: &mut Vec<Command<M>>) {
+        if let Some(entry) = self.caller.keys.gap() {
+            self.keyed(entry, out);
+        }
+    }
+
+    fn keyed(&mut self, entry: String, out: &mut Vec<Command<M>>) {
+        self.timers.clear(Timer::KeyGap);
+        self.drop_utterance(out);
+        self.cut_line(out);
+        let at = MediaTime::from_ms(self.now.since(self.answered_at));
+        let attempt = self.next_attempt;
+        self.next_attempt += 1;
+        let mut utterance = Utterance::new(at, false);
+        utterance.attempt = attempt;
+        utterance.ended_at = self.now;
+        utterance.final_at = self.now;
+        utterance.is_final = true;
+        utterance.keyed = Some(entry);
+        utterance.heard = Some(Heard {
+            text: String::new(),
+            evidence: HeardEvidence {
+                avg_logprob: 0.0,
+                no_speech: 0.0,
+                worst_word: 1.0,
+            },
+            ms: 0,
+        });
+        self.caller.utterance = Some(utterance);
+        self.timers.set(Timer::Stuck, self.now.plus(STUCK_MS));
+        self.decide(out);
+    }
+}

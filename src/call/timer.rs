@@ -1,0 +1,115 @@
+//! The timer table: one slot a purpose, so that no timer is forgotten and none fires twice.
+
+use super::Time;
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Timer {
+    /// The greeting waits this long for the caller's first packet.
+    Greeting,
+    /// No packet has come: say so.
+    NoMediaNotice,
+    /// No packet has come: end it.
+    NoMediaEnd,
+    /// The caller has been quiet long enough for the turn to be theirs no more.
+    Final,
+    /// Nothing was said after our turn.
+    Silence,
+    /// No further key came.
+    KeyGap,
+    /// A request is taking long: say a word.
+    Filler,
+    /// Speech over ours has gone on long enough to be an interruption.
+    BargeVerdict,
+    /// A word now and then while a human is being called.
+    HoldWord,
+    /// The human has not answered.
+    HumanRing,
+    /// A short pause between the human's hello and the brief.
+    HumanBrief,
+    /// The human has not pressed a key.
+    HumanKey,
+    /// Recognition, decision or voice has taken too long.
+    Stuck,
+    /// The call has reached its longest permitted length.
+    HardCap,
+    /// The goodbye should have been played by now.
+    EndGuard,
+}
+
+const COUNT: usize = Timer::EndGuard as usize + 1;
+
+const ALL: [Timer; COUNT] = [
+    Timer::Greeting,
+    Timer::NoMediaNotice,
+    Timer::NoMediaEnd,
+    Timer::Final,
+    Timer::Silence,
+    Timer::KeyGap,
+    Timer::Filler,
+    Timer::BargeVerdict,
+    Timer::HoldWord,
+    Timer::HumanRing,
+    Timer::HumanBrief,
+    Timer::HumanKey,
+    Timer::Stuck,
+    Timer::HardCap,
+    Timer::EndGuard,
+];
+
+/// Pending deadlines.
+#[derive(Debug, Clone, Default)]
+pub struct Timers {
+    at: [Option<Time>; COUNT],
+}
+
+impl Timers {
+    pub fn set(&mut self, timer: Timer, at: Time) {
+        self.at[timer as usize] = Some(at);
+    }
+
+    pub fn clear(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.at[timer as usize].is_some()
+    }
+
+    pub fn clear_all(&mut self) {
+        self.at = [None; COUNT];
+    }
+
+    /// The earliest deadline.
+    pub fn next(&self) -> Option<Time> {
+        self.at.iter().flatten().min().copied()
+    }
+
+    /// Takes one timer that is due, earliest first.
+    pub fn pop(&mut self, now: Time) -> Option<Timer> {
+        let timer = ALL
+            .into_iter()
+            .filter(|t| self.at[*t as usize].is_some_and(|at| at <= now))
+            .min_by_key(|t| self.at[*t as usize])?;
+        self.clear(timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earliest_first_and_once() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Silence, Time(500));
+        timers.set(Timer::Final, Time(300));
+        assert_eq!(timers.next(), Some(Time(300)));
+        assert_eq!(timers.pop(Time(299)), None);
+        assert_eq!(timers.pop(Time(600)), Some(Timer::Final));
+        assert_eq!(timers.pop(Time(600)), Some(Timer::Silence));
+        assert_eq!(timers.pop(Time(600)), None);
+    }
+}
