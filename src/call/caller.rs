@@ -18,6 +18,8 @@ const PRE_ROLL_MS: u64 = 200;
 const POST_ROLL_MS: u64 = 120;
 /// Speech at least this long that gave no words was speech that could not be made out, not a cough.
 const UNHEARD_MS: u64 = 1_200;
+/// One piece of sound for the recogniser is no longer than this; a louder street would never let a turn end.
+const LONGEST_SPEECH_MS: u64 = 26_000;
 
 #[derive(Debug, Clone)]
 pub(super) struct CallerSide<M> {
@@ -44,6 +46,11 @@ impl<M> Default for CallerSide<M> {
 }
 
 impl<M> CallerSide<M> {
+    /// Not speaking, not on hold, and owed no answer.
+    pub fn is_quiet(&self) -> bool {
+        !self.speaking && !self.held && self.utterance.is_none()
+    }
+
     pub fn prepared_mut(&mut self) -> Option<&mut Speech> {
         self.utterance.as_mut()?.prepared.as_mut()
     }
@@ -113,6 +120,8 @@ impl<M: Mind> Call<M> {
         if self.stage != Stage::Talking {
             return;
         }
+        self.timers
+            .set(Timer::LongSpeech, self.now.plus(LONGEST_SPEECH_MS));
         self.timers.clear(Timer::Final);
         if self.caller.utterance.is_some() {
             self.forget_attempt(out);
@@ -158,8 +167,17 @@ impl<M: Mind> Call<M> {
         true
     }
 
+    /// The sound has gone on for as long as it may: what there is of it is taken up.
+    pub(super) fn spoke_long(&mut self, out: &mut Vec<Command<M>>) {
+        if self.caller.speaking && self.stage == Stage::Talking {
+            let at = MediaTime::from_ms(self.now.since(self.answered_at));
+            self.voice_end(at, 0, out);
+        }
+    }
+
     pub(super) fn voice_end(&mut self, at: MediaTime, ago_ms: u64, out: &mut Vec<Command<M>>) {
         self.caller.speaking = false;
+        self.timers.clear(Timer::LongSpeech);
         if self.stage == Stage::Transferring {
             return self.spoke_on_hold(out);
         }

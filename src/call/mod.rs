@@ -17,6 +17,8 @@ pub mod endpointing;
 pub mod keys;
 mod line;
 pub mod speaking;
+#[cfg(test)]
+mod tests;
 pub mod timer;
 mod transfer;
 
@@ -512,6 +514,7 @@ impl<M: Mind> Call<M> {
             }
             self.timer(timer, out);
         }
+        self.listen_if_quiet(out);
     }
 
     fn timer(&mut self, timer: Timer, out: &mut Vec<Command<M>>) {
@@ -531,6 +534,7 @@ impl<M: Mind> Call<M> {
             Timer::KeyGap => self.key_gap(out),
             Timer::Filler => self.filler(out),
             Timer::BargeVerdict => self.barge_lasted(out),
+            Timer::LongSpeech => self.spoke_long(out),
             Timer::Stuck => self.stuck(out),
             Timer::HoldWord | Timer::HumanRing | Timer::HumanBrief | Timer::HumanKey => {
                 self.transfer_timer(timer, out)
@@ -776,15 +780,17 @@ impl<M: Mind> Call<M> {
         }
         match (self.stage, self.then) {
             (Stage::Talking, Then::Listen(_))
-                if !self.caller.speaking
-                    && !self.caller.held
-                    && self.caller.utterance.is_none() =>
+                if self.caller.is_quiet() && !self.waits_for_words() =>
             {
                 self.timers.set(Timer::Silence, self.now.plus(SILENCE_MS));
             }
             (Stage::Talking | Stage::Ending, Then::End) => self.hang_up_now(out),
             _ => {}
         }
+    }
+
+    fn waits_for_words(&self) -> bool {
+        self.timers.is_set(Timer::Silence) || self.timers.is_set(Timer::KeyGap)
     }
 
     /// Says a last sentence and hangs up.

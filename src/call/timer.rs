@@ -30,6 +30,8 @@ pub enum Timer {
     HumanBrief,
     /// The human has not pressed a key.
     HumanKey,
+    /// The caller has talked, or their street has, for as long as one piece of sound may be.
+    LongSpeech,
     /// Recognition, decision or voice has taken too long.
     Stuck,
     /// The call has reached its longest permitted length.
@@ -53,6 +55,7 @@ const ALL: [Timer; COUNT] = [
     Timer::HumanRing,
     Timer::HumanBrief,
     Timer::HumanKey,
+    Timer::LongSpeech,
     Timer::Stuck,
     Timer::HardCap,
     Timer::EndGuard,

@@ -1,0 +1,298 @@
+//! The inference pool: as many workers as cores, each with its own engine states over shared weights, niced so that the
+//! 20 ms tick is never late because somebody is being understood.
+//!
+//! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
+//! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy.
+
+use std::collections::{BinaryHeap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::call::{Event, Heard};
+use crate::desk::conversation::Conversation;
+use crate::desk::{HeardEvidence, Said};
+use crate::reason::Embedder;
+use crate::speech::{Hints, Synthesizer, Transcriber};
+
+use super::voice::Voice;
+
+/// One worker's engines.
+pub struct Engines {
+    pub transcriber: Box<dyn Transcriber>,
+    pub synthesizer: Box<dyn Synthesizer>,
+    pub embedder: Option<Box<dyn Embedder>>,
+}
+
+/// What a worker sends to a call.
+#[derive(Debug)]
+pub enum Msg {
+    Event(Event<Conversation>),
+    /// The sound of a clause, mono at 16 kHz.
+    Clause { tag: u64, part: u32, pcm: Result<Arc<[i16]>, String>, ms: u64 },
+    /// A watcher asks for something.
+    Control(Control),
+}
+
+/// What a watcher may ask of a live call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    End,
+}
+
+/// What of a call's work is still wanted; shared with its queued jobs.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// The newest attempt at the caller's words.
+    attempt: AtomicU64,
+    forgotten: Mutex<HashSet<u64>>,
+    over: AtomicBool,
+}
+
+impl Wanted {
+    pub fn newest(&self, attempt: u64) {
+        self.attempt.fetch_max(attempt, Ordering::Relaxed);
+    }
+    pub fn forget(&self, tag: u64) {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(tag);
+    }
+    pub fn over(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+    fn wants(&self, work: &Work) -> bool {
+        if self.over.load(Ordering::Relaxed) {
+            return false;
+        }
+        match work {
+            Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => *attempt >= self.attempt.load(Ordering::Relaxed),
+            Work::Synthesize { tag, .. } => !self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).contains(tag),
+            Work::Warm { .. } => true,
+        }
+    }
+}
+
+/// One piece of work.
+pub enum Work {
+    Transcribe { attempt: u64, pcm: Vec<i16>, hints: Hints },
+    Decide { attempt: u64, mind: Box<Conversation>, text: String, keyed: Option<String>, evidence: Option<HeardEvidence> },
+    Synthesize { tag: u64, part: u32, text: String, urgent: bool },
+    /// Make a clause's sound before anybody needs it.
+    Warm { text: String },
+}
+
+impl Work {
+    fn priority(&self) -> u8 {
+        match self {
+            Work::Decide { .. } => 5,
+            Work::Transcribe { .. } => 4,
+            Work::Synthesize { urgent: true, part: 0, .. } => 4,
+            Work::Synthesize { urgent: true, .. } => 3,
+            Work::Synthesize { .. } => 2,
+            Work::Warm { .. } => 0,
+        }
+    }
+}
+
+struct Job {
+    priority: u8,
+    seq: u64,
+    since: Instant,
+    work: Work,
+    wanted: Arc<Wanted>,
+    to: Option<mpsc::Sender<Msg>>,
+}
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Self) -> bool {
+        self.seq == other.seq
+    }
+}
+impl Eq for Job {}
+impl PartialOrd for Job {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Job {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.priority.cmp(&other.priority).then(other.seq.cmp(&self.seq))
+    }
+}
+
+const LONGEST_QUEUE: usize = 512;
+const OLDEST: Duration = Duration::from_secs(12);
+
+struct Queue {
+    jobs: Mutex<(BinaryHeap<Job>, u64, bool)>,
+    ready: Condvar,
+    voice: Arc<Voice>,
+}
+
+/// A handle; cheap to clone.
+#[derive(Clone)]
+pub struct Pool {
+    queue: Arc<Queue>,
+}
+
+impl Pool {
+    /// Starts `workers` threads; `make` is run in each. An engine that cannot be made is the error, and no thread is left.
+    pub fn start(
+        workers: usize,
+        voice: Arc<Voice>,
+        make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        let queue =
+            Arc::new(Queue { jobs: Mutex::new((BinaryHeap::new(), 0, false)), ready: Condvar::new(), voice });
+        let make = Arc::new(make);
+        let (started, outcome) = std::sync::mpsc::sync_channel::<Result<(), String>>(workers);
+        for n in 0..workers {
+            let (queue, make, started) = (queue.clone(), make.clone(), started.clone());
+            std::thread::Builder::new()
+                .name(format!("infer-{n}"))
+                .spawn(move || {
+                    // Linux keeps niceness per thread: inference yields to the tick.
+                    let _ = rustix::process::nice(10);
+                    match make() {
+                        Ok(engines) => {
+                            let _ = started.send(Ok(()));
+                            work(&queue, engines);
+                        }
+                        Err(why) => {
+                            let _ = started.send(Err(why));
+                        }
+                    }
+                })
+                .map_err(|e| format!("cannot start an inference thread: {e}"))?;
+        }
+        let pool = Self { queue };
+        for _ in 0..workers {
+            if let Err(why) = outcome.recv().unwrap_or_else(|_| Err("an inference thread died at start".into())) {
+                pool.stop();
+                return Err(why);
+            }
+        }
+        Ok(pool)
+    }
+
+    pub fn voice(&self) -> &Arc<Voice> {
+        &self.queue.voice
+    }
+
+    /// Queues work for a call; its result comes as a [`Msg`]. Never waits.
+    pub fn submit(&self, work: Work, wanted: &Arc<Wanted>, to: &mpsc::Sender<Msg>) {
+        self.push(work, wanted.clone(), Some(to.clone()));
+    }
+
+    /// Queues a clause to be synthesised when nothing else is to be done.
+    pub fn warm(&self, text: String) {
+        self.push(Work::Warm { text }, Arc::new(Wanted::default()), None);
+    }
+
+    /// Jobs waiting.
+    pub fn waiting(&self) -> usize {
+        self.lock().0.len()
+    }
+
+    pub fn stop(&self) {
+        self.lock().2 = true;
+        self.queue.ready.notify_all();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (BinaryHeap<Job>, u64, bool)> {
+        self.queue.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, work: Work, wanted: Arc<Wanted>, to: Option<mpsc::Sender<Msg>>) {
+        let mut guard = self.lock();
+        let warm = matches!(work, Work::Warm { .. });
+        if guard.0.len() >= LONGEST_QUEUE && !warm {
+            drop(guard);
+            if let Some(to) = to {
+                let _ = to.try_send(failed(&work, "busy"));
+            }
+            return;
+        }
+        let seq = guard.1;
+        guard.1 += 1;
+        guard.0.push(Job { priority: work.priority(), seq, since: Instant::now(), work, wanted, to });
+        drop(guard);
+        self.queue.ready.notify_one();
+    }
+}
+
+fn work(queue: &Queue, mut engines: Engines) {
+    loop {
+        let job = {
+            let mut guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            loop {
+                if guard.2 {
+                    return;
+                }
+                if let Some(job) = guard.0.pop() {
+                    break job;
+                }
+                guard = queue.ready.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            }
+        };
+        if !job.wanted.wants(&job.work) {
+            continue;
+        }
+        let late = job.to.is_some() && job.since.elapsed() > OLDEST;
+        let started = Instant::now();
+        // A panic in an engine costs this job; the call hears of it and goes on.
+        let msg = if late {
+            failed(&job.work, "busy")
+        } else {
+            let failure = failed(&job.work, "the engine failed");
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| perform(job.work, &mut engines, &queue.voice, started)))
+                .unwrap_or(failure)
+        };
+        if let Some(to) = job.to {
+            let _ = to.try_send(msg);
+        }
+    }
+}
+
+fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant) -> Msg {
+    let ms = |started: Instant| started.elapsed().as_millis() as u64;
+    match work {
+        Work::Transcribe { attempt, pcm, hints } => {
+            let result = engines.transcriber.transcribe(&pcm, &hints).map_err(|e| e.to_string()).map(|t| {
+                let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
+                let evidence = HeardEvidence { avg_logprob: t.avg_logprob, no_speech: t.no_speech, worst_word };
+                Heard { text: t.text, evidence, ms: ms(started) }
+            });
+            Msg::Event(Event::Transcribed { attempt, result })
+        }
+        Work::Decide { attempt, mut mind, text, keyed, evidence } => {
+            let vector = match &mut engines.embedder {
+                Some(embedder) if !text.is_empty() => {
+                    embedder.embed(&[text.as_str()]).ok().and_then(|mut v| v.pop()).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            };
+            let said = Said { text, vector, keyed, heard: evidence, now: super::clock::now() };
+            let reply = mind.hear(&said);
+            Msg::Event(Event::Decided { attempt, mind, reply: Box::new(reply), ms: ms(started) })
+        }
+        Work::Synthesize { tag, part, text, .. } => {
+            let pcm = voice.clause(&text, engines.synthesizer.as_mut());
+            Msg::Clause { tag, part, pcm, ms: ms(started) }
+        }
+        Work::Warm { text } => {
+            let pcm = voice.clause(&text, engines.synthesizer.as_mut());
+            Msg::Clause { tag: 0, part: 0, pcm, ms: ms(started) }
+        }
+    }
+}
+
+fn failed(work: &Work, why: &str) -> Msg {
+    match work {
+        Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed { attempt: *attempt, result: Err(why.into()) }),
+        Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed { attempt: *attempt, result: Err(why.into()) }),
+        Work::Synthesize { tag, part, .. } => Msg::Clause { tag: *tag, part: *part, pcm: Err(why.into()), ms: 0 },
+        Work::Warm { .. } => Msg::Clause { tag: 0, part: 0, pcm: Err(why.into()), ms: 0 },
+    }
+}
