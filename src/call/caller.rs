@@ -218,7 +218,7 @@ impl<M: Mind> Call<M> {
                 out.push(Command::Forget { tag: speech.tag });
             }
         }
-        self.timers.clear(Timer::Stuck);
+        self.timers.clear(Timer::Thinking);
     }
 
     pub(super) fn drop_utterance(&mut self, out: &mut Vec<Command<M>>) {
@@ -381,7 +381,7 @@ impl<M: Mind> Call<M> {
         };
         utterance.is_final = true;
         utterance.final_at = now;
-        self.timers.set(Timer::Stuck, now.plus(STUCK_MS));
+        self.timers.set(Timer::Thinking, now.plus(STUCK_MS));
         let decided = utterance.decided.is_some();
         let empty = utterance
             .heard
@@ -432,7 +432,7 @@ impl<M: Mind> Call<M> {
         };
         let prepared = utterance.prepared.take();
         self.timers.clear(Timer::Final);
-        self.timers.clear(Timer::Stuck);
+        self.timers.clear(Timer::Thinking);
         self.cut_line(out);
         let before = std::mem::replace(&mut self.mind, *mind);
         self.caller.before = match (&prepared, &reply.next) {
@@ -473,7 +473,9 @@ impl<M: Mind> Call<M> {
     }
 
     pub(super) fn key_gap(&mut self, out: &mut Vec<Command<M>>) {
-        if let Some(entry) = self.caller.keys.gap() {
+        if let Some(entry) = self.caller.keys.gap()
+            && self.stage == Stage::Talking
+        {
             self.keyed(entry, out);
         }
     }
@@ -501,7 +503,7 @@ impl<M: Mind> Call<M> {
             ms: 0,
         });
         self.caller.utterance = Some(utterance);
-        self.timers.set(Timer::Stuck, self.now.plus(STUCK_MS));
+        self.timers.set(Timer::Thinking, self.now.plus(STUCK_MS));
         self.decide(out);
     }
 }

@@ -535,7 +535,7 @@ impl<M: Mind> Call<M> {
             Timer::Filler => self.filler(out),
             Timer::BargeVerdict => self.barge_lasted(out),
             Timer::LongSpeech => self.spoke_long(out),
-            Timer::Stuck => self.stuck(out),
+            Timer::Thinking | Timer::Stuck => self.stuck(out),
             Timer::HoldWord | Timer::HumanRing | Timer::HumanBrief | Timer::HumanKey => {
                 self.transfer_timer(timer, out)
             }

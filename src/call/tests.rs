@@ -800,10 +800,12 @@ fn never_silent_without_a_deadline() {
                 || sim.call.caller.held;
             assert!(
                 alive,
-                "seed {seed}: stage {:?}, then {:?}, quiet {}",
+                "seed {seed}: stage {:?}, then {:?}, quiet {} {:?} {:?}",
                 sim.call.stage,
                 sim.call.then,
-                sim.call.line.is_quiet()
+                sim.call.line.is_quiet(),
+                sim.call.caller.utterance,
+                sim.call.timers
             );
         }
     }

@@ -32,7 +32,9 @@ pub enum Timer {
     HumanKey,
     /// The caller has talked, or their street has, for as long as one piece of sound may be.
     LongSpeech,
-    /// Recognition, decision or voice has taken too long.
+    /// Recognition or decision has taken too long.
+    Thinking,
+    /// The voice has taken too long.
     Stuck,
     /// The call has reached its longest permitted length.
     HardCap,
@@ -56,6 +58,7 @@ const ALL: [Timer; COUNT] = [
     Timer::HumanBrief,
     Timer::HumanKey,
     Timer::LongSpeech,
+    Timer::Thinking,
     Timer::Stuck,
     Timer::HardCap,
     Timer::EndGuard,

@@ -44,7 +44,6 @@ impl<M: Mind> Call<M> {
         self.stage = Stage::Transferring;
         self.then = Then::Hold;
         self.timers.clear(Timer::Silence);
-        self.timers.clear(Timer::Final);
         self.drop_utterance(out);
         self.record.handoff = Some(handoff.clone());
         self.transfer = Some(Transfer {
@@ -130,6 +129,7 @@ impl<M: Mind> Call<M> {
         self.transfer = None;
         self.timers.clear(Timer::HoldWord);
         self.stage = Stage::Talking;
+        self.drop_utterance(out);
         let outcomes = match &mut self.record.handoff {
             Some(handoff) => {
                 handoff.result = "returned".into();
