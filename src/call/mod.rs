@@ -297,6 +297,14 @@ pub enum Note {
     },
 }
 
+/// A human to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallTarget {
+    pub uri: String,
+    /// How long it may ring.
+    pub ring_ms: u64,
+}
+
 /// What one call needs to know.
 #[derive(Debug, Clone)]
 pub struct CallConfig {
@@ -307,7 +315,7 @@ pub struct CallConfig {
     /// RFC 3339.
     pub started_at: String,
     /// Humans to try, in order.
-    pub targets: Vec<String>,
+    pub targets: Vec<CallTarget>,
     /// Text into clauses short enough to start speaking early.
     pub split: fn(&str) -> Vec<String>,
     pub words: Words,

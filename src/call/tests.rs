@@ -195,7 +195,13 @@ impl Sim {
             from: Some("+15550101".into()),
             to: None,
             started_at: "2026-11-23T10:00:00Z".into(),
-            targets: targets.iter().map(|t| t.to_string()).collect(),
+            targets: targets
+                .iter()
+                .map(|t| CallTarget {
+                    uri: t.to_string(),
+                    ring_ms: 30_000,
+                })
+                .collect(),
             split: sentences,
             words: Words::default(),
         };

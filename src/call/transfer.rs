@@ -4,10 +4,9 @@
 
 use super::speaking::{ClauseState, Speech};
 use super::timer::Timer;
-use super::{Call, Command, LegId, LegSignal, Mind, Mix, Note, Stage, Then, Time};
+use super::{Call, CallTarget, Command, LegId, LegSignal, Mind, Mix, Note, Stage, Then, Time};
 use crate::desk::{Handoff, Say, TargetOutcome};
 
-const RING_S: u64 = 20;
 /// Beyond the target's own ringing time, for the edge to say so first.
 const RING_GRACE_MS: u64 = 3_000;
 /// Between the human's hello and the brief.
@@ -76,7 +75,11 @@ impl<M: Mind> Call<M> {
         if let Some(speech) = transfer.speech.take() {
             out.push(Command::Forget { tag: speech.tag });
         }
-        let Some(target) = self.config.targets.get(transfer.next).cloned() else {
+        let Some(CallTarget {
+            uri: target,
+            ring_ms,
+        }) = self.config.targets.get(transfer.next).cloned()
+        else {
             return self.nobody(out);
         };
         self.next_leg += 1;
@@ -86,10 +89,8 @@ impl<M: Mind> Call<M> {
         transfer.dialled = now;
         transfer.phase = Phase::Ringing;
         transfer.asked_again = false;
-        self.timers.set(
-            Timer::HumanRing,
-            now.plus(ring_s(&target) * 1000 + RING_GRACE_MS),
-        );
+        self.timers
+            .set(Timer::HumanRing, now.plus(ring_ms + RING_GRACE_MS));
         out.push(Command::Note(Note::Transfer {
             stage: "dialling".into(),
             target: target.clone(),
@@ -509,14 +510,4 @@ impl<M: Mind> Call<M> {
             handoff.result = result.into();
         }
     }
-}
-
-/// The target's own ringing time: `sip:a@b;ring_s=20`.
-fn ring_s(target: &str) -> u64 {
-    target
-        .split(';')
-        .find_map(|p| p.strip_prefix("ring_s="))
-        .and_then(|v| v.parse().ok())
-        .filter(|s| (1..=120).contains(s))
-        .unwrap_or(RING_S)
 }

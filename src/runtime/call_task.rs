@@ -17,6 +17,7 @@ use crate::desk::conversation::Conversation;
 use crate::desk::{CallOutcome, Listen};
 use crate::edge::{EndCause, Leg, Signal};
 use crate::speech::{Expect, Hints, VoiceActivity};
+use crate::telemetry::Metric;
 
 use super::line::Shared;
 use super::live::Place;
@@ -107,7 +108,7 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>, place: Place) {
         from: info.from.clone(),
         to: info.to.clone(),
         started_at,
-        targets: shared.targets.clone(),
+        targets: shared.call_targets(),
         split: crate::speech::spoken::clauses,
         words: shared.words.clone(),
     };
@@ -157,8 +158,8 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>, place: Place) {
     }
     task.wanted.over();
     // The legs' goodbyes (BYE) are on their way; what is left is paper.
-    let record = task.call.record();
-    crate::telemetry::call_over(&record);
+    let mut record = task.call.record();
+    record.ended_at = Some(super::clock::now().to_string());
     drop(task);
     shared.live.end(&id);
     shared.finish(record).await;
@@ -212,7 +213,9 @@ impl Task {
         for p in played {
             self.event(Event::Played { tag: p.tag, part: p.part, samples: p.samples });
         }
-        crate::telemetry::tick(late.elapsed());
+        if late.elapsed() > Duration::from_millis(10) {
+            self.shared.metrics.count(Metric::TicksLate, &[]);
+        }
     }
 
     /// Voice activity on the caller's sound; speech that starts or ends is told with how long ago it was.
@@ -325,7 +328,7 @@ impl Task {
                 let pcm = tone::chime();
                 self.with_voice(leg, |voice| voice.push(Chunk { tag: u64::MAX, part: 0, pcm }));
             }
-            Command::Packet(handoff) => self.shared.packet(&self.id, *handoff),
+            Command::Packet(handoff) => self.shared.packet(self.call.record(), *handoff),
             Command::Callback(callback) => self.shared.callback(&self.id, *callback),
             Command::Note(note) => self.note(&note),
             Command::Over => self.over = true,
@@ -390,7 +393,6 @@ impl Task {
 
     fn note(&mut self, note: &Note) {
         let at = self.now().0;
-        crate::telemetry::note(note);
         let Ok(value) = serde_json::to_value(note) else { return };
         let mut line = serde_json::json!({"at_ms": at});
         if let (Some(line), Some(note)) = (line.as_object_mut(), value.as_object()) {

@@ -1,0 +1,236 @@
+//! The line: everything that outlives a call, and the only list of tasks in the program.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::backoffice::HttpBackoffice;
+use crate::call::{CallTarget, Words};
+use crate::config::{Config, Target, TargetKind};
+use crate::desk::conversation::Conversation;
+use crate::desk::{ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request};
+use crate::edge::sip::SipEdge;
+use crate::edge::{Leg, LegInfo};
+use crate::speech::VoiceActivity;
+use crate::store::Store;
+use crate::telemetry::{Metric, Metrics};
+
+use super::live::Live;
+use super::pool::Pool;
+use super::recording::Recorder;
+
+/// How long a back office may take; beyond it the caller hears the truth.
+pub const BACKOFFICE_TIMEOUT: Duration = Duration::from_secs(8);
+const HISTORY: u32 = 5;
+
+/// Makes a voice detector for one call.
+pub type MakeVad = Box<dyn Fn() -> Result<Box<dyn VoiceActivity>, String> + Send + Sync>;
+
+/// What every call shares.
+pub struct Shared {
+    pub desk: Arc<Desk>,
+    pub pool: Pool,
+    pub vad: MakeVad,
+    pub store: Store,
+    pub backoffice: Option<HttpBackoffice>,
+    pub recorder: Recorder,
+    pub live: Arc<Live>,
+    pub metrics: Arc<Metrics>,
+    pub sip: SipEdge,
+    pub targets: Vec<Target>,
+    pub words: Words,
+    /// ISO 639-1.
+    pub language: String,
+    pub webhook: Option<String>,
+    /// Whom our calls to humans come from, where the caller's number is withheld.
+    pub own_number: String,
+    /// Cancelled to end every call kindly.
+    pub stopping: CancellationToken,
+}
+
+impl Shared {
+    /// A conversation for a new call, with what is known of the caller.
+    pub async fn conversation(&self, id: &str, info: &LegInfo) -> Conversation {
+        let country = self.desk.config.country();
+        let number = info.from.as_deref().map(|from| crate::desk::entity::e164(from, &country).unwrap_or_else(|| from.to_string()));
+        let history = match &number {
+            Some(number) => self.store.history(number, HISTORY).await.unwrap_or_else(|error| {
+                tracing::warn!(call = %id, %error, "the caller's history could not be read");
+                self.metrics.count(Metric::StoreErrors, &[]);
+                Vec::new()
+            }),
+            None => Vec::new(),
+        };
+        let caller = Caller { number, vouched: info.vouched, history };
+        Conversation::new(self.desk.clone(), caller, id, super::clock::now())
+    }
+
+    /// Targets in the engine's words.
+    pub fn call_targets(&self) -> Vec<CallTarget> {
+        self.targets.iter().map(|t| CallTarget { uri: t.uri(), ring_ms: t.ring.as_millis() as u64 }).collect()
+    }
+
+    /// Calls a human.
+    pub fn dial(&self, uri: &str, caller: Option<&str>) -> Result<Box<dyn Leg>, String> {
+        let target = self.targets.iter().find(|t| t.uri() == uri).ok_or("no such target")?;
+        let from = caller.unwrap_or(&self.own_number);
+        match &target.kind {
+            TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
+            TargetKind::Trunk(number) => Err(format!("{number} is to be called through a trunk, which this version cannot do")),
+            TargetKind::Twilio(number) => Err(format!("{number} is to be called through Twilio, which this version cannot do")),
+        }
+    }
+
+    /// Does what the desk asks of the back office; writes go through the ledger.
+    pub async fn perform(&self, id: &str, request: &Request) -> Outcome {
+        let Some(backoffice) = &self.backoffice else {
+            return Outcome::Failed("no back office is configured for this desk".into());
+        };
+        let began = std::time::Instant::now();
+        let outcome = super::actions::perform_recorded(&self.store, backoffice, id, request).await;
+        self.metrics.observe(Metric::BackofficeMs, began.elapsed().as_millis() as f64);
+        outcome
+    }
+
+    /// The hand-over packet: into the database and on its way to the webhook, now.
+    pub fn packet(self: &Arc<Self>, record: CallRecord, handoff: Handoff) {
+        let shared = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = shared.store.save_call(&record).await {
+                tracing::error!(call = %record.id, %error, "a hand-over could not be stored");
+                shared.metrics.count(Metric::StoreErrors, &[]);
+            }
+            let Some(url) = &shared.webhook else { return };
+            let body = serde_json::json!({
+                "type": "handoff", "call_id": record.id, "from": record.from, "to": record.to, "started_at": record.started_at,
+                "company": shared.desk.config.company, "handoff": handoff,
+                "transcript": record.turns.iter().map(|t| serde_json::json!({
+                    "caller": t.caller.as_ref().map(|c| &c.text), "agent": t.agent.as_ref().map(|a| &a.heard),
+                })).collect::<Vec<_>>(),
+                "actions": record.actions,
+            });
+            if let Err(error) = shared.store.queue_packet(&record.id, url, &body).await {
+                tracing::error!(call = %record.id, %error, "a hand-over packet could not be queued for the webhook");
+                shared.metrics.count(Metric::StoreErrors, &[]);
+            }
+        });
+    }
+
+    /// A promise to the caller: it is in the queue before anything else happens.
+    pub fn callback(self: &Arc<Self>, id: &str, callback: CallbackRequest) {
+        let (shared, id) = (self.clone(), id.to_string());
+        tokio::spawn(async move {
+            shared.metrics.count(Metric::Callbacks, &[]);
+            if let Err(error) = shared.store.add_callback(&id, &callback).await {
+                // The record still holds the promise; the log says that the queue does not.
+                tracing::error!(call = %id, %error, "a promised callback could not be queued: it is in the call's record only");
+                shared.metrics.count(Metric::StoreErrors, &[]);
+            }
+        });
+    }
+
+    /// Writes a finished call everywhere it belongs.
+    pub async fn finish(&self, record: CallRecord) {
+        self.measure(&record);
+        if let Err(error) = self.store.save_call(&record).await {
+            tracing::error!(call = %record.id, %error, "a call's record could not be stored in the database; its folder has it");
+            self.metrics.count(Metric::StoreErrors, &[]);
+        }
+        let id = record.id.clone();
+        self.recorder.end(&id, record).await;
+    }
+
+    fn measure(&self, record: &CallRecord) {
+        let outcome = record.outcome.and_then(|o| serde_json::to_value(o).ok());
+        let outcome = outcome.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown");
+        self.metrics.count(Metric::Calls, &[outcome]);
+        for turn in &record.turns {
+            self.metrics.count(Metric::Turns, &[]);
+            if let Some(gap) = turn.gap_ms {
+                self.metrics.observe(Metric::GapMs, gap as f64);
+                self.metrics.observe(Metric::EndpointMs, turn.stages_ms.endpoint as f64);
+                self.metrics.observe(Metric::SttMs, turn.stages_ms.stt as f64);
+                self.metrics.observe(Metric::DecideMs, turn.stages_ms.decide as f64);
+                self.metrics.observe(Metric::TtsMs, turn.stages_ms.tts as f64);
+            }
+            if turn.interrupted {
+                self.metrics.count(Metric::Interruptions, &[]);
+            }
+            if let Some(decision) = &turn.decision {
+                let route = serde_json::to_value(decision.route).ok();
+                self.metrics.count(Metric::Decisions, &[route.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown")]);
+            }
+        }
+        if let Some(handoff) = &record.handoff {
+            self.metrics.count(Metric::Transfers, &[&handoff.result]);
+        }
+        for action in &record.actions {
+            let status = match action.status {
+                ActionStatus::Done => "done",
+                ActionStatus::Failed => "failed",
+                ActionStatus::Unknown => "unknown",
+            };
+            self.metrics.count(Metric::Actions, &[status]);
+        }
+    }
+}
+
+/// Calls this machine holds at once: recognition and voice take about a sixth of a core a call, and a burst must not queue.
+pub fn capacity(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    config.limits.calls.unwrap_or(cores * 8)
+}
+
+/// The desk's own wordings of the engine's sentences.
+pub fn words(desk: &Desk) -> Words {
+    let mut words = Words::default();
+    let one = |slot: &mut String, key: &str| {
+        if let Some(own) = desk.phrases.get(key) {
+            *slot = own.to_string();
+        }
+    };
+    one(&mut words.no_media, "no_media");
+    one(&mut words.joined, "joined");
+    one(&mut words.human_keys, "human_keys");
+    one(&mut words.human_keys_again, "human_keys_again");
+    one(&mut words.human_gone, "human_gone");
+    for (slot, key) in [(&mut words.fillers, "filler"), (&mut words.hold, "hold")] {
+        let own = desk.phrases.all(key);
+        if !own.is_empty() {
+            *slot = own.to_vec();
+        }
+    }
+    words
+}
+
+/// Calls that were up when the program last died: their records are closed, so that none stays open for ever.
+pub fn close_unfinished(recordings: &Path) -> Vec<CallRecord> {
+    let Ok(folders) = std::fs::read_dir(recordings) else { return Vec::new() };
+    let mut closed = Vec::new();
+    for folder in folders.flatten() {
+        let path = folder.path().join("record.json");
+        let Some(mut record) = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<CallRecord>(&b).ok()) else { continue };
+        if record.outcome.is_some() {
+            continue;
+        }
+        record.outcome = Some(crate::desk::CallOutcome::Failed);
+        record.ended_at = Some(super::clock::now().to_string());
+        record.termination.cause = "ours".into();
+        record.termination.reason = "the program ended during the call".into();
+        if let Some(handoff) = record.handoff.as_mut().filter(|h| h.result.is_empty()) {
+            handoff.result = "returned".into();
+        }
+        let beside = path.with_extension("part");
+        let done = serde_json::to_vec_pretty(&record)
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| std::fs::write(&beside, bytes))
+            .and_then(|()| std::fs::rename(&beside, &path));
+        match done {
+            Ok(()) => closed.push(record),
+            Err(error) => tracing::error!("{} could not be closed: {error}", path.display()),
+        }
+    }
+    closed
+}
