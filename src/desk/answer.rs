@@ -40,7 +40,12 @@ impl Desk {
         let best = u.hits.first()?;
         let article = self.articles.iter().find(|a| a.id == best.article)?;
         let terms = self.stems.terms(question);
-        let known: Vec<String> = self.stems.terms(&format!("{} {} {}", article.title, best.heading.as_deref().unwrap_or(""), article.text));
+        let known: Vec<String> = self.stems.terms(&format!(
+            "{} {} {}",
+            article.title,
+            best.heading.as_deref().unwrap_or(""),
+            article.text
+        ));
         let weight = |t: &String| self.index.idf(t);
         let total: f32 = terms.iter().map(weight).sum::<f32>().max(1e-6);
         let shared: f32 = terms.iter().filter(|t| known.contains(t)).map(weight).sum();
@@ -50,7 +55,11 @@ impl Desk {
         let top = |p: &Passage| scored(p).into_iter().fold(0.0, f32::max);
         let mut passage = &self.passages[best.index];
         let mut reach = top(passage) + 0.1;
-        for p in self.passages.iter().filter(|p| self.articles[p.article].id == article.id) {
+        for p in self
+            .passages
+            .iter()
+            .filter(|p| self.articles[p.article].id == article.id)
+        {
             let t = top(p);
             if t > reach {
                 (passage, reach) = (p, t);
@@ -71,23 +80,41 @@ impl Desk {
                 similarity: u.sources.first().map_or(0.0, |s| s.score),
                 coverage: shared / total,
                 sentence,
-                agrees: f32::from(u8::from(top.is_some_and(|t| article.intents.iter().any(|i| i == t)))),
+                agrees: f32::from(u8::from(
+                    top.is_some_and(|t| article.intents.iter().any(|i| i == t)),
+                )),
             },
         })
     }
 
     /// How well each sentence of a passage answers, 0 to 1.
-    fn score_sentences(&self, passage: &Passage, terms: &[String], vector: &[f32], asked: Asked) -> Vec<f32> {
-        let total: f32 = terms.iter().map(|t| self.index.idf(t)).sum::<f32>().max(1e-6);
+    fn score_sentences(
+        &self,
+        passage: &Passage,
+        terms: &[String],
+        vector: &[f32],
+        asked: Asked,
+    ) -> Vec<f32> {
+        let total: f32 = terms
+            .iter()
+            .map(|t| self.index.idf(t))
+            .sum::<f32>()
+            .max(1e-6);
         passage
             .sentences
             .iter()
             .map(|s| {
                 let have = self.stems.terms(s);
-                let shared: f32 = terms.iter().filter(|t| have.contains(t)).map(|t| self.index.idf(t)).sum();
+                let shared: f32 = terms
+                    .iter()
+                    .filter(|t| have.contains(t))
+                    .map(|t| self.index.idf(t))
+                    .sum();
                 let lexical = shared / total;
                 let near = match self.vectors.get(s) {
-                    Some(v) if v.len() == vector.len() => 0.6 * dot(v, vector).max(0.0) + 0.4 * lexical,
+                    Some(v) if v.len() == vector.len() => {
+                        0.6 * dot(v, vector).max(0.0) + 0.4 * lexical
+                    }
                     _ => lexical,
                 };
                 near + if asked.answered_by(s) { 0.3 } else { 0.0 }
@@ -112,9 +139,19 @@ impl Asked {
         let pair = |a: &str, b: &str| w.windows(2).any(|p| p[0] == a && p[1] == b);
         if pair("how", "many") {
             Self::Count
-        } else if pair("how", "long") || pair("how", "soon") || pair("how", "quickly") || has("when") || pair("what", "time") || has("hours") {
+        } else if pair("how", "long")
+            || pair("how", "soon")
+            || pair("how", "quickly")
+            || has("when")
+            || pair("what", "time")
+            || has("hours")
+        {
             Self::Time
-        } else if pair("how", "much") || ["cost", "costs", "price", "fee", "fees", "charge"].iter().any(|t| has(t)) {
+        } else if pair("how", "much")
+            || ["cost", "costs", "price", "fee", "fees", "charge"]
+                .iter()
+                .any(|t| has(t))
+        {
             Self::Amount
         } else {
             Self::Open
@@ -123,8 +160,28 @@ impl Asked {
 
     fn answered_by(self, sentence: &str) -> bool {
         const TIMES: [&str; 22] = [
-            "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months", "year",
-            "years", "immediately", "instantly", "monday", "friday", "today", "tomorrow", "am", "pm",
+            "second",
+            "seconds",
+            "minute",
+            "minutes",
+            "hour",
+            "hours",
+            "day",
+            "days",
+            "week",
+            "weeks",
+            "month",
+            "months",
+            "year",
+            "years",
+            "immediately",
+            "instantly",
+            "monday",
+            "friday",
+            "today",
+            "tomorrow",
+            "am",
+            "pm",
         ];
         let digit = sentence.chars().any(|c| c.is_ascii_digit());
         match self {
@@ -133,10 +190,20 @@ impl Asked {
             Self::Amount => {
                 let money = sentence.contains(['\u{a3}', '$', '\u{20ac}', '%']);
                 let w = words(sentence);
-                let free = w.iter().any(|w| matches!(w.as_str(), "free" | "euros" | "pounds" | "dollars" | "cents" | "percent"));
-                money || free || sentence.to_lowercase().contains("no fee") || sentence.to_lowercase().contains("no charge")
+                let free = w.iter().any(|w| {
+                    matches!(
+                        w.as_str(),
+                        "free" | "euros" | "pounds" | "dollars" | "cents" | "percent"
+                    )
+                });
+                money
+                    || free
+                    || sentence.to_lowercase().contains("no fee")
+                    || sentence.to_lowercase().contains("no charge")
             }
-            Self::Time => words(sentence).iter().any(|w| TIMES.contains(&w.trim_start_matches(|c: char| c.is_ascii_digit()))),
+            Self::Time => words(sentence)
+                .iter()
+                .any(|w| TIMES.contains(&w.trim_start_matches(|c: char| c.is_ascii_digit()))),
         }
     }
 }
@@ -145,7 +212,9 @@ impl Asked {
 /// than [`MOST_WORDS`] unless one sentence alone is longer.
 fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
     let sentences = &passage.sentences;
-    let Some(best) = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a))) else {
+    let Some(best) =
+        (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)))
+    else {
         return (passage.text.clone(), 0.0);
     };
     let length = |s: &str| s.split_whitespace().count();
@@ -182,11 +251,26 @@ fn is_condition(sentence: &str) -> bool {
     let w = words(sentence);
     matches!(
         w.first().map(String::as_str),
-        Some("unless" | "if" | "however" | "but" | "except" | "otherwise" | "only" | "note" | "provided" | "excluding")
-    ) || w
-        .windows(2)
-        .any(|p| matches!((p[0].as_str(), p[1].as_str()), ("does", "not") | ("do", "not") | ("not", "apply") | ("except", "for")))
-        && w.first().is_some_and(|f| matches!(f.as_str(), "this" | "that" | "these" | "it" | "they" | "we"))
+        Some(
+            "unless"
+                | "if"
+                | "however"
+                | "but"
+                | "except"
+                | "otherwise"
+                | "only"
+                | "note"
+                | "provided"
+                | "excluding"
+        )
+    ) || w.windows(2).any(|p| {
+        matches!(
+            (p[0].as_str(), p[1].as_str()),
+            ("does", "not") | ("do", "not") | ("not", "apply") | ("except", "for")
+        )
+    }) && w
+        .first()
+        .is_some_and(|f| matches!(f.as_str(), "this" | "that" | "these" | "it" | "they" | "we"))
 }
 
 /// "It ...", "This ...": meaningless without the sentence before.
@@ -194,7 +278,20 @@ fn refers_back(sentence: &str) -> bool {
     let w = words(sentence);
     matches!(
         w.first().map(String::as_str),
-        Some("it" | "its" | "this" | "that" | "these" | "those" | "they" | "then" | "after" | "also" | "otherwise" | "he" | "she")
+        Some(
+            "it" | "its"
+                | "this"
+                | "that"
+                | "these"
+                | "those"
+                | "they"
+                | "then"
+                | "after"
+                | "also"
+                | "otherwise"
+                | "he"
+                | "she"
+        )
     ) && !matches!(w.get(1).map(String::as_str), Some("you" | "your"))
 }
 

@@ -82,7 +82,8 @@ impl Hours {
         if self.from < self.until {
             self.days[day] && (self.from..self.until).contains(&minute)
         } else {
-            (self.days[day] && minute >= self.from) || (self.days[(day + 6) % 7] && minute < self.until)
+            (self.days[day] && minute >= self.from)
+                || (self.days[(day + 6) % 7] && minute < self.until)
         }
     }
 }
@@ -240,7 +241,13 @@ impl Limit {
             Limit::Number(_) => None,
             Limit::Day(d) => Some(d),
             Limit::Today { days, months } => today
-                .checked_add(jiff::Span::new().try_months(months).ok()?.try_days(days).ok()?)
+                .checked_add(
+                    jiff::Span::new()
+                        .try_months(months)
+                        .ok()?
+                        .try_days(days)
+                        .ok()?,
+                )
                 .ok(),
         }
     }

@@ -97,13 +97,32 @@ impl Desk {
                 let a = &source.articles[p.article];
                 // The title counts twice: it is what the article is about.
                 let heading = p.heading.as_deref().unwrap_or("");
-                stems.terms(&format!("{} {} {heading} {heading} {}", a.title, a.title, p.text))
+                stems.terms(&format!(
+                    "{} {} {heading} {heading} {}",
+                    a.title, a.title, p.text
+                ))
             })
             .collect();
-        let index = Index::new(documents.iter().map(|d| d.iter().map(|t| (t.as_str(), 1.0)).collect()));
-        let title_terms: Vec<Vec<String>> = source.articles.iter().map(|a| stems.terms(&a.title)).collect();
-        let title_index = Index::new(title_terms.iter().map(|d| d.iter().map(|t| (t.as_str(), 1.0)).collect()));
-        let escalations = Escalations::new(&source.config.escalation.words, vectors, learned.escalation.clone());
+        let index = Index::new(
+            documents
+                .iter()
+                .map(|d| d.iter().map(|t| (t.as_str(), 1.0)).collect()),
+        );
+        let title_terms: Vec<Vec<String>> = source
+            .articles
+            .iter()
+            .map(|a| stems.terms(&a.title))
+            .collect();
+        let title_index = Index::new(
+            title_terms
+                .iter()
+                .map(|d| d.iter().map(|t| (t.as_str(), 1.0)).collect()),
+        );
+        let escalations = Escalations::new(
+            &source.config.escalation.words,
+            vectors,
+            learned.escalation.clone(),
+        );
         let policies = policies(&source);
         Desk {
             scope: Scope::new(&source, vectors, learned),
@@ -144,7 +163,11 @@ impl Desk {
             [] => 0.0,
         };
         Understanding {
-            near: seen.near.max(nearest_article).max(self.word_nearness(text)).clamp(0.0, 1.0),
+            near: seen
+                .near
+                .max(nearest_article)
+                .max(self.word_nearness(text))
+                .clamp(0.0, 1.0),
             intents: seen.intents,
             in_scope: seen.in_scope,
             margin,
@@ -220,7 +243,11 @@ impl Desk {
     fn word_nearness(&self, text: &str) -> f32 {
         let terms = self.stems.terms(text);
         let known = terms.iter().filter(|t| self.index.knows(t)).count();
-        if terms.is_empty() { 0.0 } else { 0.5 * known as f32 / terms.len() as f32 }
+        if terms.is_empty() {
+            0.0
+        } else {
+            0.5 * known as f32 / terms.len() as f32
+        }
     }
 
     /// How far the line may go by itself for an intent.
@@ -241,12 +268,37 @@ impl Desk {
 /// Listed policies, and the default of the others: a human where an action or a risk hangs on it, else the articles.
 fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
     const RISKY: [&str; 18] = [
-        "dispute", "fraud", "scam", "stolen", "hack", "unauthori", "hardship", "complain", "legal", "lawyer", "bereave", "deceased",
-        "close_account", "account_closure", "closure", "chargeback", "delete_account", "identity_theft",
+        "dispute",
+        "fraud",
+        "scam",
+        "stolen",
+        "hack",
+        "unauthori",
+        "hardship",
+        "complain",
+        "legal",
+        "lawyer",
+        "bereave",
+        "deceased",
+        "close_account",
+        "account_closure",
+        "closure",
+        "chargeback",
+        "delete_account",
+        "identity_theft",
     ];
-    let mut names: BTreeSet<&str> = source.examples.iter().filter_map(|e| e.intent.as_deref()).collect();
+    let mut names: BTreeSet<&str> = source
+        .examples
+        .iter()
+        .filter_map(|e| e.intent.as_deref())
+        .collect();
     names.extend(source.actions.iter().map(|a| a.intent.as_str()));
-    names.extend(source.articles.iter().flat_map(|a| a.intents.iter().map(String::as_str)));
+    names.extend(
+        source
+            .articles
+            .iter()
+            .flat_map(|a| a.intents.iter().map(String::as_str)),
+    );
     let mut out = source.config.intents.clone();
     for name in names {
         out.entry(name.to_string()).or_insert_with(|| {
@@ -254,7 +306,11 @@ fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
             let lower = name.to_lowercase();
             let risky = RISKY.iter().any(|r| lower.contains(r));
             IntentPolicy {
-                mode: if acts || risky { Mode::Human } else { Mode::Autonomous },
+                mode: if acts || risky {
+                    Mode::Human
+                } else {
+                    Mode::Autonomous
+                },
                 risk: if risky { Risk::High } else { Risk::Low },
                 ..IntentPolicy::default()
             }

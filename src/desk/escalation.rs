@@ -37,7 +37,11 @@ impl EscalationModel {
     pub fn learn(vectors: &HashMap<String, Vec<f32>>) -> Self {
         let bank = bank::all();
         let vocabulary = Vocabulary::learn(bank.iter().flat_map(|(_, t)| t.iter().copied()));
-        let dims = bank[0].1.first().and_then(|t| vectors.get(*t)).map_or(0, Vec::len);
+        let dims = bank[0]
+            .1
+            .first()
+            .and_then(|t| vectors.get(*t))
+            .map_or(0, Vec::len);
         let samples: Vec<Sample<'_>> = bank
             .iter()
             .enumerate()
@@ -70,16 +74,28 @@ impl EscalationModel {
 }
 
 impl Escalations {
-    pub fn new(own: &[String], _vectors: &HashMap<String, Vec<f32>>, learned: EscalationModel) -> Self {
+    pub fn new(
+        own: &[String],
+        _vectors: &HashMap<String, Vec<f32>>,
+        learned: EscalationModel,
+    ) -> Self {
         Self {
-            own: own.iter().map(|w| words(w)).filter(|w| !w.is_empty()).collect(),
+            own: own
+                .iter()
+                .map(|w| words(w))
+                .filter(|w| !w.is_empty())
+                .collect(),
             learned,
         }
     }
 
     pub fn find(&self, text: &str, vector: &[f32]) -> Option<Escalation> {
         let said = words(text);
-        if self.own.iter().any(|w| said.windows(w.len()).any(|s| s == w)) {
+        if self
+            .own
+            .iter()
+            .any(|w| said.windows(w.len()).any(|s| s == w))
+        {
             return Some(Escalation {
                 kind: "words".into(),
                 p: 1.0,

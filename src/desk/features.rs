@@ -41,7 +41,11 @@ fn counts(text: &str) -> Vec<(u32, u32)> {
     for w in &words {
         // Padded with spaces, so that beginnings and ends of words are features of their own.
         let padded = format!(" {w} ");
-        let ends: Vec<usize> = padded.char_indices().map(|(i, _)| i).chain([padded.len()]).collect();
+        let ends: Vec<usize> = padded
+            .char_indices()
+            .map(|(i, _)| i)
+            .chain([padded.len()])
+            .collect();
         for n in 2..=5usize {
             for win in ends.windows(n + 1) {
                 all.push(hash(10 + n as u8, &padded.as_bytes()[win[0]..win[n]]) | 1);
@@ -110,12 +114,19 @@ impl Vocabulary {
             out.push((row, w, block));
         }
         let norm = squares.map(|s| if s > 0.0 { 1.0 / s.sqrt() } else { 0.0 });
-        let sparse = out.into_iter().map(|(row, w, block)| (row, w * norm[block])).collect();
+        let sparse = out
+            .into_iter()
+            .map(|(row, w, block)| (row, w * norm[block]))
+            .collect();
         (sparse, if all > 0.0 { known / all } else { 0.0 })
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
-        let mut rows: Vec<_> = self.rows.iter().map(|(h, (r, idf))| (*r, *h, *idf)).collect();
+        let mut rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|(h, (r, idf))| (*r, *h, *idf))
+            .collect();
         rows.sort_unstable_by_key(|r| r.0);
         out.extend((rows.len() as u32).to_le_bytes());
         for (_, h, idf) in rows {

@@ -23,7 +23,11 @@ pub fn grounded(
         .filter(|(value, _)| !backing.contains(value))
         .map(|(_, text)| text)
         .collect();
-    if missing.is_empty() { Ok(()) } else { Err(missing) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing)
+    }
 }
 
 fn leaves(value: &serde_json::Value, out: &mut BTreeSet<String>) {
@@ -48,7 +52,11 @@ fn tokens(text: &str) -> Vec<(String, String)> {
 }
 
 fn canonical(word: &str) -> String {
-    let bare: String = word.chars().filter(|c| !matches!(c, ',' | '-')).collect::<String>().to_lowercase();
+    let bare: String = word
+        .chars()
+        .filter(|c| !matches!(c, ',' | '-'))
+        .collect::<String>()
+        .to_lowercase();
     match bare.parse::<f64>() {
         Ok(n) => format!("{n}"),
         Err(_) => bare,

@@ -27,7 +27,11 @@ impl Index {
             }
             index.lengths.push(length);
             for (t, n) in times {
-                index.postings.entry(t.to_string()).or_default().push((d as u32, n));
+                index
+                    .postings
+                    .entry(t.to_string())
+                    .or_default()
+                    .push((d as u32, n));
             }
         }
         for p in index.postings.values_mut() {
@@ -58,7 +62,8 @@ impl Index {
             let idf = self.idf(t);
             for (d, n) in list {
                 let len = self.lengths[*d as usize];
-                out[*d as usize] += idf * n * (K1 + 1.0) / (n + K1 * (1.0 - B + B * len / self.mean));
+                out[*d as usize] +=
+                    idf * n * (K1 + 1.0) / (n + K1 * (1.0 - B + B * len / self.mean));
             }
         }
         out

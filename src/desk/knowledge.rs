@@ -48,17 +48,18 @@ pub fn split(articles: &[Article]) -> Vec<Passage> {
         let mut heading: Option<String> = None;
         let mut sentences: Vec<String> = Vec::new();
         let mut count = 0;
-        let mut flush = |heading: &Option<String>, sentences: &mut Vec<String>, count: &mut usize| {
-            if !sentences.is_empty() {
-                out.push(Passage {
-                    article: i,
-                    heading: heading.clone(),
-                    text: sentences.join(" "),
-                    sentences: std::mem::take(sentences),
-                });
-            }
-            *count = 0;
-        };
+        let mut flush =
+            |heading: &Option<String>, sentences: &mut Vec<String>, count: &mut usize| {
+                if !sentences.is_empty() {
+                    out.push(Passage {
+                        article: i,
+                        heading: heading.clone(),
+                        text: sentences.join(" "),
+                        sentences: std::mem::take(sentences),
+                    });
+                }
+                *count = 0;
+            };
         for block in blocks(&article.text) {
             match block {
                 Block::Heading(h) => {
@@ -115,7 +116,10 @@ fn blocks(markdown: &str) -> Vec<Block> {
         if fenced || line.starts_with("<!--") {
             continue;
         }
-        let is_rule = line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '_' | '=' | ' '));
+        let is_rule = line.len() >= 3
+            && line
+                .chars()
+                .all(|c| matches!(c, '-' | '*' | '_' | '=' | ' '));
         if line.starts_with('|') {
             table_row(line, &mut header, lines.get(n + 1).copied(), &mut items);
             continue;
@@ -125,7 +129,10 @@ fn blocks(markdown: &str) -> Vec<Block> {
         }
         if line.is_empty() || is_rule {
             // A blank line between an introduction and its list does not part them.
-            let next = lines[n + 1..].iter().map(|l| l.trim()).find(|l| !l.is_empty());
+            let next = lines[n + 1..]
+                .iter()
+                .map(|l| l.trim())
+                .find(|l| !l.is_empty());
             let list_follows = next.is_some_and(|l| item(l).is_some() || l.starts_with('|'));
             let introduces = paragraph.ends_with(':') || !items.is_empty();
             if !(list_follows && introduces) {
@@ -164,7 +171,11 @@ fn blocks(markdown: &str) -> Vec<Block> {
 
 /// One row of a table as an item: `Plan: Basic, Price: 5 euros`.
 fn table_row(line: &str, header: &mut Vec<String>, next: Option<&str>, items: &mut Vec<String>) {
-    let cells: Vec<String> = line.trim_matches('|').split('|').map(|c| plain(c.trim())).collect();
+    let cells: Vec<String> = line
+        .trim_matches('|')
+        .split('|')
+        .map(|c| plain(c.trim()))
+        .collect();
     let rule = |l: &str| l.contains('-') && l.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '));
     if rule(line) {
         return;
@@ -175,7 +186,12 @@ fn table_row(line: &str, header: &mut Vec<String>, next: Option<&str>, items: &m
     }
     // The first cell names the row; the others follow under their column's name.
     let mut out = cells.first().cloned().unwrap_or_default();
-    for (i, c) in cells.iter().enumerate().skip(1).filter(|(_, c)| !c.is_empty()) {
+    for (i, c) in cells
+        .iter()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, c)| !c.is_empty())
+    {
         out.push_str(if i == 1 { ": " } else { ", " });
         match header.get(i).filter(|h| !h.is_empty()) {
             Some(h) => out.push_str(&format!("{} {c}", h.to_lowercase())),
@@ -193,7 +209,9 @@ fn item(line: &str) -> Option<&str> {
     }
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     if (1..=2).contains(&digits) {
-        return line[digits..].strip_prefix(". ").or_else(|| line[digits..].strip_prefix(") "));
+        return line[digits..]
+            .strip_prefix(". ")
+            .or_else(|| line[digits..].strip_prefix(") "));
     }
     None
 }
@@ -204,13 +222,18 @@ fn close(paragraph: &mut String, items: &mut Vec<String>, out: &mut Vec<Block>) 
     let text = std::mem::take(paragraph);
     let items = std::mem::take(items);
     let words: usize = items.iter().map(|i| i.split_whitespace().count()).sum();
-    let whole = items.iter().any(|i| i.trim_end_matches(['.', ';', ',']).contains(". "));
+    let whole = items
+        .iter()
+        .any(|i| i.trim_end_matches(['.', ';', ',']).contains(". "));
     if items.is_empty() {
         sentences = sentences_of(&text);
     } else if let Some(intro) = text.strip_suffix(':').filter(|_| words <= 40 && !whole) {
         let mut s = sentences_of(intro);
         let last = s.pop().unwrap_or_default();
-        let items: Vec<&str> = items.iter().map(|i| i.trim_end_matches(['.', ';', ','])).collect();
+        let items: Vec<&str> = items
+            .iter()
+            .map(|i| i.trim_end_matches(['.', ';', ',']))
+            .collect();
         sentences.append(&mut s);
         sentences.push(format!("{}: {}.", last.trim_end_matches('.'), join(&items)));
     } else {
@@ -227,8 +250,16 @@ fn join(items: &[&str]) -> String {
         [] => String::new(),
         [one] => (*one).to_string(),
         [most @ .., last] => {
-            let sep = if items.iter().any(|i| i.contains(',')) { "; " } else { ", " };
-            format!("{}{}and {last}", most.join(sep), if sep == "; " { "; " } else { " " })
+            let sep = if items.iter().any(|i| i.contains(',')) {
+                "; "
+            } else {
+                ", "
+            };
+            format!(
+                "{}{}and {last}",
+                most.join(sep),
+                if sep == "; " { "; " } else { " " }
+            )
         }
     }
 }
@@ -238,7 +269,12 @@ pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let chars: Vec<char> = text.trim().chars().collect();
     let mut i = 0;
-    let find = |from: usize, what: char| chars[from..].iter().position(|c| *c == what).map(|p| from + p);
+    let find = |from: usize, what: char| {
+        chars[from..]
+            .iter()
+            .position(|c| *c == what)
+            .map(|p| from + p)
+    };
     while i < chars.len() {
         match chars[i] {
             '\\' if chars.get(i + 1).is_some_and(|c| c.is_ascii_punctuation()) => {
@@ -262,7 +298,9 @@ pub fn plain(text: &str) -> String {
                 out.push('[');
             }
             '<' => {
-                let tag = chars.get(i + 1).is_some_and(|c| c.is_alphabetic() || matches!(c, '/' | '!'));
+                let tag = chars
+                    .get(i + 1)
+                    .is_some_and(|c| c.is_alphabetic() || matches!(c, '/' | '!'));
                 if let Some(end) = find(i, '>').filter(|_| tag) {
                     i = end + 1;
                     continue;
@@ -273,7 +311,9 @@ pub fn plain(text: &str) -> String {
             '~' if chars.get(i + 1) == Some(&'~') => i += 1,
             '_' => {
                 // Inside a word it is a character; around one it is emphasis.
-                let inside = i > 0 && chars[i - 1].is_alphanumeric() && chars.get(i + 1).is_some_and(|c| c.is_alphanumeric());
+                let inside = i > 0
+                    && chars[i - 1].is_alphanumeric()
+                    && chars.get(i + 1).is_some_and(|c| c.is_alphanumeric());
                 if inside {
                     out.push('_');
                 }
@@ -282,16 +322,23 @@ pub fn plain(text: &str) -> String {
         }
         i += 1;
     }
-    let out = [("&nbsp;", " "), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'")]
-        .iter()
-        .fold(out, |o, (from, to)| o.replace(from, to));
+    let out = [
+        ("&nbsp;", " "),
+        ("&amp;", "&"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+    ]
+    .iter()
+    .fold(out, |o, (from, to)| o.replace(from, to));
     out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Abbreviations whose full stop ends nothing.
 const ABBREVIATIONS: [&str; 22] = [
-    "e.g", "i.e", "eg", "ie", "mr", "mrs", "ms", "dr", "st", "no", "vs", "approx", "inc", "ltd", "co", "corp", "etc", "a.m", "p.m",
-    "u.s", "u.k", "min",
+    "e.g", "i.e", "eg", "ie", "mr", "mrs", "ms", "dr", "st", "no", "vs", "approx", "inc", "ltd",
+    "co", "corp", "etc", "a.m", "p.m", "u.s", "u.k", "min",
 ];
 
 /// Plain text to sentences. Every one ends with a mark.
@@ -300,9 +347,17 @@ pub fn sentences_of(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut start = 0;
     let mut push = |from: usize, to: usize| {
-        let s: String = chars[from..to].iter().collect::<String>().trim().to_string();
+        let s: String = chars[from..to]
+            .iter()
+            .collect::<String>()
+            .trim()
+            .to_string();
         if s.chars().any(char::is_alphanumeric) {
-            let end = if s.ends_with(['.', '!', '?', ':', ')', '"', '\u{201d}']) { "" } else { "." };
+            let end = if s.ends_with(['.', '!', '?', ':', ')', '"', '\u{201d}']) {
+                ""
+            } else {
+                "."
+            };
             out.push(s.trim_end_matches([';', ',']).to_string() + end);
         }
     };
@@ -327,11 +382,18 @@ pub fn sentences_of(text: &str) -> Vec<String> {
             let lower = word.to_lowercase();
             let following = chars[i + 1..].iter().find(|c| !c.is_whitespace());
             let goes_on = following.is_some_and(|c| c.is_lowercase());
-            if goes_on || (ABBREVIATIONS.contains(&lower.as_str()) && !matches!(lower.as_str(), "etc" | "no" | "p.m" | "a.m" | "min")) {
+            if goes_on
+                || (ABBREVIATIONS.contains(&lower.as_str())
+                    && !matches!(lower.as_str(), "etc" | "no" | "p.m" | "a.m" | "min"))
+            {
                 continue;
             }
         }
-        let end = if next.is_some_and(|c| !c.is_whitespace()) { i + 2 } else { i + 1 };
+        let end = if next.is_some_and(|c| !c.is_whitespace()) {
+            i + 2
+        } else {
+            i + 1
+        };
         push(start, end.min(chars.len()));
         start = end.min(chars.len());
     }

@@ -30,7 +30,13 @@ pub(crate) struct Recipe {
 const BATCH: usize = 16;
 
 impl Linear {
-    pub fn train(samples: &[Sample<'_>], classes: usize, rows: usize, dims: usize, recipe: &Recipe) -> Self {
+    pub fn train(
+        samples: &[Sample<'_>],
+        classes: usize,
+        rows: usize,
+        dims: usize,
+        recipe: &Recipe,
+    ) -> Self {
         let mut model = Self {
             classes,
             sparse: vec![0.0; rows * classes],
@@ -78,7 +84,14 @@ impl Linear {
                         // The penalty of a row is paid when the row is seen: as much at once as its rarity asks.
                         let shrink = decay * n as f32 / seen[row] as f32;
                         let at = row * classes..(row + 1) * classes;
-                        step(&mut model.sparse[at.clone()], &mut gs[at], e, *v, shrink, rate);
+                        step(
+                            &mut model.sparse[at.clone()],
+                            &mut gs[at],
+                            e,
+                            *v,
+                            shrink,
+                            rate,
+                        );
                     }
                     for (row, v) in grad.chunks_exact_mut(classes).zip(samples[i].dense) {
                         axpy(row, e, *v);
@@ -100,7 +113,11 @@ impl Linear {
         out.copy_from_slice(&self.bias);
         let k = self.classes;
         for (r, v) in sparse {
-            axpy(out, &self.sparse[*r as usize * k..(*r as usize + 1) * k], *v);
+            axpy(
+                out,
+                &self.sparse[*r as usize * k..(*r as usize + 1) * k],
+                *v,
+            );
         }
         if dense.len() * k == self.dense.len() {
             for (row, v) in self.dense.chunks_exact(k.max(1)).zip(dense) {
@@ -132,7 +149,9 @@ impl Linear {
             if bytes.len() < n.checked_mul(4)? {
                 return None;
             }
-            (0..n).map(|_| read_f32(bytes)).collect::<Option<Vec<f32>>>()
+            (0..n)
+                .map(|_| read_f32(bytes))
+                .collect::<Option<Vec<f32>>>()
         };
         let (sparse, dense, bias) = (part()?, part()?, part()?);
         (bias.len() == classes).then_some(Self {
@@ -313,6 +332,9 @@ mod tests {
             truth.push((i / 40) as f32 / 100.0 < p);
         }
         let w = logistic(&rows, &truth, 1e-3);
-        assert!((w[0] - 2.0).abs() < 0.1 && (w[1] + 1.0).abs() < 0.1, "{w:?}");
+        assert!(
+            (w[0] - 2.0).abs() < 0.1 && (w[1] + 1.0).abs() < 0.1,
+            "{w:?}"
+        );
     }
 }

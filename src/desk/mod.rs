@@ -7,8 +7,12 @@ pub mod answer;
 mod bank;
 pub mod confidence;
 pub mod config;
-#[expect(clippy::module_inception, reason = "the layer is named after its main type")]
+#[expect(
+    clippy::module_inception,
+    reason = "the layer is named after its main type"
+)]
 pub mod desk;
+pub mod entity;
 pub mod escalation;
 mod features;
 pub mod grounding;

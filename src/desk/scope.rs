@@ -68,7 +68,10 @@ impl Learned {
         let names = names(source);
         let data = labelled(source, &names);
         let vocabulary = Vocabulary::learn(data.iter().map(|d| d.text));
-        let dims = data.iter().find_map(|d| vectors.get(d.text)).map_or(0, Vec::len);
+        let dims = data
+            .iter()
+            .find_map(|d| vectors.get(d.text))
+            .map_or(0, Vec::len);
         let samples: Vec<Sample<'_>> = data
             .iter()
             .map(|d| Sample {
@@ -161,10 +164,18 @@ impl Scope {
         let mut sims: Vec<f32> = self.examples.iter().map(|(v, _)| dot(v, vector)).collect();
         sims.sort_unstable_by(|a, b| b.total_cmp(a));
         sims.truncate(10);
-        let knn = if vector.is_empty() || sims.is_empty() { 0.0 } else { sims.iter().sum::<f32>() / sims.len() as f32 };
+        let knn = if vector.is_empty() || sims.is_empty() {
+            0.0
+        } else {
+            sims.iter().sum::<f32>() / sims.len() as f32
+        };
         let mut intents: Vec<(String, f32)> = self.names.iter().cloned().zip(p).collect();
         intents.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let z = if vector.is_empty() { 0.3 * e + 4.0 * known - 3.0 } else { 0.3 * e + 10.0 * knn - 6.0 };
+        let z = if vector.is_empty() {
+            0.3 * e + 4.0 * known - 3.0
+        } else {
+            0.3 * e + 10.0 * knn - 6.0
+        };
         Judged {
             intents,
             in_scope: sigmoid(z),

@@ -21,14 +21,17 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 
 /// Words that carry no subject.
 const STOP: [&str; 125] = [
-    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "arent", "as", "at", "be", "been", "but", "by", "can",
-    "cant", "could", "did", "didnt", "do", "does", "doesnt", "doing", "dont", "for", "from", "get", "give", "go", "got", "had", "has",
-    "have", "havent", "having", "he", "hello", "help", "her", "hey", "hi", "him", "his", "how", "i", "id", "if", "ill", "im", "in",
-    "into", "is", "isnt", "it", "its", "ive", "just", "know", "let", "like", "make", "may", "me", "might", "mine", "must", "my",
-    "need", "not", "now", "of", "off", "ok", "okay", "on", "or", "our", "ours", "out", "please", "really", "shall", "she", "should",
-    "so", "some", "tell", "thanks", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "too",
-    "up", "us", "want", "was", "wasnt", "we", "were", "what", "whats", "when", "where", "which", "who", "why", "will", "with",
-    "wont", "would", "yes", "you", "your", "yours",
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "arent", "as", "at",
+    "be", "been", "but", "by", "can", "cant", "could", "did", "didnt", "do", "does", "doesnt",
+    "doing", "dont", "for", "from", "get", "give", "go", "got", "had", "has", "have", "havent",
+    "having", "he", "hello", "help", "her", "hey", "hi", "him", "his", "how", "i", "id", "if",
+    "ill", "im", "in", "into", "is", "isnt", "it", "its", "ive", "just", "know", "let", "like",
+    "make", "may", "me", "might", "mine", "must", "my", "need", "not", "now", "of", "off", "ok",
+    "okay", "on", "or", "our", "ours", "out", "please", "really", "shall", "she", "should", "so",
+    "some", "tell", "thanks", "that", "the", "their", "them", "then", "there", "these", "they",
+    "this", "those", "to", "too", "up", "us", "want", "was", "wasnt", "we", "were", "what",
+    "whats", "when", "where", "which", "who", "why", "will", "with", "wont", "would", "yes", "you",
+    "your", "yours",
 ];
 
 pub(crate) fn is_stop(word: &str) -> bool {
@@ -40,7 +43,12 @@ pub(crate) struct Stems(Option<Stemmer>);
 
 impl Stems {
     pub fn new(language: &str) -> Self {
-        let algorithm = match language.get(..2).unwrap_or("").to_ascii_lowercase().as_str() {
+        let algorithm = match language
+            .get(..2)
+            .unwrap_or("")
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "en" => Algorithm::English,
             "de" => Algorithm::German,
             "fr" => Algorithm::French,
@@ -73,7 +81,11 @@ impl Stems {
     /// Stemmed content words; all words where nothing else is left.
     pub fn terms(&self, text: &str) -> Vec<String> {
         let words = words(text);
-        let content: Vec<String> = words.iter().filter(|w| !is_stop(w)).map(|w| self.stem(w)).collect();
+        let content: Vec<String> = words
+            .iter()
+            .filter(|w| !is_stop(w))
+            .map(|w| self.stem(w))
+            .collect();
         if content.is_empty() {
             words.iter().map(|w| self.stem(w)).collect()
         } else {
@@ -96,7 +108,12 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Eight sums side by side: they vectorise, one running sum would not.
     let mut sums = [0f32; 8];
     let (ac, bc) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f32 = ac.remainder().iter().zip(bc.remainder()).map(|(x, y)| x * y).sum();
+    let tail: f32 = ac
+        .remainder()
+        .iter()
+        .zip(bc.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
     for (x, y) in ac.zip(bc) {
         for i in 0..8 {
             sums[i] += x[i] * y[i];
@@ -116,7 +133,10 @@ mod tests {
 
     #[test]
     fn words_keep_digits_and_drop_apostrophes() {
-        assert_eq!(words("I haven't got £4.50, PO-12b!"), ["i", "havent", "got", "4", "50", "po", "12b"]);
+        assert_eq!(
+            words("I haven't got £4.50, PO-12b!"),
+            ["i", "havent", "got", "4", "50", "po", "12b"]
+        );
     }
 
     #[test]

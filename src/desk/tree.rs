@@ -131,7 +131,10 @@ impl<'a> Fields<'a> {
     ) -> Self {
         let what = what.into();
         let entries = match &node.kind {
-            Kind::Table(entries) => entries.iter().map(|(k, l, n)| (k.as_str(), *l, n)).collect(),
+            Kind::Table(entries) => entries
+                .iter()
+                .map(|(k, l, n)| (k.as_str(), *l, n))
+                .collect(),
             other => {
                 problems.push(Problem::at(
                     file,
@@ -160,14 +163,21 @@ impl<'a> Fields<'a> {
     /// The value of `key` as it stands, and the key is known from now on.
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         self.known.push(key);
-        self.entries.iter().find(|(k, _, _)| *k == key).map(|(_, _, n)| *n)
+        self.entries
+            .iter()
+            .find(|(k, _, _)| *k == key)
+            .map(|(_, _, n)| *n)
     }
 
     fn wrong(&self, key: &str, node: &Node, want: &str, problems: &mut Vec<Problem>) {
         problems.push(Problem::at(
             self.file,
             node.line,
-            format!("`{key}` in {} must be {want}, not {}", self.what, node.kind.word()),
+            format!(
+                "`{key}` in {} must be {want}, not {}",
+                self.what,
+                node.kind.word()
+            ),
         ));
     }
 
@@ -180,7 +190,10 @@ impl<'a> Fields<'a> {
                 problems.push(Problem::at(
                     self.file,
                     node.line,
-                    format!("`{key}` in {} is empty: write something or leave it out", self.what),
+                    format!(
+                        "`{key}` in {} is empty: write something or leave it out",
+                        self.what
+                    ),
                 ));
                 None
             }
@@ -228,7 +241,11 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of texts; a single text counts as a list of one.
-    pub fn strs(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Vec<(String, usize)>> {
+    pub fn strs(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Vec<(String, usize)>> {
         let node = self.node(key)?;
         let got = texts(node);
         if got.is_none() {
@@ -244,9 +261,16 @@ impl<'a> Fields<'a> {
         choices: &[(&'static str, T)],
         problems: &mut Vec<Problem>,
     ) -> Option<T> {
-        let line = self.entries.iter().find(|(k, _, _)| *k == key).map(|e| e.2.line)?;
+        let line = self
+            .entries
+            .iter()
+            .find(|(k, _, _)| *k == key)
+            .map(|e| e.2.line)?;
         let said = self.str(key, problems)?;
-        let found = choices.iter().find(|(name, _)| *name == said).map(|(_, v)| *v);
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == said)
+            .map(|(_, v)| *v);
         if found.is_none() {
             let names: Vec<&str> = choices.iter().map(|c| c.0).collect();
             problems.push(Problem::at(
@@ -300,7 +324,9 @@ pub(crate) fn json(node: &Node) -> serde_json::Value {
         Kind::Float(f) => (*f).into(),
         Kind::Bool(b) => (*b).into(),
         Kind::List(l) => l.iter().map(json).collect::<Vec<_>>().into(),
-        Kind::Table(t) => serde_json::Value::Object(t.iter().map(|(k, _, n)| (k.clone(), json(n))).collect()),
+        Kind::Table(t) => {
+            serde_json::Value::Object(t.iter().map(|(k, _, n)| (k.clone(), json(n))).collect())
+        }
     }
 }
 
@@ -308,7 +334,13 @@ pub(crate) fn json(node: &Node) -> serde_json::Value {
 pub(crate) fn nearest<'k>(said: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
-        .map(|k| (strsim::jaro_winkler(said, k), strsim::damerau_levenshtein(said, k), *k))
+        .map(|k| {
+            (
+                strsim::jaro_winkler(said, k),
+                strsim::damerau_levenshtein(said, k),
+                *k,
+            )
+        })
         .filter(|(jw, edits, k)| *jw > 0.84 || *edits <= 1 + k.len() / 5)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, _, k)| k)

@@ -45,8 +45,14 @@ fn desk() -> Desk {
         .map(|(t, i)| serde_json::json!({"text": t, "intent": i}).to_string())
         .collect();
     files.insert("intents.jsonl".into(), lines.join("\n"));
-    files.insert("desk.toml".into(), "company = \"Tidewater\"\nlanguage = \"en-GB\"\n".into());
-    Desk::build(parse(&DeskFiles(files)).expect("a good desk"), &HashMap::new())
+    files.insert(
+        "desk.toml".into(),
+        "company = \"Tidewater\"\nlanguage = \"en-GB\"\n".into(),
+    );
+    Desk::build(
+        parse(&DeskFiles(files)).expect("a good desk"),
+        &HashMap::new(),
+    )
 }
 
 #[test]
@@ -54,7 +60,12 @@ fn understands_and_answers_by_words_alone() {
     let desk = desk();
     for (question, intent, source, part) in [
         ("how much is your late fee?", "late_fee", "late-fee", "£6"),
-        ("how long will delivery of the router take", "delivery", "delivery", "3 working days"),
+        (
+            "how long will delivery of the router take",
+            "delivery",
+            "delivery",
+            "3 working days",
+        ),
         ("the wifi is so slow", "slow_wifi", "wifi", "10 seconds"),
     ] {
         let u = desk.understand(question, &[]);
@@ -72,19 +83,37 @@ fn understands_and_answers_by_words_alone() {
 fn a_condition_stays_with_its_fact() {
     let desk = desk();
     let q = "when is the late fee charged, more than how many days late";
-    let a = desk.answer(q, &[], &desk.understand(q, &[])).expect("an answer");
-    assert!(a.text.contains("7 days") && a.text.contains("Unless"), "{}", a.text);
+    let a = desk
+        .answer(q, &[], &desk.understand(q, &[]))
+        .expect("an answer");
+    assert!(
+        a.text.contains("7 days") && a.text.contains("Unless"),
+        "{}",
+        a.text
+    );
 }
 
 #[test]
 fn words_of_another_world_are_out_of_scope() {
     let desk = desk();
     let inside = desk.understand("what is the fee for paying late", &[]);
-    for outside in ["what is the capital of Peru", "tell me a joke about penguins", "book a table at an Italian restaurant"] {
+    for outside in [
+        "what is the capital of Peru",
+        "tell me a joke about penguins",
+        "book a table at an Italian restaurant",
+    ] {
         let u = desk.understand(outside, &[]);
         assert!(u.in_scope < 0.5, "{outside}: {}", u.in_scope);
-        assert!(u.near < inside.near, "{outside}: {} against {}", u.near, inside.near);
-        let (c, good) = (confidence(&desk, &u, None, None), confidence(&desk, &inside, None, None));
+        assert!(
+            u.near < inside.near,
+            "{outside}: {} against {}",
+            u.near,
+            inside.near
+        );
+        let (c, good) = (
+            confidence(&desk, &u, None, None),
+            confidence(&desk, &inside, None, None),
+        );
         assert!(c < good, "{outside}: {c} against {good}");
     }
 }
@@ -105,5 +134,8 @@ fn what_was_learned_survives_writing() {
     let learned = crate::desk::Learned::learn(&source, &HashMap::new());
     let bytes = learned.to_bytes();
     assert_eq!(crate::desk::Learned::from_bytes(&bytes), Some(learned));
-    assert_eq!(crate::desk::Learned::from_bytes(&bytes[..bytes.len() - 2]), None);
+    assert_eq!(
+        crate::desk::Learned::from_bytes(&bytes[..bytes.len() - 2]),
+        None
+    );
 }

@@ -2,7 +2,9 @@
 
 use jiff::civil::Date;
 
-use super::super::config::{Action, ActionKind, DeskConfig, Limit, Limits, RequestTemplate, Slot, SlotType};
+use super::super::config::{
+    Action, ActionKind, DeskConfig, Limit, Limits, RequestTemplate, Slot, SlotType,
+};
 use super::super::tree::{self, Fields, Kind, Node};
 use super::super::types::Tier;
 use super::Problem;
@@ -54,7 +56,12 @@ pub(super) fn read(
     out
 }
 
-fn action(file: &str, t: &mut Fields<'_>, config: &DeskConfig, problems: &mut Vec<Problem>) -> Action {
+fn action(
+    file: &str,
+    t: &mut Fields<'_>,
+    config: &DeskConfig,
+    problems: &mut Vec<Problem>,
+) -> Action {
     let name = t.required("name", problems);
     t.rename(format!("action `{name}`"));
     let intent = t.required("intent", problems);
@@ -74,17 +81,29 @@ fn action(file: &str, t: &mut Fields<'_>, config: &DeskConfig, problems: &mut Ve
     let verify = t
         .one_of(
             "verify",
-            &[("none", Tier::None), ("basic", Tier::Basic), ("full", Tier::Full)],
+            &[
+                ("none", Tier::None),
+                ("basic", Tier::Basic),
+                ("full", Tier::Full),
+            ],
             problems,
         )
         // Left out, the safe reading: what changes an account needs full proof.
-        .unwrap_or(if kind == ActionKind::Write { Tier::Full } else { Tier::Basic });
-    let confirm = t.bool("confirm", problems).unwrap_or(kind == ActionKind::Write);
+        .unwrap_or(if kind == ActionKind::Write {
+            Tier::Full
+        } else {
+            Tier::Basic
+        });
+    let confirm = t
+        .bool("confirm", problems)
+        .unwrap_or(kind == ActionKind::Write);
     let slots = slots(file, &name, t, problems);
     let request = request(file, &name, kind, t, &slots, config, problems);
     let reply = t.required("reply", problems);
     if let Some(node) = t.node("reply") {
-        check_names(file, node.line, &name, &reply, &slots, config, true, problems);
+        check_names(
+            file, node.line, &name, &reply, &slots, config, true, problems,
+        );
     }
     let limits = match t.node("limits") {
         None => Limits::default(),
@@ -115,7 +134,9 @@ fn action(file: &str, t: &mut Fields<'_>, config: &DeskConfig, problems: &mut Ve
         problems.push(Problem::at(
             file,
             t.line(),
-            format!("action `{name}` needs a back office: add [backoffice] with `url` to desk.toml"),
+            format!(
+                "action `{name}` needs a back office: add [backoffice] with `url` to desk.toml"
+            ),
         ));
     }
     Action {
@@ -152,7 +173,12 @@ fn request(
             body: None,
         };
     };
-    let mut r = Fields::new(file, format!("`request` of action `{name}`"), node, problems);
+    let mut r = Fields::new(
+        file,
+        format!("`request` of action `{name}`"),
+        node,
+        problems,
+    );
     let method = match kind {
         ActionKind::Read => r
             .one_of("method", &[("GET", "GET"), ("POST", "POST")], problems)
@@ -175,7 +201,9 @@ fn request(
         problems.push(Problem::at(
             file,
             node.line,
-            format!("`path` of action `{name}` must begin with `/`: it goes below the back office's url"),
+            format!(
+                "`path` of action `{name}` must begin with `/`: it goes below the back office's url"
+            ),
         ));
     }
     check_names(file, node.line, name, &path, slots, config, false, problems);
@@ -246,7 +274,10 @@ fn check_names(
             Some(("customer", _)) => config.identity.is_some(),
             Some(_) => false,
             // A bare name that is no slot is a field of the customer record, unless it looks like a slot misspelt.
-            None => config.identity.as_ref().is_some_and(|i| i.lookup.is_some()) && tree::nearest(name, &slot_names).is_none(),
+            None => {
+                config.identity.as_ref().is_some_and(|i| i.lookup.is_some())
+                    && tree::nearest(name, &slot_names).is_none()
+            }
         };
         if !known && !rooted {
             let why = match name.split_once('.') {
@@ -290,7 +321,9 @@ fn slots(file: &str, action: &str, t: &mut Fields<'_>, problems: &mut Vec<Proble
                 format!("action `{action}` has two slots named `{name}`"),
             ));
         }
-        let type_ = s.one_of("type", &SLOT_TYPES, problems).unwrap_or(SlotType::Text);
+        let type_ = s
+            .one_of("type", &SLOT_TYPES, problems)
+            .unwrap_or(SlotType::Text);
         let ask = s.required("ask", problems);
         let choices: Vec<String> = s
             .strs("choices", problems)
@@ -386,12 +419,27 @@ fn day_limit(text: &str) -> Option<Limit> {
         _ => return None,
     };
     let unit = rest.chars().last()?;
-    let n: i32 = rest[1..rest.len() - unit.len_utf8()].parse().ok().filter(|n| *n < 40_000)?;
+    let n: i32 = rest[1..rest.len() - unit.len_utf8()]
+        .parse()
+        .ok()
+        .filter(|n| *n < 40_000)?;
     Some(match unit {
-        'd' => Limit::Today { days: sign * n, months: 0 },
-        'w' => Limit::Today { days: sign * n * 7, months: 0 },
-        'm' => Limit::Today { days: 0, months: sign * n },
-        'y' => Limit::Today { days: 0, months: sign * n * 12 },
+        'd' => Limit::Today {
+            days: sign * n,
+            months: 0,
+        },
+        'w' => Limit::Today {
+            days: sign * n * 7,
+            months: 0,
+        },
+        'm' => Limit::Today {
+            days: 0,
+            months: sign * n,
+        },
+        'y' => Limit::Today {
+            days: 0,
+            months: sign * n * 12,
+        },
         _ => return None,
     })
 }

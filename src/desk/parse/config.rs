@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::config::{
-    BackofficeConfig, DeskConfig, EscalationConfig, Hours, IdentityConfig, IntentPolicy, Mode, Phrases, Risk,
+    BackofficeConfig, DeskConfig, EscalationConfig, Hours, IdentityConfig, IntentPolicy, Mode,
+    Phrases, Risk,
 };
 use super::super::tree::{self, Fields, Kind, Node};
 use super::{Problem, flat};
@@ -25,7 +26,9 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
     };
     if let Some(language) = f.str("language", problems) {
         let plausible = (2..=3).contains(&language.split(['-', '_']).next().unwrap_or("").len())
-            && language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            && language
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !plausible {
             let line = f.node("language").map_or(1, |n| n.line);
             problems.push(Problem::at(
@@ -72,7 +75,9 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
             Err(why) => problems.push(Problem::at(
                 file,
                 line,
-                format!("`{text}` are not opening hours: {why}; write them like `mon-fri 08:00-20:00`"),
+                format!(
+                    "`{text}` are not opening hours: {why}; write them like `mon-fri 08:00-20:00`"
+                ),
             )),
         }
     }
@@ -100,7 +105,11 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
                         .unwrap_or(default.mode),
                     floor: fraction(file, name, &mut t, problems).unwrap_or(default.floor),
                     risk: t
-                        .one_of("risk", &[("low", Risk::Low), ("high", Risk::High)], problems)
+                        .one_of(
+                            "risk",
+                            &[("low", Risk::Low), ("high", Risk::High)],
+                            problems,
+                        )
                         .unwrap_or(default.risk),
                     queue: t.str("queue", problems),
                 };
@@ -112,7 +121,11 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
                 config.intents.insert(name.clone(), policy);
             }
         } else {
-            problems.push(Problem::at(file, node.line, "`intent` must be tables like [intent.refund]"));
+            problems.push(Problem::at(
+                file,
+                node.line,
+                "`intent` must be tables like [intent.refund]",
+            ));
         }
     }
     if let Some(node) = f.node("identity") {
@@ -121,7 +134,9 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
         config.identity = Some(IdentityConfig {
             lookup: t.str("lookup", problems),
             lookup_account: t.str("lookup_account", problems),
-            attempts: t.number("attempts", problems).map_or(3, |n| n.clamp(1.0, 10.0) as u32),
+            attempts: t
+                .number("attempts", problems)
+                .map_or(3, |n| n.clamp(1.0, 10.0) as u32),
             factors: factors.iter().flatten().map(|(s, _)| s.clone()).collect(),
         });
         if factors.is_none_or(|f| f.is_empty()) {
@@ -167,7 +182,12 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
     }
 }
 
-fn fraction(file: &str, name: &str, t: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<f32> {
+fn fraction(
+    file: &str,
+    name: &str,
+    t: &mut Fields<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<f32> {
     let n = t.number("floor", problems)?;
     if !(0.0..=1.0).contains(&n) {
         let line = t.node("floor").map_or(1, |n| n.line);
@@ -258,7 +278,9 @@ fn hours(text: &str) -> Result<Option<Hours>, String> {
     let (from, until) = if span == "24h" {
         (0, 1440)
     } else {
-        let (a, b) = span.split_once('-').ok_or_else(|| format!("`{span}` is not a time span"))?;
+        let (a, b) = span
+            .split_once('-')
+            .ok_or_else(|| format!("`{span}` is not a time span"))?;
         (clock(a)?, clock(b)?)
     };
     if from == until {
@@ -270,7 +292,10 @@ fn hours(text: &str) -> Result<Option<Hours>, String> {
 fn clock(text: &str) -> Result<u16, String> {
     let wrong = || format!("`{text}` is not a time");
     let (h, m) = text.split_once(':').unwrap_or((text, "0"));
-    let (h, m): (u16, u16) = (h.parse().map_err(|_| wrong())?, m.parse().map_err(|_| wrong())?);
+    let (h, m): (u16, u16) = (
+        h.parse().map_err(|_| wrong())?,
+        m.parse().map_err(|_| wrong())?,
+    );
     if h > 24 || m > 59 || (h == 24 && m > 0) {
         return Err(wrong());
     }
@@ -283,7 +308,8 @@ pub(super) fn phrases(file: &str, text: &str, problems: &mut Vec<Problem>) -> Ph
     for (name, line, node) in flat(&root) {
         match tree::texts(node) {
             Some(list) if !list.is_empty() => {
-                out.0.insert(name.clone(), list.into_iter().map(|t| t.0).collect());
+                out.0
+                    .insert(name.clone(), list.into_iter().map(|t| t.0).collect());
             }
             _ => problems.push(Problem::at(
                 file,
@@ -295,7 +321,11 @@ pub(super) fn phrases(file: &str, text: &str, problems: &mut Vec<Problem>) -> Ph
     out
 }
 
-pub(super) fn calibration(file: &str, text: &str, problems: &mut Vec<Problem>) -> BTreeMap<String, f32> {
+pub(super) fn calibration(
+    file: &str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, f32> {
     let root = tree::read(file, text, problems);
     let known = super::super::confidence::FEATURES;
     let mut out = BTreeMap::new();
@@ -304,7 +334,11 @@ pub(super) fn calibration(file: &str, text: &str, problems: &mut Vec<Problem>) -
             Kind::Float(f) => f as f32,
             Kind::Int(i) => i as f32,
             _ => {
-                problems.push(Problem::at(file, *line, format!("`{name}` must be a number")));
+                problems.push(Problem::at(
+                    file,
+                    *line,
+                    format!("`{name}` must be a number"),
+                ));
                 continue;
             }
         };

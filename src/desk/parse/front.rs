@@ -31,7 +31,11 @@ impl Value {
 }
 
 /// The entries, and the body with the line it begins on. A file without front matter is all body.
-pub(super) fn split<'t>(file: &str, text: &'t str, problems: &mut Vec<Problem>) -> (Vec<Entry>, &'t str, usize) {
+pub(super) fn split<'t>(
+    file: &str,
+    text: &'t str,
+    problems: &mut Vec<Problem>,
+) -> (Vec<Entry>, &'t str, usize) {
     let text = text.trim_start_matches('\u{feff}');
     let mut rest = text;
     let mut line = 0;
@@ -52,7 +56,11 @@ pub(super) fn split<'t>(file: &str, text: &'t str, problems: &mut Vec<Problem>) 
     let mut open = false;
     loop {
         let Some(l) = take(&mut rest) else {
-            problems.push(Problem::at(file, 1, "the front matter has no closing `---` line"));
+            problems.push(Problem::at(
+                file,
+                1,
+                "the front matter has no closing `---` line",
+            ));
             return (entries, "", line + 1);
         };
         line += 1;
@@ -69,7 +77,9 @@ pub(super) fn split<'t>(file: &str, text: &'t str, problems: &mut Vec<Problem>) 
             match value {
                 Value::List(list) => list.push(unquote(item)),
                 Value::Text(t) if t.is_empty() => *value = Value::List(vec![unquote(item)]),
-                Value::Text(_) => problems.push(Problem::at(file, line, "a list item after a text")),
+                Value::Text(_) => {
+                    problems.push(Problem::at(file, line, "a list item after a text"))
+                }
             }
             open = false;
             continue;
@@ -96,7 +106,13 @@ pub(super) fn split<'t>(file: &str, text: &'t str, problems: &mut Vec<Problem>) 
         let value = if open {
             Value::Text(String::new())
         } else if let Some(inner) = value.strip_prefix('[').and_then(|v| v.strip_suffix(']')) {
-            Value::List(inner.split(',').map(unquote).filter(|s| !s.is_empty()).collect())
+            Value::List(
+                inner
+                    .split(',')
+                    .map(unquote)
+                    .filter(|s| !s.is_empty())
+                    .collect(),
+            )
         } else {
             Value::Text(unquote(value))
         };
@@ -109,7 +125,11 @@ fn unquote(text: &str) -> String {
     for q in ['"', '\''] {
         if t.len() >= 2 && t.starts_with(q) && t.ends_with(q) {
             let inner = &t[1..t.len() - 1];
-            return if q == '"' { inner.replace("\\\"", "\"") } else { inner.replace("''", "'") };
+            return if q == '"' {
+                inner.replace("\\\"", "\"")
+            } else {
+                inner.replace("''", "'")
+            };
         }
     }
     t.to_string()

@@ -23,7 +23,11 @@ fn objects<'t>(
         match serde_json::from_str(line) {
             Ok(Json::Object(o)) => out.push((i + 1, o)),
             Ok(_) => problems.push(Problem::at(file, i + 1, "this line is not a JSON object")),
-            Err(e) => problems.push(Problem::at(file, i + 1, format!("this line is not valid JSON: {e}"))),
+            Err(e) => problems.push(Problem::at(
+                file,
+                i + 1,
+                format!("this line is not valid JSON: {e}"),
+            )),
         }
     }
     out
@@ -41,7 +45,11 @@ fn unknown_keys(
             Some(near) => format!("; did you mean `{near}`?"),
             None => format!("; its keys are {}", known.join(", ")),
         };
-        problems.push(Problem::at(file, line, format!("there is no key `{key}` here{near}")));
+        problems.push(Problem::at(
+            file,
+            line,
+            format!("there is no key `{key}` here{near}"),
+        ));
     }
 }
 
@@ -79,10 +87,20 @@ pub(super) fn jsonl(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<
     let mut out = Vec::new();
     for (line, object) in objects(file, text, problems) {
         unknown_keys(file, line, &object, &ARTICLE_KEYS, problems);
-        let string = |key: &str| object.get(key).and_then(Json::as_str).map(str::trim).filter(|s| !s.is_empty());
+        let string = |key: &str| {
+            object
+                .get(key)
+                .and_then(Json::as_str)
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+        };
         let mut need = |key: &str| {
             string(key).map(str::to_string).unwrap_or_else(|| {
-                problems.push(Problem::at(file, line, format!("this article has no `{key}`")));
+                problems.push(Problem::at(
+                    file,
+                    line,
+                    format!("this article has no `{key}`"),
+                ));
                 String::new()
             })
         };
@@ -94,7 +112,11 @@ pub(super) fn jsonl(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<
             title,
             text,
             intents: match object.get("intents") {
-                Some(Json::Array(a)) => a.iter().filter_map(Json::as_str).map(str::to_string).collect(),
+                Some(Json::Array(a)) => a
+                    .iter()
+                    .filter_map(Json::as_str)
+                    .map(str::to_string)
+                    .collect(),
                 Some(Json::String(s)) => vec![s.clone()],
                 _ => Vec::new(),
             },
@@ -117,7 +139,8 @@ pub(super) fn markdown(file: &str, text: &str, problems: &mut Vec<Problem>) -> O
                 format!(
                     "front matter has no key `{key}`{}",
                     match did_you_mean(key, &FRONT_KEYS) {
-                        near if near.is_empty() => format!("; its keys are {}", FRONT_KEYS.join(", ")),
+                        near if near.is_empty() =>
+                            format!("; its keys are {}", FRONT_KEYS.join(", ")),
                         near => near,
                     }
                 ),
@@ -131,13 +154,23 @@ pub(super) fn markdown(file: &str, text: &str, problems: &mut Vec<Problem>) -> O
             .map(|(_, _, v)| v)
             .filter(|v| !v.text().is_empty())
     };
-    let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".md");
-    let heading = body.lines().find_map(|l| l.strip_prefix("# ").map(|h| h.trim().to_string()));
-    let title = get("title").map(|v| v.text()).or(heading).unwrap_or_else(|| {
-        let words = stem.replace(['-', '_'], " ");
-        let mut c = words.chars();
-        c.next().map_or(String::new(), |f| f.to_uppercase().chain(c).collect())
-    });
+    let stem = file
+        .rsplit('/')
+        .next()
+        .unwrap_or(file)
+        .trim_end_matches(".md");
+    let heading = body
+        .lines()
+        .find_map(|l| l.strip_prefix("# ").map(|h| h.trim().to_string()));
+    let title = get("title")
+        .map(|v| v.text())
+        .or(heading)
+        .unwrap_or_else(|| {
+            let words = stem.replace(['-', '_'], " ");
+            let mut c = words.chars();
+            c.next()
+                .map_or(String::new(), |f| f.to_uppercase().chain(c).collect())
+        });
     let updated = get("updated").map(|v| v.text());
     let updated_line = entries.iter().find(|e| e.0 == "updated").map_or(1, |e| e.1);
     check_updated(file, updated_line, updated.as_deref(), problems);
@@ -159,7 +192,12 @@ pub(super) fn markdown(file: &str, text: &str, problems: &mut Vec<Problem>) -> O
 }
 
 fn check_updated(file: &str, line: usize, updated: Option<&str>, problems: &mut Vec<Problem>) {
-    if let Some(day) = updated.filter(|d| d.get(..10).unwrap_or(d).parse::<jiff::civil::Date>().is_err()) {
+    if let Some(day) = updated.filter(|d| {
+        d.get(..10)
+            .unwrap_or(d)
+            .parse::<jiff::civil::Date>()
+            .is_err()
+    }) {
         problems.push(Problem::at(
             file,
             line,

@@ -128,21 +128,32 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
             continue;
         }
         if name.ends_with(".md") {
-            source.articles.extend(knowledge::markdown(name, text, &mut problems));
+            source
+                .articles
+                .extend(knowledge::markdown(name, text, &mut problems));
         } else if name.ends_with(".jsonl") {
-            source.articles.extend(knowledge::jsonl(name, text, &mut problems));
+            source
+                .articles
+                .extend(knowledge::jsonl(name, text, &mut problems));
         }
     }
     if get("desk.toml").is_none() && source.examples.is_empty() && source.articles.is_empty() {
         problems.push(Problem {
             file: "desk.toml".into(),
             line: None,
-            message: "there is no desk here: no desk.toml, no intents.jsonl and nothing in knowledge/; \
+            message:
+                "there is no desk here: no desk.toml, no intents.jsonl and nothing in knowledge/; \
                       `firstline desk new DIR` makes one"
-                .into(),
+                    .into(),
         });
     }
-    cross_check(&source, &intent_lines, &queue_refs, &action_lines, &mut problems);
+    cross_check(
+        &source,
+        &intent_lines,
+        &queue_refs,
+        &action_lines,
+        &mut problems,
+    );
     if !problems.is_empty() {
         problems.sort();
         problems.dedup();
@@ -160,12 +171,17 @@ fn cross_check(
     action_lines: &[usize],
     problems: &mut Vec<Problem>,
 ) {
-    let labelled: BTreeSet<&str> = source.examples.iter().filter_map(|e| e.intent.as_deref()).collect();
+    let labelled: BTreeSet<&str> = source
+        .examples
+        .iter()
+        .filter_map(|e| e.intent.as_deref())
+        .collect();
     let known: Vec<&str> = labelled.iter().copied().collect();
     // Without examples an intent can only come from articles and actions: then nothing can be checked against.
-    let check = |file: &str, line: usize, who: String, intent: &str, problems: &mut Vec<Problem>| {
-        if !labelled.is_empty() && !labelled.contains(intent) {
-            problems.push(Problem::at(
+    let check =
+        |file: &str, line: usize, who: String, intent: &str, problems: &mut Vec<Problem>| {
+            if !labelled.is_empty() && !labelled.contains(intent) {
+                problems.push(Problem::at(
                 file,
                 line,
                 format!(
@@ -173,12 +189,24 @@ fn cross_check(
                     did_you_mean(intent, &known)
                 ),
             ));
-        }
-    };
+            }
+        };
     for (name, line) in intent_lines {
-        check("desk.toml", *line, format!("[intent.{name}]"), name, problems);
+        check(
+            "desk.toml",
+            *line,
+            format!("[intent.{name}]"),
+            name,
+            problems,
+        );
     }
-    let queues: Vec<&str> = source.config.escalation.queues.keys().map(String::as_str).collect();
+    let queues: Vec<&str> = source
+        .config
+        .escalation
+        .queues
+        .keys()
+        .map(String::as_str)
+        .collect();
     for (queue, line) in queue_refs {
         if !queues.contains(&queue.as_str()) {
             problems.push(Problem::at(

@@ -1,7 +1,12 @@
 use super::*;
 
 fn files(pairs: &[(&str, &str)]) -> DeskFiles {
-    DeskFiles(pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect())
+    DeskFiles(
+        pairs
+            .iter()
+            .map(|(a, b)| (a.to_string(), b.to_string()))
+            .collect(),
+    )
 }
 
 const DESK: &str = r#"
@@ -63,18 +68,44 @@ fn a_whole_desk_is_read() {
     ]))
     .expect("a good desk");
     assert_eq!(source.config.hours.len(), 2);
-    assert_eq!(source.config.intents["move_house"].queue.as_deref(), Some("moves"));
-    assert_eq!(source.config.backoffice.as_ref().map(|b| b.url.as_str()), Some("http://127.0.0.1:9100"));
-    assert_eq!(source.articles[0].spoken.as_deref(), Some("Tell us two weeks before."));
-    assert_eq!(source.actions[0].slots[0].max, Some(crate::desk::Limit::Today { days: 14, months: 0 }));
-    assert!(source.actions[0].confirm, "a write is confirmed unless the desk says not");
-    assert_eq!(source.examples.iter().filter(|e| e.intent.is_none()).count(), 1);
+    assert_eq!(
+        source.config.intents["move_house"].queue.as_deref(),
+        Some("moves")
+    );
+    assert_eq!(
+        source.config.backoffice.as_ref().map(|b| b.url.as_str()),
+        Some("http://127.0.0.1:9100")
+    );
+    assert_eq!(
+        source.articles[0].spoken.as_deref(),
+        Some("Tell us two weeks before.")
+    );
+    assert_eq!(
+        source.actions[0].slots[0].max,
+        Some(crate::desk::Limit::Today {
+            days: 14,
+            months: 0
+        })
+    );
+    assert!(
+        source.actions[0].confirm,
+        "a write is confirmed unless the desk says not"
+    );
+    assert_eq!(
+        source
+            .examples
+            .iter()
+            .filter(|e| e.intent.is_none())
+            .count(),
+        1
+    );
     assert!(source.texts().contains(&"I'm moving house".to_string()));
 }
 
 #[test]
 fn open_on_the_hour_and_past_midnight() {
-    let source = parse(&files(&[("desk.toml", DESK), ("intents.jsonl", INTENTS)])).expect("a good desk");
+    let source =
+        parse(&files(&[("desk.toml", DESK), ("intents.jsonl", INTENTS)])).expect("a good desk");
     let open = |t: &str| source.config.is_open(t.parse().expect("a time"));
     assert!(open("2026-11-23T08:00:00Z"));
     assert!(!open("2026-11-23T20:00:00Z"));
@@ -97,12 +128,21 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn every_mistake_is_told_with_its_line_and_the_nearest_word() {
     let desk = DESK
-        .replace("timezone = \"Europe/London\"", "timezon = \"Europe/London\"")
+        .replace(
+            "timezone = \"Europe/London\"",
+            "timezon = \"Europe/London\"",
+        )
         .replace("\"supervised\"", "\"supervized\"")
         .replace("queue = \"moves\"", "queue = \"move\"")
         .replace("08:00-20:00", "8-25");
-    let actions = ACTIONS.replace("{day}", "{dya}").replace("intent = \"book_engineer\"", "intent = \"book_enginer\"");
-    let got = problems(&[("desk.toml", &desk), ("intents.jsonl", INTENTS), ("actions.toml", &actions)]);
+    let actions = ACTIONS
+        .replace("{day}", "{dya}")
+        .replace("intent = \"book_engineer\"", "intent = \"book_enginer\"");
+    let got = problems(&[
+        ("desk.toml", &desk),
+        ("intents.jsonl", INTENTS),
+        ("actions.toml", &actions),
+    ]);
     let has = |start: &str, part: &str| {
         assert!(
             got.iter().any(|g| g.starts_with(start) && g.contains(part)),
@@ -121,9 +161,15 @@ fn every_mistake_is_told_with_its_line_and_the_nearest_word() {
 fn broken_lines_of_examples_and_articles_are_told() {
     let got = problems(&[
         ("desk.toml", "company = \"A\"\n"),
-        ("intents.jsonl", "{\"text\":\"a\",\"intent\":\"x\"}\n{\"text\":\"b\"}\nnot json\n{\"txt\":\"c\",\"intent\":\"x\"}"),
+        (
+            "intents.jsonl",
+            "{\"text\":\"a\",\"intent\":\"x\"}\n{\"text\":\"b\"}\nnot json\n{\"txt\":\"c\",\"intent\":\"x\"}",
+        ),
         ("knowledge/a.md", "---\nid: one\nintents: [y]\n---\nText.\n"),
-        ("knowledge/b.md", "---\nid: one\nupdated: yesterday\n---\nText.\n"),
+        (
+            "knowledge/b.md",
+            "---\nid: one\nupdated: yesterday\n---\nText.\n",
+        ),
         ("knowledge/c.md", "---\nid: three\n"),
     ]);
     for (start, part) in [
@@ -135,7 +181,10 @@ fn broken_lines_of_examples_and_articles_are_told() {
         ("knowledge/b.md:3:", "not a date"),
         ("knowledge/c.md:1:", "no closing"),
     ] {
-        assert!(got.iter().any(|g| g.starts_with(start) && g.contains(part)), "{start} {part} in {got:#?}");
+        assert!(
+            got.iter().any(|g| g.starts_with(start) && g.contains(part)),
+            "{start} {part} in {got:#?}"
+        );
     }
 }
 
@@ -153,7 +202,10 @@ fn nothing_at_all_is_no_desk() {
 
 #[test]
 fn an_action_may_not_ask_for_what_the_desk_cannot_give() {
-    let got = problems(&[("desk.toml", "company = \"A\"\n"), ("actions.toml", ACTIONS)]);
+    let got = problems(&[
+        ("desk.toml", "company = \"A\"\n"),
+        ("actions.toml", ACTIONS),
+    ]);
     assert!(got.iter().any(|g| g.contains("no [identity]")), "{got:?}");
     assert!(got.iter().any(|g| g.contains("back office")), "{got:?}");
 }
