@@ -16,6 +16,7 @@ mod caller;
 pub mod endpointing;
 pub mod keys;
 mod line;
+mod mind;
 pub mod speaking;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,6 @@ use crate::speech::{Expect, Hints, VoiceActivity};
 use crate::telemetry::Metric;
 
 use super::line::Shared;
-use super::live::Place;
 use super::pool::{Control, Msg, Wanted, Work};
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
@@ -86,8 +85,8 @@ struct Task {
     broken: bool,
 }
 
-/// Runs a call from its INVITE to its record. `place` is its place on the line.
-pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>, place: Place) {
+/// Runs a call from its INVITE to its record. The leg holds its place on the line.
+pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     let id = super::call_id();
     let info = leg.info();
     let (inbox, mut messages) = mpsc::channel(INBOX);
@@ -163,7 +162,6 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>, place: Place) {
     drop(task);
     shared.live.end(&id);
     shared.finish(record).await;
-    drop(place);
 }
 
 impl Task {

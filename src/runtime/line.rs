@@ -43,6 +43,8 @@ pub struct Shared {
     pub words: Words,
     /// ISO 639-1.
     pub language: String,
+    /// ISO 3166-1: whose number plan a bare number is read by.
+    pub country: String,
     pub webhook: Option<String>,
     /// Whom our calls to humans come from, where the caller's number is withheld.
     pub own_number: String,
@@ -53,8 +55,7 @@ pub struct Shared {
 impl Shared {
     /// A conversation for a new call, with what is known of the caller.
     pub async fn conversation(&self, id: &str, info: &LegInfo) -> Conversation {
-        let country = self.desk.config.country();
-        let number = info.from.as_deref().map(|from| crate::desk::entity::e164(from, &country).unwrap_or_else(|| from.to_string()));
+        let number = info.from.as_deref().map(|from| crate::desk::entity::e164(from, &self.country).unwrap_or_else(|| from.to_string()));
         let history = match &number {
             Some(number) => self.store.history(number, HISTORY).await.unwrap_or_else(|error| {
                 tracing::warn!(call = %id, %error, "the caller's history could not be read");
@@ -181,6 +182,14 @@ impl Shared {
 pub fn capacity(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     config.limits.calls.unwrap_or(cores * 8)
+}
+
+/// The country of a language tag: `en-GB` is GB; a bare language has its largest number plan's.
+pub fn country(language: &str) -> String {
+    match language.split(['-', '_']).nth(1) {
+        Some(region) if region.len() == 2 => region.to_uppercase(),
+        _ => "US".into(),
+    }
 }
 
 /// The desk's own wordings of the engine's sentences.

@@ -1,4 +1,18 @@
 //! Tasks, threads, clocks, files. The one translator between layers.
 
 pub mod actions;
+pub mod advertise;
+pub mod call_task;
 pub mod clock;
+pub mod engines;
+pub mod line;
+pub mod live;
+pub mod pool;
+pub mod recording;
+pub mod serve;
+pub mod voice;
+
+/// A new call's id: sorts by time, says nothing else, fit for a folder's name.
+pub fn call_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

@@ -1,0 +1,204 @@
+//! `serve`: starts the line and runs it until it is told to stop. The only list of tasks in the program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backoffice::HttpBackoffice;
+use crate::config::{self, Config};
+use crate::edge::sip::{Accept, Net, Permit, SipConfig, SipEdge};
+use crate::store::Store;
+use crate::telemetry::{Metric, Metrics};
+
+use super::line::{self, Shared};
+use super::live::Live;
+use super::pool::Pool;
+use super::recording::Recorder;
+use super::{call_task, clause_cache, engines, voice};
+
+/// After a stop signal, how long calls have to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(12);
+
+/// Runs the line. Returns when it was drained or stopped.
+///
+/// # Errors
+/// One sentence: what could not be started, and what to do. Nothing is left half started.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    for sentence in config.not_yet() {
+        tracing::warn!("{sentence}");
+    }
+    let metrics = Arc::new(Metrics::new());
+    let live = Live::new(line::capacity(&config));
+    let store = open_store(&config).await?;
+    let recorder = Recorder::start(&config.storage.recordings).map_err(anyhow::Error::msg)?;
+    for record in line::close_unfinished(&config.storage.recordings) {
+        tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
+        store.save_call(&record).await?;
+    }
+    for claim in store.open_claims().await? {
+        tracing::error!(key = %claim.key, call = %claim.call_id, action = %claim.action, "this write was begun and its outcome never learnt; it is not sent again: look it up by hand");
+    }
+    let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
+    let desk = super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
+    drop(embedder);
+    let backoffice = backoffice(&desk.config.backoffice.url, desk.config.backoffice.auth_env.as_deref())?;
+    let language = desk.config.language.clone();
+    let voice = Arc::new(voice::Voice::new(clause_cache::ClauseCache::open(), &config.tts.voice, &language));
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let pool = Pool::start(workers, voice, engines::maker(&config, workers).map_err(anyhow::Error::msg)?).map_err(anyhow::Error::msg)?;
+    let admit = {
+        let (live, metrics) = (live.clone(), metrics.clone());
+        Arc::new(move || match live.admit() {
+            Some(place) => Ok(Box::new(place) as Permit),
+            None => {
+                metrics.count(Metric::CallsTurnedAway, &[if live.is_draining() { "draining" } else { "full" }]);
+                Err(20)
+            }
+        })
+    };
+    let (sip, mut incoming) = SipEdge::start(sip_config(&config, admit).await?).await?;
+    let words = line::words(&desk);
+    let stopping = CancellationToken::new();
+    let shared = Arc::new(Shared {
+        words,
+        language: language.split('-').next().unwrap_or("en").to_lowercase(),
+        country: line::country(&language),
+        targets: config.transfer.targets.clone(),
+        webhook: config.transfer.webhook.as_ref().map(ToString::to_string),
+        own_number: own_number(&config),
+        vad: engines::vad().map_err(anyhow::Error::msg)?,
+        desk,
+        pool: pool.clone(),
+        store: store.clone(),
+        backoffice,
+        recorder,
+        live: live.clone(),
+        metrics: metrics.clone(),
+        sip: sip.clone(),
+        stopping: stopping.clone(),
+    });
+    let http = super::api::start(&config, shared.clone()).await?;
+    super::webhook::start(&config, store.clone(), metrics.clone(), stopping.clone())?;
+    warm(&shared);
+    let calls = call_runtime()?;
+    let tracker = TaskTracker::new();
+    println!("ready sip={} http={}", addresses(&sip), http);
+    tracing::info!(calls = live.most(), "the line takes calls");
+    loop {
+        tokio::select! {
+            Some(call) = incoming.recv() => {
+                metrics.count(Metric::CallsStarted, &["sip"]);
+                tracker.spawn_on(call_task::run(shared.clone(), call.leg), calls.handle());
+            }
+            () = live.drained() => break,
+            () = stop_signal() => {
+                tracing::info!("stopping: calls are ended kindly");
+                live.drain();
+                stopping.cancel();
+                break;
+            }
+        }
+    }
+    tracker.close();
+    let _ = tokio::time::timeout(GOODBYE, tracker.wait()).await;
+    stopping.cancel();
+    // BYEs and their answers are on the wire.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    sip.stop();
+    pool.stop();
+    store.close().await;
+    calls.shutdown_background();
+    Ok(())
+}
+
+/// Call tasks have threads of their own, before everything else in the queue for a core: inference must not delay a frame.
+fn call_runtime() -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.div_ceil(4).max(1))
+        .thread_name("calls")
+        .on_thread_start(|| {
+            // Not permitted to everybody; niced inference threads are the other half of it.
+            let _ = rustix::process::nice(-10);
+        })
+        .enable_all()
+        .build()?)
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    if let Some(parent) = config.storage.url.strip_prefix("sqlite:").and_then(|p| std::path::Path::new(p).parent()) {
+        std::fs::create_dir_all(parent)?;
+    }
+    Ok(Store::open(&config.storage.url).await?.with_clock(super::clock::now))
+}
+
+fn backoffice(url: &Option<String>, auth_env: Option<&str>) -> anyhow::Result<Option<HttpBackoffice>> {
+    let Some(url) = url else { return Ok(None) };
+    let auth = auth_env
+        .map(|name| std::env::var(name).map_err(|_| anyhow::anyhow!("the desk's back office needs the environment variable {name}; set it")))
+        .transpose()?;
+    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map(Some).map_err(anyhow::Error::msg)
+}
+
+async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::Result<SipConfig> {
+    let net = |n: &config::Net| n.to_string().parse::<Net>().map_err(anyhow::Error::msg);
+    let mut allowed = Vec::new();
+    let mut vouched = Vec::new();
+    for trunk in &config.trunks {
+        for allow in &trunk.allow {
+            allowed.push(net(allow)?);
+            if trunk.trusted_caller_id {
+                vouched.push(net(allow)?);
+            }
+        }
+    }
+    let advertise = super::advertise::resolve(&config.sip.advertise).await.map_err(anyhow::Error::msg)?;
+    Ok(SipConfig {
+        listen: config.sip.listen.iter().map(ToString::to_string).collect(),
+        advertise,
+        rtp_ports: (*config.sip.rtp_ports.start(), *config.sip.rtp_ports.end()),
+        accept: match config.sip.accept {
+            config::Accept::Any => Accept::Any,
+            config::Accept::Trunks => Accept::Nets(allowed),
+        },
+        vouched,
+        user_agent: concat!("firstline/", env!("CARGO_PKG_VERSION")).into(),
+        admit,
+    })
+}
+
+fn own_number(config: &Config) -> String {
+    config.trunks.iter().find_map(|t| t.caller_id.clone()).unwrap_or_else(|| "firstline".into())
+}
+
+fn addresses(sip: &SipEdge) -> String {
+    sip.listeners().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// What will be said in any case is synthesised while nobody is calling.
+fn warm(shared: &Shared) {
+    let words = &shared.words;
+    let own = [&words.no_media, &words.joined, &words.human_keys, &words.human_keys_again, &words.human_gone];
+    let sentences = own.into_iter().chain(&words.fillers).chain(&words.hold).cloned();
+    for sentence in sentences.chain(crate::desk::conversation::fixed_sentences(&shared.desk)) {
+        for clause in crate::speech::spoken::clauses(&sentence) {
+            shared.pool.warm(clause);
+        }
+    }
+}
+
+/// Resolves at the first interrupt or termination signal.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}
