@@ -152,9 +152,11 @@ impl<M: Mind> Call<M> {
     pub(super) fn speech_heard(&mut self, speech: &Speech, cut: bool, out: &mut Vec<Command<M>>) {
         let heard = speech.heard();
         let end_ms = self.ms(self.now);
-        self.ear.any = true;
-        self.ear.missed |= !speech.must_hear_heard();
-        append(&mut self.ear.heard, &heard);
+        if !speech.aside {
+            self.ear.any = true;
+            self.ear.missed |= !speech.all_heard();
+            append(&mut self.ear.heard, &heard);
+        }
         let interrupted = cut && !speech.is_done();
         if let Some(turn) = self.record.turns.last_mut() {
             let agent = turn.agent.get_or_insert_with(|| AgentTurn {

@@ -44,6 +44,10 @@ impl<M: Mind> Call<M> {
 
     pub(super) fn say(&mut self, say: &[Say], out: &mut Vec<Command<M>>) {
         let speech = self.new_speech(say);
+        self.say_speech(speech, out);
+    }
+
+    pub(super) fn say_speech(&mut self, speech: Speech, out: &mut Vec<Command<M>>) {
         self.prepare(&speech, AHEAD, true, out);
         self.line_release(speech, out);
     }

@@ -16,6 +16,7 @@ mod caller;
 pub mod endpointing;
 pub mod keys;
 mod line;
+#[cfg(any())]
 mod mind;
 pub mod speaking;
 #[cfg(test)]
@@ -778,7 +779,9 @@ impl<M: Mind> Call<M> {
     /// Says one sentence of the engine's own; what was to follow still follows.
     fn say_aside(&mut self, words: &str, out: &mut Vec<Command<M>>) {
         if !words.is_empty() {
-            self.say(&[Say::new(words)], out);
+            let mut speech = self.new_speech(&[Say::new(words)]);
+            speech.aside = true;
+            self.say_speech(speech, out);
         }
     }
 

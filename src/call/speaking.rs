@@ -15,6 +15,8 @@ pub struct Speech {
     /// May be played; until then it is only prepared.
     pub released: bool,
     pub started: Option<Time>,
+    /// The engine's own words (a filler, a word on hold): no part of what the desk said.
+    pub aside: bool,
 }
 
 /// A speakable piece.
@@ -56,6 +58,7 @@ impl Speech {
             queued: 0,
             released: false,
             started: None,
+            aside: false,
         }
     }
 
@@ -87,7 +90,7 @@ impl Speech {
     /// The words that reached the ear, to the nearest word: whole clauses, and of the last one the share that was played.
     pub fn heard(&self) -> String {
         join(self.clauses.iter().filter_map(|c| match c.state {
-            ClauseState::Ready(samples) if c.played >= samples => Some(c.text.as_str()),
+            ClauseState::Ready(_) if c.is_heard() => Some(c.text.as_str()),
             ClauseState::Ready(samples) if c.played > 0 && samples > 0 => {
                 let bytes = c.text.len() as u64 * c.played / samples;
                 Some(whole_words(&c.text, bytes as usize))
@@ -96,16 +99,16 @@ impl Speech {
         }))
     }
 
-    /// All of it was heard, or what was missed did not have to be.
-    pub fn must_hear_heard(&self) -> bool {
-        self.clauses
-            .iter()
-            .filter(|c| c.must_hear)
-            .all(|c| match c.state {
-                // The last tenth of a clause is a falling syllable; a reply that starts there is to the whole of it.
-                ClauseState::Ready(samples) => c.played * 10 >= samples * 9,
-                _ => false,
-            })
+    /// All of it was heard.
+    pub fn all_heard(&self) -> bool {
+        self.clauses.iter().all(Clause::is_heard)
+    }
+}
+
+impl Clause {
+    /// The last tenth of a clause is a falling syllable: a reply that starts there is to the whole of it.
+    fn is_heard(&self) -> bool {
+        matches!(self.state, ClauseState::Ready(samples) if self.played * 10 >= samples * 9)
     }
 }
 
@@ -171,8 +174,8 @@ mod tests {
         );
         speech.clauses[0].state = ClauseState::Ready(1000);
         speech.clauses[0].played = 500;
-        assert!(!speech.must_hear_heard());
+        assert!(!speech.all_heard());
         speech.clauses[0].played = 950;
-        assert!(speech.must_hear_heard());
+        assert!(speech.all_heard());
     }
 }

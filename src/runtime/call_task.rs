@@ -100,7 +100,14 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         }
     };
     shared.recorder.begin(&id);
-    shared.live.begin(&id, info.channel, info.from.clone(), info.to.clone(), &started_at, inbox.clone());
+    shared.live.begin(
+        &id,
+        info.channel,
+        info.from.clone(),
+        info.to.clone(),
+        &started_at,
+        inbox.clone(),
+    );
     let config = CallConfig {
         id: id.clone(),
         channel: info.channel.into(),
@@ -129,7 +136,12 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         hold: false,
         bridged: None,
         vad,
-        gate: SpeechGate::new(GateConfig { hangover_ms: 80, min_speech_ms: 60, lag_ms: 20, ..GateConfig::default() }),
+        gate: SpeechGate::new(GateConfig {
+            hangover_ms: 80,
+            min_speech_ms: 60,
+            lag_ms: 20,
+            ..GateConfig::default()
+        }),
         kept: Kept::default(),
         wanted: Arc::new(Wanted::default()),
         inbox,
@@ -139,11 +151,19 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         broken: false,
     };
     task.obey();
-    let mut ticks = interval_at(tokio::time::Instant::from_std(started), Duration::from_millis(20));
+    let mut ticks = interval_at(
+        tokio::time::Instant::from_std(started),
+        Duration::from_millis(20),
+    );
     // A late tick is caught up, not skipped: the clock must not drift.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     while !task.over {
-        let deadline = task.call.deadline().map_or(started + Duration::from_secs(3600), |d| started + Duration::from_millis(d.0));
+        let deadline = task
+            .call
+            .deadline()
+            .map_or(started + Duration::from_secs(3600), |d| {
+                started + Duration::from_millis(d.0)
+            });
         tokio::select! {
             biased;
             _ = ticks.tick() => task.tick(),
@@ -175,12 +195,17 @@ impl Task {
         let mut said: HashMap<LegId, [i16; FRAME]> = HashMap::new();
         let legs: Vec<LegId> = self.legs.keys().copied().collect();
         for id in legs {
-            let Some(leg) = self.legs.get_mut(&id) else { continue };
+            let Some(leg) = self.legs.get_mut(&id) else {
+                continue;
+            };
             let inbound = leg.pull();
             said.insert(id, inbound.pcm);
             for signal in inbound.signals {
                 let ended = matches!(signal, Signal::Ended(_));
-                self.event(Event::Signal { leg: id, signal: meaning(signal) });
+                self.event(Event::Signal {
+                    leg: id,
+                    signal: meaning(signal),
+                });
                 if ended && id != CALLER {
                     self.legs.remove(&id);
                     self.voices.remove(&id);
@@ -190,13 +215,35 @@ impl Task {
         let silence = [0; FRAME];
         let caller = said.get(&CALLER).copied().unwrap_or(silence);
         self.listen(&caller);
-        let human_leg = self.bridged.filter(|leg| self.legs.contains_key(leg)).or_else(|| self.legs.keys().copied().find(|l| *l != CALLER));
-        let human = human_leg.and_then(|leg| said.get(&leg)).copied().unwrap_or(silence);
+        let human_leg = self
+            .bridged
+            .filter(|leg| self.legs.contains_key(leg))
+            .or_else(|| self.legs.keys().copied().find(|l| *l != CALLER));
+        let human = human_leg
+            .and_then(|leg| said.get(&leg))
+            .copied()
+            .unwrap_or(silence);
         let voice = self.voices.get_mut(&CALLER).map_or(silence, Playout::pull);
         let speaking = self.voices.get(&CALLER).is_some_and(|v| !v.is_empty());
-        let music = if self.hold { self.music.next_frame() } else { silence };
-        self.mixer.set(PARTY_CALLER, PARTY_MUSIC, if !self.hold { 0.0 } else if speaking { 0.2 } else { 1.0 });
-        let brief = human_leg.and_then(|leg| self.voices.get_mut(&leg)).map_or(silence, Playout::pull);
+        let music = if self.hold {
+            self.music.next_frame()
+        } else {
+            silence
+        };
+        self.mixer.set(
+            PARTY_CALLER,
+            PARTY_MUSIC,
+            if !self.hold {
+                0.0
+            } else if speaking {
+                0.2
+            } else {
+                1.0
+            },
+        );
+        let brief = human_leg
+            .and_then(|leg| self.voices.get_mut(&leg))
+            .map_or(silence, Playout::pull);
         let parties = [&caller, &human, &voice, &music, &brief];
         let to_caller = self.mixer.hear(PARTY_CALLER, &parties);
         let to_human = self.mixer.hear(PARTY_HUMAN, &parties);
@@ -207,9 +254,17 @@ impl Task {
             leg.push(&to_human);
         }
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
-        let played: Vec<_> = self.voices.values_mut().flat_map(Playout::take_played).collect();
+        let played: Vec<_> = self
+            .voices
+            .values_mut()
+            .flat_map(Playout::take_played)
+            .collect();
         for p in played {
-            self.event(Event::Played { tag: p.tag, part: p.part, samples: p.samples });
+            self.event(Event::Played {
+                tag: p.tag,
+                part: p.part,
+                samples: p.samples,
+            });
         }
         if late.elapsed() > Duration::from_millis(10) {
             self.shared.metrics.count(Metric::TicksLate, &[]);
@@ -224,8 +279,14 @@ impl Task {
         let now = self.kept.now();
         let ago = |at: MediaTime| MediaTime(now.0.saturating_sub(at.0)).as_ms();
         match self.gate.push(at, p) {
-            Some(Gate::Start { at, .. }) => self.event(Event::VoiceStart { at, ago_ms: ago(at) }),
-            Some(Gate::End { at }) => self.event(Event::VoiceEnd { at, ago_ms: ago(at) }),
+            Some(Gate::Start { at, .. }) => self.event(Event::VoiceStart {
+                at,
+                ago_ms: ago(at),
+            }),
+            Some(Gate::End { at }) => self.event(Event::VoiceEnd {
+                at,
+                ago_ms: ago(at),
+            }),
             None => {}
         }
     }
@@ -244,7 +305,12 @@ impl Task {
             self.clauses.insert((tag, part), pcm);
             samples
         });
-        self.event(Event::Clause { tag, part, result, ms });
+        self.event(Event::Clause {
+            tag,
+            part,
+            result,
+            ms,
+        });
     }
 
     /// Gives the engine an event and does what it says. A panic in it ends this call kindly, and no other.
@@ -282,26 +348,72 @@ impl Task {
                     self.voices.remove(&leg);
                 }
             }
-            Command::Transcribe { attempt, from, to, listen } => {
+            Command::Transcribe {
+                attempt,
+                from,
+                to,
+                listen,
+            } => {
                 self.wanted.newest(attempt);
                 let pcm = self.kept.cut(from, to);
-                let work = Work::Transcribe { attempt, pcm, hints: self.hints(listen) };
+                let work = Work::Transcribe {
+                    attempt,
+                    pcm,
+                    hints: self.hints(listen),
+                };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
-            Command::Decide { attempt, mind, text, keyed, evidence } => {
+            Command::Decide {
+                attempt,
+                mind,
+                text,
+                keyed,
+                evidence,
+            } => {
                 self.wanted.newest(attempt);
-                let work = Work::Decide { attempt, mind, text, keyed, evidence };
+                let work = Work::Decide {
+                    attempt,
+                    mind,
+                    text,
+                    keyed,
+                    evidence,
+                };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
-            Command::Synthesize { tag, part, text, urgent } => match self.shared.pool.voice().ready(&text) {
+            Command::Synthesize {
+                tag,
+                part,
+                text,
+                urgent,
+            } => match self.shared.pool.voice().ready(&text) {
                 Some(pcm) => {
-                    let _ = self.inbox.try_send(Msg::Clause { tag, part, pcm: Ok(pcm), ms: 0 });
+                    let _ = self.inbox.try_send(Msg::Clause {
+                        tag,
+                        part,
+                        pcm: Ok(pcm),
+                        ms: 0,
+                    });
                 }
-                None => self.shared.pool.submit(Work::Synthesize { tag, part, text, urgent }, &self.wanted, &self.inbox),
+                None => self.shared.pool.submit(
+                    Work::Synthesize {
+                        tag,
+                        part,
+                        text,
+                        urgent,
+                    },
+                    &self.wanted,
+                    &self.inbox,
+                ),
             },
             Command::Queue { leg, tag, part } => {
-                if let (Some(voice), Some(pcm)) = (self.voices.get_mut(&leg), self.clauses.get(&(tag, part))) {
-                    voice.push(Chunk { tag, part, pcm: pcm.to_vec() });
+                if let (Some(voice), Some(pcm)) =
+                    (self.voices.get_mut(&leg), self.clauses.get(&(tag, part)))
+                {
+                    voice.push(Chunk {
+                        tag,
+                        part,
+                        pcm: pcm.to_vec(),
+                    });
                 }
             }
             Command::Pause { leg } => self.with_voice(leg, Playout::pause),
@@ -324,7 +436,13 @@ impl Task {
             Command::Mix(mix) => self.mix(mix),
             Command::Chime { leg } => {
                 let pcm = tone::chime();
-                self.with_voice(leg, |voice| voice.push(Chunk { tag: u64::MAX, part: 0, pcm }));
+                self.with_voice(leg, |voice| {
+                    voice.push(Chunk {
+                        tag: u64::MAX,
+                        part: 0,
+                        pcm,
+                    })
+                });
             }
             Command::Packet(handoff) => self.shared.packet(self.call.record(), *handoff),
             Command::Callback(callback) => self.shared.callback(&self.id, *callback),
@@ -354,7 +472,11 @@ impl Task {
             Listen::Name => Some(Expect::Name),
             Listen::Open | Listen::Money => None,
         };
-        Hints { expect, prompt: None, language: Some(self.shared.language.clone()) }
+        Hints {
+            expect,
+            prompt: None,
+            language: Some(self.shared.language.clone()),
+        }
     }
 
     fn perform(&self, request: crate::desk::Request) {
@@ -362,7 +484,12 @@ impl Task {
         tokio::spawn(async move {
             let number = request.id;
             let outcome = shared.perform(&id, &request).await;
-            let _ = inbox.send(Msg::Event(Event::Done { request: number, outcome })).await;
+            let _ = inbox
+                .send(Msg::Event(Event::Done {
+                    request: number,
+                    outcome,
+                }))
+                .await;
         });
     }
 
@@ -374,8 +501,14 @@ impl Task {
             }
             Err(why) => {
                 tracing::warn!(call = %self.id, "cannot call {target}: {why}");
-                let signal = LegSignal::Ended { outcome: "unreachable", detail: why, by_remote: false };
-                let _ = self.inbox.try_send(Msg::Event(Event::Signal { leg, signal }));
+                let signal = LegSignal::Ended {
+                    outcome: "unreachable",
+                    detail: why,
+                    by_remote: false,
+                };
+                let _ = self
+                    .inbox
+                    .try_send(Msg::Event(Event::Signal { leg, signal }));
             }
         }
     }
@@ -383,7 +516,9 @@ impl Task {
     fn mix(&mut self, mix: Mix) {
         self.hold = mix == Mix::Hold;
         let joined = mix == Mix::Bridge;
-        self.bridged = joined.then(|| self.legs.keys().copied().find(|l| *l != CALLER)).flatten();
+        self.bridged = joined
+            .then(|| self.legs.keys().copied().find(|l| *l != CALLER))
+            .flatten();
         let gain = if joined { 1.0 } else { 0.0 };
         self.mixer.set(PARTY_CALLER, PARTY_HUMAN, gain);
         self.mixer.set(PARTY_HUMAN, PARTY_CALLER, gain);
@@ -391,17 +526,27 @@ impl Task {
 
     fn note(&mut self, note: &Note) {
         let at = self.now().0;
-        let Ok(value) = serde_json::to_value(note) else { return };
+        let Ok(value) = serde_json::to_value(note) else {
+            return;
+        };
         let mut line = serde_json::json!({"at_ms": at});
         if let (Some(line), Some(note)) = (line.as_object_mut(), value.as_object()) {
             line.extend(note.clone());
         }
         self.shared.recorder.event(&self.id, line.to_string());
         self.shared.live.show(&self.id, at, &value);
-        if matches!(note, Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }) {
+        if matches!(
+            note,
+            Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
+        ) {
             self.shared.recorder.record(&self.id, self.call.record());
         }
-        if let Note::Ended { outcome: CallOutcome::Failed, reason, .. } = note {
+        if let Note::Ended {
+            outcome: CallOutcome::Failed,
+            reason,
+            ..
+        } = note
+        {
             tracing::error!(call = %self.id, "call failed: {reason}");
         }
     }
@@ -425,7 +570,11 @@ fn meaning(signal: Signal) -> LegSignal {
                 EndCause::Remote | EndCause::Ours => "hung_up",
             };
             let by_remote = matches!(ended.cause, EndCause::Remote | EndCause::Cancelled);
-            LegSignal::Ended { outcome, detail: ended.detail, by_remote }
+            LegSignal::Ended {
+                outcome,
+                detail: ended.detail,
+                by_remote,
+            }
         }
     }
 }

@@ -18,8 +18,12 @@ pub fn embedder() -> Result<Box<dyn Embedder>, String> {
 }
 
 /// Makes one worker's engines; weights are loaded once, here.
-pub fn maker(config: &Config, workers: usize) -> Result<impl Fn() -> Result<Engines, String> + Send + Sync + 'static, String> {
-    let whisper = Whisper::load(&models::whisper(&config.stt.model)?, 1).map_err(|e| e.to_string())?;
+pub fn maker(
+    config: &Config,
+    workers: usize,
+) -> Result<impl Fn() -> Result<Engines, String> + Send + Sync + 'static, String> {
+    let whisper =
+        Whisper::load(&models::whisper(&config.stt.model)?, 1).map_err(|e| e.to_string())?;
     let piper = Piper::load(&models::voice(&config.tts.voice)?).map_err(|e| e.to_string())?;
     let minilm = models::model_dir("minilm")?;
     let _ = workers;
@@ -34,6 +38,7 @@ pub fn maker(config: &Config, workers: usize) -> Result<impl Fn() -> Result<Engi
 
 /// Makes voice detectors, one a call.
 pub fn vad() -> Result<MakeVad, String> {
-    let silero = Silero::load(&models::path("silero-vad", "silero_vad.onnx")?).map_err(|e| e.to_string())?;
+    let silero =
+        Silero::load(&models::path("silero-vad", "silero_vad.onnx")?).map_err(|e| e.to_string())?;
     Ok(Box::new(move || Ok(Box::new(silero.stream()))))
 }

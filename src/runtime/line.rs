@@ -10,7 +10,9 @@ use crate::backoffice::HttpBackoffice;
 use crate::call::{CallTarget, Words};
 use crate::config::{Config, Target, TargetKind};
 use crate::desk::conversation::Conversation;
-use crate::desk::{ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request};
+use crate::desk::{
+    ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request,
+};
 use crate::edge::sip::SipEdge;
 use crate::edge::{Leg, LegInfo};
 use crate::speech::VoiceActivity;
@@ -55,32 +57,56 @@ pub struct Shared {
 impl Shared {
     /// A conversation for a new call, with what is known of the caller.
     pub async fn conversation(&self, id: &str, info: &LegInfo) -> Conversation {
-        let number = info.from.as_deref().map(|from| crate::desk::entity::e164(from, &self.country).unwrap_or_else(|| from.to_string()));
+        let number = info.from.as_deref().map(|from| {
+            crate::desk::entity::e164(from, &self.country).unwrap_or_else(|| from.to_string())
+        });
         let history = match &number {
-            Some(number) => self.store.history(number, HISTORY).await.unwrap_or_else(|error| {
-                tracing::warn!(call = %id, %error, "the caller's history could not be read");
-                self.metrics.count(Metric::StoreErrors, &[]);
-                Vec::new()
-            }),
+            Some(number) => self
+                .store
+                .history(number, HISTORY)
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::warn!(call = %id, %error, "the caller's history could not be read");
+                    self.metrics.count(Metric::StoreErrors, &[]);
+                    Vec::new()
+                }),
             None => Vec::new(),
         };
-        let caller = Caller { number, vouched: info.vouched, history };
+        let caller = Caller {
+            number,
+            vouched: info.vouched,
+            history,
+        };
         Conversation::new(self.desk.clone(), caller, id, super::clock::now())
     }
 
     /// Targets in the engine's words.
     pub fn call_targets(&self) -> Vec<CallTarget> {
-        self.targets.iter().map(|t| CallTarget { uri: t.uri(), ring_ms: t.ring.as_millis() as u64 }).collect()
+        self.targets
+            .iter()
+            .map(|t| CallTarget {
+                uri: t.uri(),
+                ring_ms: t.ring.as_millis() as u64,
+            })
+            .collect()
     }
 
     /// Calls a human.
     pub fn dial(&self, uri: &str, caller: Option<&str>) -> Result<Box<dyn Leg>, String> {
-        let target = self.targets.iter().find(|t| t.uri() == uri).ok_or("no such target")?;
+        let target = self
+            .targets
+            .iter()
+            .find(|t| t.uri() == uri)
+            .ok_or("no such target")?;
         let from = caller.unwrap_or(&self.own_number);
         match &target.kind {
             TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
-            TargetKind::Trunk(number) => Err(format!("{number} is to be called through a trunk, which this version cannot do")),
-            TargetKind::Twilio(number) => Err(format!("{number} is to be called through Twilio, which this version cannot do")),
+            TargetKind::Trunk(number) => Err(format!(
+                "{number} is to be called through a trunk, which this version cannot do"
+            )),
+            TargetKind::Twilio(number) => Err(format!(
+                "{number} is to be called through Twilio, which this version cannot do"
+            )),
         }
     }
 
@@ -91,7 +117,8 @@ impl Shared {
         };
         let began = std::time::Instant::now();
         let outcome = super::actions::perform_recorded(&self.store, backoffice, id, request).await;
-        self.metrics.observe(Metric::BackofficeMs, began.elapsed().as_millis() as f64);
+        self.metrics
+            .observe(Metric::BackofficeMs, began.elapsed().as_millis() as f64);
         outcome
     }
 
@@ -145,23 +172,33 @@ impl Shared {
 
     fn measure(&self, record: &CallRecord) {
         let outcome = record.outcome.and_then(|o| serde_json::to_value(o).ok());
-        let outcome = outcome.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown");
+        let outcome = outcome
+            .as_ref()
+            .and_then(|v| v.as_str())
+            .unwrap_or("unknown");
         self.metrics.count(Metric::Calls, &[outcome]);
         for turn in &record.turns {
             self.metrics.count(Metric::Turns, &[]);
             if let Some(gap) = turn.gap_ms {
                 self.metrics.observe(Metric::GapMs, gap as f64);
-                self.metrics.observe(Metric::EndpointMs, turn.stages_ms.endpoint as f64);
-                self.metrics.observe(Metric::SttMs, turn.stages_ms.stt as f64);
-                self.metrics.observe(Metric::DecideMs, turn.stages_ms.decide as f64);
-                self.metrics.observe(Metric::TtsMs, turn.stages_ms.tts as f64);
+                self.metrics
+                    .observe(Metric::EndpointMs, turn.stages_ms.endpoint as f64);
+                self.metrics
+                    .observe(Metric::SttMs, turn.stages_ms.stt as f64);
+                self.metrics
+                    .observe(Metric::DecideMs, turn.stages_ms.decide as f64);
+                self.metrics
+                    .observe(Metric::TtsMs, turn.stages_ms.tts as f64);
             }
             if turn.interrupted {
                 self.metrics.count(Metric::Interruptions, &[]);
             }
             if let Some(decision) = &turn.decision {
                 let route = serde_json::to_value(decision.route).ok();
-                self.metrics.count(Metric::Decisions, &[route.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown")]);
+                self.metrics.count(
+                    Metric::Decisions,
+                    &[route.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown")],
+                );
             }
         }
         if let Some(handoff) = &record.handoff {
@@ -216,11 +253,18 @@ pub fn words(desk: &Desk) -> Words {
 
 /// Calls that were up when the program last died: their records are closed, so that none stays open for ever.
 pub fn close_unfinished(recordings: &Path) -> Vec<CallRecord> {
-    let Ok(folders) = std::fs::read_dir(recordings) else { return Vec::new() };
+    let Ok(folders) = std::fs::read_dir(recordings) else {
+        return Vec::new();
+    };
     let mut closed = Vec::new();
     for folder in folders.flatten() {
         let path = folder.path().join("record.json");
-        let Some(mut record) = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<CallRecord>(&b).ok()) else { continue };
+        let Some(mut record) = std::fs::read(&path)
+            .ok()
+            .and_then(|b| serde_json::from_slice::<CallRecord>(&b).ok())
+        else {
+            continue;
+        };
         if record.outcome.is_some() {
             continue;
         }

@@ -43,7 +43,11 @@ pub struct Place(Arc<Live>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut admitted = self.0.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut admitted = self
+            .0
+            .admitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *admitted = admitted.saturating_sub(1);
         if *admitted == 0 {
             self.0.idle.notify_waiters();
@@ -74,7 +78,8 @@ impl Live {
     }
 
     pub fn has_room(&self) -> bool {
-        !self.is_draining() && *self.admitted.lock().unwrap_or_else(PoisonError::into_inner) < self.most
+        !self.is_draining()
+            && *self.admitted.lock().unwrap_or_else(PoisonError::into_inner) < self.most
     }
 
     pub fn active(&self) -> usize {
@@ -105,7 +110,15 @@ impl Live {
         }
     }
 
-    pub fn begin(&self, id: &str, channel: &str, from: Option<String>, to: Option<String>, started_at: &str, control: mpsc::Sender<Msg>) {
+    pub fn begin(
+        &self,
+        id: &str,
+        channel: &str,
+        from: Option<String>,
+        to: Option<String>,
+        started_at: &str,
+        control: mpsc::Sender<Msg>,
+    ) {
         let shown = Shown {
             from,
             to,
@@ -151,13 +164,18 @@ impl Live {
 
     /// Asks a live call to end.
     pub fn control(&self, id: &str, what: Control) -> bool {
-        self.lock().get(id).is_some_and(|c| c.control.try_send(Msg::Control(what)).is_ok())
+        self.lock()
+            .get(id)
+            .is_some_and(|c| c.control.try_send(Msg::Control(what)).is_ok())
     }
 
     /// Events from now on, a JSON object each.
     pub fn watch(&self) -> mpsc::Receiver<Arc<str>> {
         let (to, from) = mpsc::channel(LAG);
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).push((to, 0));
+        self.watchers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((to, 0));
         from
     }
 

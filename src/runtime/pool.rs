@@ -31,7 +31,12 @@ pub struct Engines {
 pub enum Msg {
     Event(Event<Conversation>),
     /// The sound of a clause, mono at 16 kHz.
-    Clause { tag: u64, part: u32, pcm: Result<Arc<[i16]>, String>, ms: u64 },
+    Clause {
+        tag: u64,
+        part: u32,
+        pcm: Result<Arc<[i16]>, String>,
+        ms: u64,
+    },
     /// A watcher asks for something.
     Control(Control),
 }
@@ -56,7 +61,10 @@ impl Wanted {
         self.attempt.fetch_max(attempt, Ordering::Relaxed);
     }
     pub fn forget(&self, tag: u64) {
-        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(tag);
+        self.forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(tag);
     }
     pub fn over(&self) {
         self.over.store(true, Ordering::Relaxed);
@@ -66,8 +74,14 @@ impl Wanted {
             return false;
         }
         match work {
-            Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => *attempt >= self.attempt.load(Ordering::Relaxed),
-            Work::Synthesize { tag, .. } => !self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).contains(tag),
+            Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => {
+                *attempt >= self.attempt.load(Ordering::Relaxed)
+            }
+            Work::Synthesize { tag, .. } => !self
+                .forgotten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains(tag),
             Work::Warm { .. } => true,
         }
     }
@@ -75,9 +89,24 @@ impl Wanted {
 
 /// One piece of work.
 pub enum Work {
-    Transcribe { attempt: u64, pcm: Vec<i16>, hints: Hints },
-    Decide { attempt: u64, mind: Box<Conversation>, text: String, keyed: Option<String>, evidence: Option<HeardEvidence> },
-    Synthesize { tag: u64, part: u32, text: String, urgent: bool },
+    Transcribe {
+        attempt: u64,
+        pcm: Vec<i16>,
+        hints: Hints,
+    },
+    Decide {
+        attempt: u64,
+        mind: Box<Conversation>,
+        text: String,
+        keyed: Option<String>,
+        evidence: Option<HeardEvidence>,
+    },
+    Synthesize {
+        tag: u64,
+        part: u32,
+        text: String,
+        urgent: bool,
+    },
     /// Make a clause's sound before anybody needs it.
     Warm { text: String },
 }
@@ -87,7 +116,11 @@ impl Work {
         match self {
             Work::Decide { .. } => 5,
             Work::Transcribe { .. } => 4,
-            Work::Synthesize { urgent: true, part: 0, .. } => 4,
+            Work::Synthesize {
+                urgent: true,
+                part: 0,
+                ..
+            } => 4,
             Work::Synthesize { urgent: true, .. } => 3,
             Work::Synthesize { .. } => 2,
             Work::Warm { .. } => 0,
@@ -117,7 +150,9 @@ impl PartialOrd for Job {
 }
 impl Ord for Job {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.priority.cmp(&other.priority).then(other.seq.cmp(&self.seq))
+        self.priority
+            .cmp(&other.priority)
+            .then(other.seq.cmp(&self.seq))
     }
 }
 
@@ -143,8 +178,11 @@ impl Pool {
         voice: Arc<Voice>,
         make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
-        let queue =
-            Arc::new(Queue { jobs: Mutex::new((BinaryHeap::new(), 0, false)), ready: Condvar::new(), voice });
+        let queue = Arc::new(Queue {
+            jobs: Mutex::new((BinaryHeap::new(), 0, false)),
+            ready: Condvar::new(),
+            voice,
+        });
         let make = Arc::new(make);
         let (started, outcome) = std::sync::mpsc::sync_channel::<Result<(), String>>(workers);
         for n in 0..workers {
@@ -168,7 +206,10 @@ impl Pool {
         }
         let pool = Self { queue };
         for _ in 0..workers {
-            if let Err(why) = outcome.recv().unwrap_or_else(|_| Err("an inference thread died at start".into())) {
+            if let Err(why) = outcome
+                .recv()
+                .unwrap_or_else(|_| Err("an inference thread died at start".into()))
+            {
                 pool.stop();
                 return Err(why);
             }
@@ -201,7 +242,10 @@ impl Pool {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (BinaryHeap<Job>, u64, bool)> {
-        self.queue.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, work: Work, wanted: Arc<Wanted>, to: Option<mpsc::Sender<Msg>>) {
@@ -216,7 +260,14 @@ impl Pool {
         }
         let seq = guard.1;
         guard.1 += 1;
-        guard.0.push(Job { priority: work.priority(), seq, since: Instant::now(), work, wanted, to });
+        guard.0.push(Job {
+            priority: work.priority(),
+            seq,
+            since: Instant::now(),
+            work,
+            wanted,
+            to,
+        });
         drop(guard);
         self.queue.ready.notify_one();
     }
@@ -233,7 +284,10 @@ fn work(queue: &Queue, mut engines: Engines) {
                 if let Some(job) = guard.0.pop() {
                     break job;
                 }
-                guard = queue.ready.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                guard = queue
+                    .ready
+                    .wait(guard)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
         };
         if !job.wanted.wants(&job.work) {
@@ -246,8 +300,10 @@ fn work(queue: &Queue, mut engines: Engines) {
             failed(&job.work, "busy")
         } else {
             let failure = failed(&job.work, "the engine failed");
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| perform(job.work, &mut engines, &queue.voice, started)))
-                .unwrap_or(failure)
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                perform(job.work, &mut engines, &queue.voice, started)
+            }))
+            .unwrap_or(failure)
         };
         if let Some(to) = job.to {
             let _ = to.try_send(msg);
@@ -258,41 +314,104 @@ fn work(queue: &Queue, mut engines: Engines) {
 fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant) -> Msg {
     let ms = |started: Instant| started.elapsed().as_millis() as u64;
     match work {
-        Work::Transcribe { attempt, pcm, hints } => {
-            let result = engines.transcriber.transcribe(&pcm, &hints).map_err(|e| e.to_string()).map(|t| {
-                let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
-                let evidence = HeardEvidence { avg_logprob: t.avg_logprob, no_speech: t.no_speech, worst_word };
-                Heard { text: t.text, evidence, ms: ms(started) }
-            });
+        Work::Transcribe {
+            attempt,
+            pcm,
+            hints,
+        } => {
+            let result = engines
+                .transcriber
+                .transcribe(&pcm, &hints)
+                .map_err(|e| e.to_string())
+                .map(|t| {
+                    let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
+                    let evidence = HeardEvidence {
+                        avg_logprob: t.avg_logprob,
+                        no_speech: t.no_speech,
+                        worst_word,
+                    };
+                    Heard {
+                        text: t.text,
+                        evidence,
+                        ms: ms(started),
+                    }
+                });
             Msg::Event(Event::Transcribed { attempt, result })
         }
-        Work::Decide { attempt, mut mind, text, keyed, evidence } => {
+        Work::Decide {
+            attempt,
+            mut mind,
+            text,
+            keyed,
+            evidence,
+        } => {
             let vector = match &mut engines.embedder {
-                Some(embedder) if !text.is_empty() => {
-                    embedder.embed(&[text.as_str()]).ok().and_then(|mut v| v.pop()).unwrap_or_default()
-                }
+                Some(embedder) if !text.is_empty() => embedder
+                    .embed(&[text.as_str()])
+                    .ok()
+                    .and_then(|mut v| v.pop())
+                    .unwrap_or_default(),
                 _ => Vec::new(),
             };
-            let said = Said { text, vector, keyed, heard: evidence, now: super::clock::now() };
+            let said = Said {
+                text,
+                vector,
+                keyed,
+                heard: evidence,
+                now: super::clock::now(),
+            };
             let reply = mind.hear(&said);
-            Msg::Event(Event::Decided { attempt, mind, reply: Box::new(reply), ms: ms(started) })
+            Msg::Event(Event::Decided {
+                attempt,
+                mind,
+                reply: Box::new(reply),
+                ms: ms(started),
+            })
         }
-        Work::Synthesize { tag, part, text, .. } => {
+        Work::Synthesize {
+            tag, part, text, ..
+        } => {
             let pcm = voice.clause(&text, engines.synthesizer.as_mut());
-            Msg::Clause { tag, part, pcm, ms: ms(started) }
+            Msg::Clause {
+                tag,
+                part,
+                pcm,
+                ms: ms(started),
+            }
         }
         Work::Warm { text } => {
             let pcm = voice.clause(&text, engines.synthesizer.as_mut());
-            Msg::Clause { tag: 0, part: 0, pcm, ms: ms(started) }
+            Msg::Clause {
+                tag: 0,
+                part: 0,
+                pcm,
+                ms: ms(started),
+            }
         }
     }
 }
 
 fn failed(work: &Work, why: &str) -> Msg {
     match work {
-        Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed { attempt: *attempt, result: Err(why.into()) }),
-        Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed { attempt: *attempt, result: Err(why.into()) }),
-        Work::Synthesize { tag, part, .. } => Msg::Clause { tag: *tag, part: *part, pcm: Err(why.into()), ms: 0 },
-        Work::Warm { .. } => Msg::Clause { tag: 0, part: 0, pcm: Err(why.into()), ms: 0 },
+        Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed {
+            attempt: *attempt,
+            result: Err(why.into()),
+        }),
+        Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed {
+            attempt: *attempt,
+            result: Err(why.into()),
+        }),
+        Work::Synthesize { tag, part, .. } => Msg::Clause {
+            tag: *tag,
+            part: *part,
+            pcm: Err(why.into()),
+            ms: 0,
+        },
+        Work::Warm { .. } => Msg::Clause {
+            tag: 0,
+            part: 0,
+            pcm: Err(why.into()),
+            ms: 0,
+        },
     }
 }

@@ -16,11 +16,26 @@ use crate::desk::{CallRecord, Tier};
 const BACKLOG: usize = 4096;
 
 enum Note {
-    Begin { id: String },
-    Sound { id: String, pcm: Box<[i16; FRAME * 2]> },
-    Event { id: String, line: String },
-    Record { id: String, record: Box<CallRecord> },
-    End { id: String, record: Box<CallRecord>, done: Option<tokio::sync::oneshot::Sender<()>> },
+    Begin {
+        id: String,
+    },
+    Sound {
+        id: String,
+        pcm: Box<[i16; FRAME * 2]>,
+    },
+    Event {
+        id: String,
+        line: String,
+    },
+    Record {
+        id: String,
+        record: Box<CallRecord>,
+    },
+    End {
+        id: String,
+        record: Box<CallRecord>,
+        done: Option<tokio::sync::oneshot::Sender<()>>,
+    },
 }
 
 /// A handle to the writing thread.
@@ -33,14 +48,18 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the writer below `root` (made if it is not there).
     pub fn start(root: &Path) -> Result<Self, String> {
-        fs::create_dir_all(root).map_err(|e| format!("cannot make the recordings folder {}: {e}", root.display()))?;
+        fs::create_dir_all(root)
+            .map_err(|e| format!("cannot make the recordings folder {}: {e}", root.display()))?;
         let (to, from) = sync_channel(BACKLOG);
         let folder = root.to_path_buf();
         std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || write_all(&folder, &from))
             .map_err(|e| format!("cannot start the recording thread: {e}"))?;
-        Ok(Self { to, root: root.to_path_buf() })
+        Ok(Self {
+            to,
+            root: root.to_path_buf(),
+        })
     }
 
     pub fn folder(&self, id: &str) -> PathBuf {
@@ -62,18 +81,28 @@ impl Recorder {
     }
 
     pub fn event(&self, id: &str, line: String) {
-        self.send(Note::Event { id: id.into(), line });
+        self.send(Note::Event {
+            id: id.into(),
+            line,
+        });
     }
 
     /// The record as it stands: what is left if the power goes.
     pub fn record(&self, id: &str, record: CallRecord) {
-        self.send(Note::Record { id: id.into(), record: Box::new(record) });
+        self.send(Note::Record {
+            id: id.into(),
+            record: Box::new(record),
+        });
     }
 
     /// Closes a call's files; resolves when they are on disk.
     pub async fn end(&self, id: &str, record: CallRecord) {
         let (done, written) = tokio::sync::oneshot::channel();
-        let note = Note::End { id: id.into(), record: Box::new(record), done: Some(done) };
+        let note = Note::End {
+            id: id.into(),
+            record: Box::new(record),
+            done: Some(done),
+        };
         let to = self.to.clone();
         // This one must not be lost: it may wait, off the call's task.
         let sent = tokio::task::spawn_blocking(move || to.send(note).is_ok()).await;
@@ -105,8 +134,20 @@ fn write_all(root: &Path, from: &Receiver<Note>) {
                 if let Err(e) = fs::create_dir_all(&folder) {
                     tracing::error!("cannot record call {id}: {e}");
                 }
-                let events = OpenOptions::new().create(true).append(true).open(folder.join("events.jsonl")).ok();
-                open.insert(id, Open { wav: begin_wav(&folder), folder, waiting: Vec::new(), events });
+                let events = OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(folder.join("events.jsonl"))
+                    .ok();
+                open.insert(
+                    id,
+                    Open {
+                        wav: begin_wav(&folder),
+                        folder,
+                        waiting: Vec::new(),
+                        events,
+                    },
+                );
             }
             Ok(Note::Sound { id, pcm }) => {
                 if let Some(call) = open.get_mut(&id) {
@@ -134,7 +175,10 @@ fn write_all(root: &Path, from: &Receiver<Note>) {
                         apply(&mut file, wav.finish());
                     }
                     write_record(&call.folder, &record);
-                    replace(&call.folder.join("transcript.md"), transcript(&record).as_bytes());
+                    replace(
+                        &call.folder.join("transcript.md"),
+                        transcript(&record).as_bytes(),
+                    );
                 }
                 if let Some(done) = done {
                     let _ = done.send(());
@@ -150,7 +194,12 @@ fn write_all(root: &Path, from: &Receiver<Note>) {
 }
 
 fn begin_wav(folder: &Path) -> Option<(File, WavStream)> {
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(folder.join("audio.wav")).ok()?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(folder.join("audio.wav"))
+        .ok()?;
     let (wav, ops) = WavStream::new(RATE, 2);
     apply(&mut file, ops);
     Some((file, wav))
@@ -170,8 +219,12 @@ fn flush_sound(call: &mut Open) {
 fn apply(file: &mut File, ops: Vec<WavOp>) {
     for op in ops {
         let done = match op {
-            WavOp::Append(bytes) => file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&bytes)),
-            WavOp::Patch { offset, bytes } => file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(&bytes)),
+            WavOp::Append(bytes) => file
+                .seek(SeekFrom::End(0))
+                .and_then(|_| file.write_all(&bytes)),
+            WavOp::Patch { offset, bytes } => file
+                .seek(SeekFrom::Start(offset))
+                .and_then(|_| file.write_all(&bytes)),
         };
         if let Err(e) = done {
             tracing::error!("a recording could not be written: {e}");
@@ -200,27 +253,51 @@ fn replace(path: &Path, bytes: &[u8]) {
 pub fn transcript(record: &CallRecord) -> String {
     let mut page = format!("# Call {}\n\n", record.id);
     let known = |v: &Option<String>| v.clone().unwrap_or_else(|| "withheld".into());
-    page.push_str(&format!("From {} to {}, {}, started {}.\n", known(&record.from), known(&record.to), record.channel, record.started_at));
+    page.push_str(&format!(
+        "From {} to {}, {}, started {}.\n",
+        known(&record.from),
+        known(&record.to),
+        record.channel,
+        record.started_at
+    ));
     if let Some(outcome) = record.outcome {
         let verified = match record.verified {
             Tier::None => "not verified",
             Tier::Basic => "verified (basic)",
             Tier::Full => "verified (full)",
         };
-        let outcome = serde_json::to_value(outcome).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default();
-        page.push_str(&format!("Outcome: **{outcome}**; caller {verified}; ended by {} ({}).\n", record.termination.cause, record.termination.reason));
+        let outcome = serde_json::to_value(outcome)
+            .ok()
+            .and_then(|v| v.as_str().map(str::to_string))
+            .unwrap_or_default();
+        page.push_str(&format!(
+            "Outcome: **{outcome}**; caller {verified}; ended by {} ({}).\n",
+            record.termination.cause, record.termination.reason
+        ));
     }
     page.push('\n');
     let clock = |ms: u64| format!("{}:{:02}.{}", ms / 60_000, ms / 1000 % 60, ms / 100 % 10);
     for turn in &record.turns {
         if let Some(caller) = &turn.caller {
-            let words = caller.keyed.as_ref().map_or(caller.text.clone(), |k| format!("[keys {k}]"));
-            page.push_str(&format!("**Caller** ({}): {}\n\n", clock(caller.start_ms), words));
+            let words = caller
+                .keyed
+                .as_ref()
+                .map_or(caller.text.clone(), |k| format!("[keys {k}]"));
+            page.push_str(&format!(
+                "**Caller** ({}): {}\n\n",
+                clock(caller.start_ms),
+                words
+            ));
         }
         if let Some(decision) = &turn.decision
             && turn.caller.is_some()
         {
-            let sources: Vec<&str> = decision.sources.iter().take(2).map(|s| s.id.as_str()).collect();
+            let sources: Vec<&str> = decision
+                .sources
+                .iter()
+                .take(2)
+                .map(|s| s.id.as_str())
+                .collect();
             page.push_str(&format!(
                 "> {:?}, intent {}, confidence {:.2}, sources {}. {}\n\n",
                 decision.route,
@@ -231,8 +308,15 @@ pub fn transcript(record: &CallRecord) -> String {
             ));
         }
         if let Some(agent) = &turn.agent {
-            let gap = turn.gap_ms.map(|g| format!(", after {g} ms")).unwrap_or_default();
-            page.push_str(&format!("**Line** ({}{gap}): {}", clock(agent.start_ms), agent.heard));
+            let gap = turn
+                .gap_ms
+                .map(|g| format!(", after {g} ms"))
+                .unwrap_or_default();
+            page.push_str(&format!(
+                "**Line** ({}{gap}): {}",
+                clock(agent.start_ms),
+                agent.heard
+            ));
             if turn.interrupted {
                 page.push_str(" *(interrupted)*");
             }
@@ -240,10 +324,16 @@ pub fn transcript(record: &CallRecord) -> String {
         }
     }
     for action in &record.actions {
-        page.push_str(&format!("- Action {}: {:?}, confirmed {}\n", action.name, action.status, action.confirmed));
+        page.push_str(&format!(
+            "- Action {}: {:?}, confirmed {}\n",
+            action.name, action.status, action.confirmed
+        ));
     }
     if let Some(handoff) = &record.handoff {
-        page.push_str(&format!("\n## Hand-over ({}, {})\n\n{}\n\nBrief: {}\n", handoff.reason, handoff.result, handoff.summary, handoff.spoken_brief));
+        page.push_str(&format!(
+            "\n## Hand-over ({}, {})\n\n{}\n\nBrief: {}\n",
+            handoff.reason, handoff.result, handoff.summary, handoff.spoken_brief
+        ));
     }
     page
 }

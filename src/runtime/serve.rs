@@ -42,19 +42,39 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracing::error!(key = %claim.key, call = %claim.call_id, action = %claim.action, "this write was begun and its outcome never learnt; it is not sent again: look it up by hand");
     }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
-    let desk = super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
+    let desk =
+        super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
     drop(embedder);
-    let backoffice = backoffice(&desk.config.backoffice.url, desk.config.backoffice.auth_env.as_deref())?;
+    let backoffice = backoffice(
+        &desk.config.backoffice.url,
+        desk.config.backoffice.auth_env.as_deref(),
+    )?;
     let language = desk.config.language.clone();
-    let voice = Arc::new(voice::Voice::new(clause_cache::ClauseCache::open(), &config.tts.voice, &language));
+    let voice = Arc::new(voice::Voice::new(
+        clause_cache::ClauseCache::open(),
+        &config.tts.voice,
+        &language,
+    ));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let pool = Pool::start(workers, voice, engines::maker(&config, workers).map_err(anyhow::Error::msg)?).map_err(anyhow::Error::msg)?;
+    let pool = Pool::start(
+        workers,
+        voice,
+        engines::maker(&config, workers).map_err(anyhow::Error::msg)?,
+    )
+    .map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
             Some(place) => Ok(Box::new(place) as Permit),
             None => {
-                metrics.count(Metric::CallsTurnedAway, &[if live.is_draining() { "draining" } else { "full" }]);
+                metrics.count(
+                    Metric::CallsTurnedAway,
+                    &[if live.is_draining() {
+                        "draining"
+                    } else {
+                        "full"
+                    }],
+                );
                 Err(20)
             }
         })
@@ -129,18 +149,36 @@ fn call_runtime() -> anyhow::Result<Runtime> {
 }
 
 async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    if let Some(parent) = config.storage.url.strip_prefix("sqlite:").and_then(|p| std::path::Path::new(p).parent()) {
+    if let Some(parent) = config
+        .storage
+        .url
+        .strip_prefix("sqlite:")
+        .and_then(|p| std::path::Path::new(p).parent())
+    {
         std::fs::create_dir_all(parent)?;
     }
-    Ok(Store::open(&config.storage.url).await?.with_clock(super::clock::now))
+    Ok(Store::open(&config.storage.url)
+        .await?
+        .with_clock(super::clock::now))
 }
 
-fn backoffice(url: &Option<String>, auth_env: Option<&str>) -> anyhow::Result<Option<HttpBackoffice>> {
+fn backoffice(
+    url: &Option<String>,
+    auth_env: Option<&str>,
+) -> anyhow::Result<Option<HttpBackoffice>> {
     let Some(url) = url else { return Ok(None) };
     let auth = auth_env
-        .map(|name| std::env::var(name).map_err(|_| anyhow::anyhow!("the desk's back office needs the environment variable {name}; set it")))
+        .map(|name| {
+            std::env::var(name).map_err(|_| {
+                anyhow::anyhow!(
+                    "the desk's back office needs the environment variable {name}; set it"
+                )
+            })
+        })
         .transpose()?;
-    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map(Some).map_err(anyhow::Error::msg)
+    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT)
+        .map(Some)
+        .map_err(anyhow::Error::msg)
 }
 
 async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::Result<SipConfig> {
@@ -155,7 +193,9 @@ async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::
             }
         }
     }
-    let advertise = super::advertise::resolve(&config.sip.advertise).await.map_err(anyhow::Error::msg)?;
+    let advertise = super::advertise::resolve(&config.sip.advertise)
+        .await
+        .map_err(anyhow::Error::msg)?;
     Ok(SipConfig {
         listen: config.sip.listen.iter().map(ToString::to_string).collect(),
         advertise,
@@ -171,18 +211,36 @@ async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::
 }
 
 fn own_number(config: &Config) -> String {
-    config.trunks.iter().find_map(|t| t.caller_id.clone()).unwrap_or_else(|| "firstline".into())
+    config
+        .trunks
+        .iter()
+        .find_map(|t| t.caller_id.clone())
+        .unwrap_or_else(|| "firstline".into())
 }
 
 fn addresses(sip: &SipEdge) -> String {
-    sip.listeners().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    sip.listeners()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// What will be said in any case is synthesised while nobody is calling.
 fn warm(shared: &Shared) {
     let words = &shared.words;
-    let own = [&words.no_media, &words.joined, &words.human_keys, &words.human_keys_again, &words.human_gone];
-    let sentences = own.into_iter().chain(&words.fillers).chain(&words.hold).cloned();
+    let own = [
+        &words.no_media,
+        &words.joined,
+        &words.human_keys,
+        &words.human_keys_again,
+        &words.human_gone,
+    ];
+    let sentences = own
+        .into_iter()
+        .chain(&words.fillers)
+        .chain(&words.hold)
+        .cloned();
     for sentence in sentences.chain(crate::desk::conversation::fixed_sentences(&shared.desk)) {
         for clause in crate::speech::spoken::clauses(&sentence) {
             shared.pool.warm(clause);

@@ -17,7 +17,11 @@ pub struct Voice {
 impl Voice {
     /// `name`: engine and voice; `language`: how figures and dates are said.
     pub fn new(cache: ClauseCache, name: &str, language: &str) -> Self {
-        Self { cache, name: name.into(), language: language.into() }
+        Self {
+            cache,
+            name: name.into(),
+            language: language.into(),
+        }
     }
 
     /// A clause that has been said before: its sound at once.
@@ -26,7 +30,11 @@ impl Voice {
     }
 
     /// The sound of a clause, mono at 16 kHz.
-    pub fn clause(&self, text: &str, synthesizer: &mut dyn Synthesizer) -> Result<Arc<[i16]>, String> {
+    pub fn clause(
+        &self,
+        text: &str,
+        synthesizer: &mut dyn Synthesizer,
+    ) -> Result<Arc<[i16]>, String> {
         let words = spoken(text, &self.language);
         if words.trim().is_empty() {
             return Ok(Arc::from(Vec::new()));
@@ -34,7 +42,10 @@ impl Voice {
         if let Some(pcm) = self.cache.get(&self.name, &words) {
             return Ok(pcm);
         }
-        let pcm: Arc<[i16]> = synthesizer.synthesize(&words).map_err(|e| e.to_string())?.into();
+        let pcm: Arc<[i16]> = synthesizer
+            .synthesize(&words)
+            .map_err(|e| e.to_string())?
+            .into();
         self.cache.put(&self.name, &words, &pcm);
         Ok(pcm)
     }
