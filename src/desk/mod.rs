@@ -5,6 +5,7 @@
 
 pub mod entity;
 pub mod record;
+pub mod tone;
 pub mod types;
 
 pub use record::*;
