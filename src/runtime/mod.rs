@@ -1,1 +1,4 @@
-//! runtime
+//! Tasks, threads, clocks, files. The one translator between layers.
+
+pub mod actions;
+pub mod clock;
