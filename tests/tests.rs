@@ -1,1 +1,5 @@
 //! One binary of integration tests; each module says what belongs in it.
+
+/// The SIP edge on loopback: against itself, hand-written messages and real peers.
+#[cfg(feature = "line")]
+mod sip;
