@@ -1,3 +1,7 @@
 //! runtime
 
 pub mod models;
+//! Tasks, threads, clocks, files. The one translator between layers.
+
+pub mod actions;
+pub mod clock;

@@ -1,1 +1,163 @@
-//! store
+//! What outlives a call: records, the ledger of actions, callbacks promised, packets still to be delivered.
+//!
+//! SQLite in WAL mode; the only importer of `sqlx`. The SQL keeps to what Postgres says the same way (`$1`, `on conflict`, text and
+//! 64-bit integers). Times are milliseconds since 1970, ids are text.
+//!
+//! The ledger has a connection of its own with `synchronous = FULL`: when [`Store::claim`] returns, the claim is on the disk, so a
+//! write that was sent is known even after the power fails. The rest may lose its last moments then, and nothing more.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+mod callbacks;
+mod calls;
+mod error;
+mod ledger;
+mod outbox;
+mod schema;
+
+pub use callbacks::{Callback, CallbackStatus};
+pub use calls::CallSummary;
+pub use error::StoreError;
+pub use ledger::{Claim, OpenClaim};
+pub use outbox::Packet;
+
+/// An open store. Cheap to clone; every clone is the same store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    main: SqlitePool,
+    ledger: SqlitePool,
+    clock: fn() -> jiff::Timestamp,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH`, making the file (readable by its owner alone) and its directory where they are missing, and brings
+    /// its tables up to date.
+    pub async fn open(url: &str) -> Result<Store, StoreError> {
+        let path = file_of(url)?;
+        prepare(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let ledger = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone().synchronous(SqliteSynchronous::Full))
+            .await
+            .map_err(|e| StoreError::opening(&path, e))?;
+        let main = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.synchronous(SqliteSynchronous::Normal))
+            .await
+            .map_err(|e| StoreError::opening(&path, e))?;
+        schema::bring_up_to_date(&ledger).await?;
+        Ok(Store {
+            main,
+            ledger,
+            clock: system_now,
+        })
+    }
+
+    /// The same store reading the time from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> jiff::Timestamp) -> Store {
+        self.clock = clock;
+        self
+    }
+
+    /// Writes and takes back a row: whether the database can be written to now.
+    pub async fn writable(&self) -> Result<(), StoreError> {
+        let mut tx = self.main.begin().await?;
+        sqlx::query("insert into meta (name, value) values ('probe', '1') on conflict (name) do update set value = '1'")
+            .execute(&mut *tx)
+            .await?;
+        tx.rollback().await?;
+        Ok(())
+    }
+
+    /// Lets running statements end and closes the files.
+    pub async fn close(&self) {
+        self.main.close().await;
+        self.ledger.close().await;
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.clock)().as_millisecond()
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "records carry the wall clock; a fixed one comes in by `with_clock`"
+)]
+fn system_now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => {
+            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+        }
+        _ => Err(StoreError::NotSupported(format!(
+            "storage.url `{url}` is not a SQLite file; this version keeps its records in one: write sqlite:recordings/firstline.db"
+        ))),
+    }
+}
+
+/// Records hold what callers said: the file is for its owner's eyes.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the database's file and directory are made here"
+)]
+fn prepare(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |e: std::io::Error| {
+        StoreError::Open(format!(
+            "cannot open the database {}: {e}; make its directory writable or name another in storage.url",
+            path.display()
+        ))
+    };
+    if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+    }
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(failed)
+}
+
+/// `text` (RFC 3339) in milliseconds; none where it is no time.
+fn millis(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .map(|t| t.as_millisecond())
+}
+
+/// Milliseconds as RFC 3339, UTC.
+fn rfc3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| String::new(), |t| t.to_string())
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|e| StoreError::Damaged(format!("{what} in the database cannot be read: {e}")))
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> String {
+    // These types have text keys and plain values only; they always serialise.
+    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,442 @@
+//! From the tree as typed to a configuration as meant; every problem is collected.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::net::{Listen, Net, Transport, socket};
+use super::raw::{Node, Problems, Section, nearest};
+use super::target::e164;
+use super::{
+    Accept, Advertise, Config, Http, Limits, Llm, Secret, Sip, Storage, Stt, Target, Transfer,
+    Trunk, Tts, Twilio,
+};
+
+type Env = BTreeMap<String, String>;
+
+pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
+    let problems = Problems::default();
+    let mut root = Section::root(root, &problems);
+    let sip = sip(root.section_or_default("sip"));
+    let trunks: Vec<Trunk> = root
+        .sections("trunk")
+        .into_iter()
+        .filter_map(|s| trunk(s, env))
+        .collect();
+    let http = http(root.section_or_default("http"), env);
+    let had_twilio = root.section("twilio");
+    let twilio = had_twilio.and_then(|s| twilio(s, env));
+    let mut desk = root.section_or_default("desk");
+    let desk_path = desk.get("path", PathBuf::from("examples/larchpay"), path);
+    desk.done();
+    let transfer = transfer(
+        root.section_or_default("transfer"),
+        env,
+        &trunks,
+        twilio.is_some(),
+    );
+    let stt = stt(root.section_or_default("stt"));
+    let tts = tts(root.section_or_default("tts"));
+    let llm = llm(root.section_or_default("llm"), env);
+    let storage = storage(root.section_or_default("storage"));
+    let limits = limits(root.section_or_default("limits"));
+    for (index, trunk) in trunks.iter().enumerate() {
+        if trunks[..index]
+            .iter()
+            .any(|earlier| earlier.name == trunk.name)
+        {
+            root.problem(format!(
+                "two trunks are called `{}`; give each its own name",
+                trunk.name
+            ));
+        }
+    }
+    root.done();
+    let found = problems.into_vec();
+    if !found.is_empty() {
+        return Err(found);
+    }
+    Ok(Config {
+        file: None,
+        sip,
+        trunks,
+        http,
+        twilio,
+        desk: desk_path,
+        transfer,
+        stt,
+        tts,
+        llm,
+        storage,
+        limits,
+    })
+}
+
+fn sip(mut s: Section<'_>) -> Sip {
+    let usual = |transport| Listen {
+        transport,
+        addr: SocketAddr::from(([0, 0, 0, 0], 5060)),
+    };
+    let listen = s
+        .list("listen", Listen::read)
+        .unwrap_or_else(|| vec![usual(Transport::Udp), usual(Transport::Tcp)]);
+    let read = Sip {
+        listen,
+        advertise: s.get("advertise", Advertise::Auto, advertise),
+        rtp_ports: s.get("rtp_ports", 16384..=32767, ports),
+        accept: s.get("accept", Accept::Trunks, |text| match text {
+            "trunks" => Ok(Accept::Trunks),
+            "any" => Ok(Accept::Any),
+            _ => Err(one_of(text, &["trunks", "any"])),
+        }),
+    };
+    if read.listen.is_empty() {
+        s.problem("`sip.listen` is empty; name at least one listener, like \"udp:0.0.0.0:5060\"");
+    }
+    s.done();
+    read
+}
+
+fn advertise(text: &str) -> Result<Advertise, String> {
+    if text == "auto" {
+        return Ok(Advertise::Auto);
+    }
+    if let Some(server) = text.strip_prefix("stun:") {
+        return host_name(server.split(':').next().unwrap_or(""), text)
+            .map(|_| Advertise::Stun(server.to_owned()));
+    }
+    match text.parse() {
+        Ok(ip) => Ok(Advertise::Address(ip)),
+        Err(_) => host_name(text, text).map(Advertise::Name),
+    }
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let usage = || format!("must be two port numbers like \"16384-32767\", not `{text}`");
+    let (first, last) = text.split_once('-').ok_or_else(usage)?;
+    let first: u16 = first.trim().parse().map_err(|_| usage())?;
+    let last: u16 = last.trim().parse().map_err(|_| usage())?;
+    if first < 1024 || last <= first {
+        return Err(format!("must run upwards from 1024 or more, not `{text}`"));
+    }
+    // A leg takes an even port and its odd neighbour (RFC 3550, section 11); a transferred call has two legs.
+    if last - first < 3 {
+        return Err(format!("`{text}` holds no call; give it four ports a call"));
+    }
+    Ok(first..=last)
+}
+
+fn trunk(mut s: Section<'_>, env: &Env) -> Option<Trunk> {
+    let name = s.must("name", |t| Ok(t.to_owned()));
+    let host = s.must("host", |t| host_and_port(t));
+    let transport = s.get("transport", Transport::Udp, Transport::read);
+    let register = s.flag("register", false);
+    let user = s.maybe("user", some_text);
+    let password = secret(&mut s, "password_env", env);
+    let proxy = s.maybe("proxy", some_text);
+    let allow = s.list("allow", Net::read).unwrap_or_default();
+    let caller_id = s.maybe("caller_id", |t| e164(t, t));
+    let trusted_caller_id = s.flag("trusted_caller_id", false);
+    if register && (user.is_none() || password.is_none()) {
+        s.problem("a trunk with register = true needs `user` and `password_env`");
+    }
+    s.done();
+    let (host, port) = host?;
+    Some(Trunk {
+        name: name?,
+        host,
+        port,
+        transport,
+        register,
+        user,
+        password,
+        proxy,
+        allow,
+        caller_id,
+        trusted_caller_id,
+    })
+}
+
+fn http(mut s: Section<'_>, env: &Env) -> Http {
+    let listen = s.get("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), socket);
+    let token_env = s.get("token_env", "FIRSTLINE_TOKEN".to_owned(), variable);
+    let token = env
+        .get(&token_env)
+        .filter(|t| !t.is_empty())
+        .map(Secret::new);
+    if token.is_none() && !listen.ip().is_loopback() {
+        s.problem(format!(
+            "http.listen is {listen}, which others can reach, and {token_env} is not set: set it to a long random word, or listen on 127.0.0.1"
+        ));
+    }
+    if let Some(token) = &token
+        && token.reveal().len() < 16
+    {
+        s.problem(format!("{token_env} is shorter than 16 characters; make a longer one, for example with `openssl rand -hex 24`"));
+    }
+    s.done();
+    Http {
+        listen,
+        token,
+        token_env,
+    }
+}
+
+fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
+    let listen = s.get("listen", SocketAddr::from(([0, 0, 0, 0], 8081)), socket);
+    let account_sid = s.must("account_sid", |t| {
+        if t.starts_with("AC") && t.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Ok(t.to_owned())
+        } else {
+            Err(format!(
+                "`{t}` is not an account SID; it begins with AC and stands in the Twilio console"
+            ))
+        }
+    });
+    let had_key = s
+        .maybe("auth_token_env", variable)
+        .unwrap_or_else(|| "TWILIO_AUTH_TOKEN".to_owned());
+    let auth_token = env.get(&had_key).filter(|t| !t.is_empty()).map(Secret::new);
+    if auth_token.is_none() {
+        s.problem(format!(
+            "{had_key} is not set; set it to the account's auth token, or remove [twilio]"
+        ));
+    }
+    let caller_id = s.maybe("caller_id", |t| e164(t, t));
+    let public_url = s.maybe("public_url", |t| web_address(t, &["https"]));
+    s.done();
+    Some(Twilio {
+        listen,
+        account_sid: account_sid?,
+        auth_token: auth_token?,
+        caller_id,
+        public_url,
+    })
+}
+
+fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: bool) -> Transfer {
+    let targets = s.list("targets", Target::read).unwrap_or_else(|| {
+        Target::read("sip:human@127.0.0.1:5090;ring_s=20")
+            .into_iter()
+            .collect()
+    });
+    for target in &targets {
+        match target.kind {
+            super::TargetKind::Trunk(_) if trunks.is_empty() => {
+                s.problem(format!(
+                    "transfer target `{}` needs a [[trunk]]; configure one or use sip:user@host",
+                    target.uri()
+                ));
+            }
+            super::TargetKind::Twilio(_) if !twilio => {
+                s.problem(format!(
+                    "transfer target `{}` needs [twilio]; configure it or use sip:user@host",
+                    target.uri()
+                ));
+            }
+            _ => {}
+        }
+    }
+    let accept_key = s.get("accept", '1', |text| {
+        let key = text.strip_prefix("press ").unwrap_or("");
+        match key.as_bytes() {
+            // 2 declines and 3 repeats.
+            [b'2' | b'3'] => Err("key 2 declines and key 3 repeats; choose another, like \"press 1\"".into()),
+            [b'0'..=b'9' | b'*' | b'#'] => Ok(key.chars().next().unwrap_or('1')),
+            _ => Err(format!("must be like \"press 1\", not `{text}`: answering alone is never taken for accepting")),
+        }
+    });
+    let webhook = s.maybe("webhook", |t| web_address(t, &["https", "http"]));
+    let webhook_secret = secret(&mut s, "webhook_secret_env", env);
+    s.done();
+    Transfer {
+        targets,
+        accept_key,
+        webhook,
+        webhook_secret,
+    }
+}
+
+fn stt(mut s: Section<'_>) -> Stt {
+    let read = Stt {
+        engine: s.get("engine", "whisper".to_owned(), |t| choice(t, &["whisper"])),
+        model: s.get("model", "tiny.en".to_owned(), model_name),
+    };
+    s.done();
+    read
+}
+
+fn tts(mut s: Section<'_>) -> Tts {
+    let read = Tts {
+        engine: s.get("engine", "piper".to_owned(), |t| choice(t, &["piper"])),
+        voice: s.get("voice", "en_US-joe-medium".to_owned(), model_name),
+    };
+    s.done();
+    read
+}
+
+fn llm(mut s: Section<'_>, env: &Env) -> Llm {
+    let engine = s.get("engine", "none".to_owned(), |t| {
+        choice(t, &["none", "openai"])
+    });
+    let base_url = s.maybe("base_url", |t| web_address(t, &["https", "http"]));
+    let model = s.maybe("model", some_text);
+    let api_key = secret(&mut s, "api_key_env", env);
+    let read = match (engine.as_str(), base_url, model) {
+        ("openai", Some(base_url), Some(model)) => Llm::OpenAi {
+            base_url,
+            model,
+            api_key,
+        },
+        ("openai", _, _) => {
+            s.problem("llm.engine = \"openai\" needs `base_url` and `model`");
+            Llm::None
+        }
+        _ => Llm::None,
+    };
+    s.done();
+    read
+}
+
+fn storage(mut s: Section<'_>) -> Storage {
+    let read = Storage {
+        url: s.get("url", "sqlite:recordings/firstline.db".to_owned(), |t| {
+            let known = ["sqlite:", "postgres:", "postgresql:"];
+            match known.iter().find_map(|k| t.strip_prefix(k)) {
+                Some(rest) if !rest.is_empty() => Ok(t.to_owned()),
+                _ => Err(format!(
+                    "must be like \"sqlite:recordings/firstline.db\", not `{t}`"
+                )),
+            }
+        }),
+        recordings: s.get("recordings", PathBuf::from("recordings"), path),
+    };
+    s.done();
+    read
+}
+
+fn limits(mut s: Section<'_>) -> Limits {
+    let loopback = || {
+        ["127.0.0.0/8", "::1"]
+            .iter()
+            .filter_map(|n| Net::read(n).ok())
+            .collect()
+    };
+    let read = Limits {
+        calls: s.get("calls", None, |t| match t {
+            "auto" => Ok(None),
+            _ => match t.parse() {
+                Ok(n) if n > 0 => Ok(Some(n)),
+                _ => Err(format!("must be \"auto\" or a number of calls, not `{t}`")),
+            },
+        }),
+        trusted: s.list("trusted", Net::read).unwrap_or_else(loopback),
+    };
+    s.done();
+    read
+}
+
+/// The value of the variable that `key` names; a name whose variable is not set is a problem.
+fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
+    s.maybe(key, |name| {
+        let name = variable(name)?;
+        match env.get(&name).filter(|v| !v.is_empty()) {
+            Some(value) => Ok(Secret::new(value)),
+            None => Err(format!(
+                "names the environment variable {name}, which is not set"
+            )),
+        }
+    })
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    let named = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let named = named && !text.starts_with(|c: char| c.is_ascii_digit());
+    if named {
+        Ok(text.to_owned())
+    } else {
+        // What was typed may be the secret itself: it is not repeated.
+        Err("is the name of an environment variable (letters, digits, underscores), not the secret itself".into())
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        Err("is empty; write a path".into())
+    } else {
+        Ok(PathBuf::from(text))
+    }
+}
+
+fn some_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("is empty".into())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// A model's name becomes part of a path.
+fn model_name(text: &str) -> Result<String, String> {
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if plain && !text.is_empty() && !text.starts_with('.') {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "`{text}` is not a model's name; see `firstline models list`"
+        ))
+    }
+}
+
+fn host_name(host: &str, typed: &str) -> Result<String, String> {
+    let good = !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
+    if good {
+        Ok(host.to_owned())
+    } else {
+        Err(format!("`{typed}` is not an address or a host's name"))
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
+    if let Ok(ip) = text.parse::<std::net::IpAddr>() {
+        return Ok((ip.to_string(), None));
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) => {
+            let port = port
+                .parse()
+                .map_err(|_| format!("`{text}`: the port is not a number"))?;
+            Ok((host_name(host, text)?, Some(port)))
+        }
+        None => Ok((host_name(text, text)?, None)),
+    }
+}
+
+fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
+    match url::Url::parse(text) {
+        Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(url),
+        _ => Err(format!(
+            "must be a web address beginning with {}://, not `{text}`",
+            schemes.join(":// or ")
+        )),
+    }
+}
+
+fn choice(text: &str, known: &[&str]) -> Result<String, String> {
+    if known.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(one_of(text, known))
+    }
+}
+
+fn one_of(text: &str, known: &[&str]) -> String {
+    let hint = nearest(text, known).map_or(String::new(), |n| format!("; did you mean \"{n}\"?"));
+    format!("must be one of {}, not `{text}`{hint}", known.join(", "))
+}

@@ -1,0 +1,240 @@
+//! Configuration: raw (as typed) to meant (validated). The only reader of `sip-config/firstline.toml` and of `FIRSTLINE_SECTION__KEY`.
+//!
+//! Relative paths are relative to the working directory. Secrets are read here, from the variables the file names, and never printed.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+mod check;
+mod net;
+mod raw;
+mod secret;
+mod target;
+
+pub use net::{Listen, Net, Transport};
+pub use raw::nearest;
+pub use secret::Secret;
+pub use target::{Target, TargetKind};
+
+/// Where `serve` looks when no file is named.
+pub const DEFAULT_FILE: &str = "sip-config/firstline.toml";
+
+/// A line's whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from; none when everything is a default or from the environment.
+    pub file: Option<PathBuf>,
+    pub sip: Sip,
+    pub trunks: Vec<Trunk>,
+    pub http: Http,
+    /// None: the media-stream listener is off.
+    pub twilio: Option<Twilio>,
+    /// Directory of the desk.
+    pub desk: PathBuf,
+    pub transfer: Transfer,
+    pub stt: Stt,
+    pub tts: Tts,
+    pub llm: Llm,
+    pub storage: Storage,
+    pub limits: Limits,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sip {
+    pub listen: Vec<Listen>,
+    pub advertise: Advertise,
+    /// UDP ports for sound, both ends included.
+    pub rtp_ports: RangeInclusive<u16>,
+    pub accept: Accept,
+}
+
+/// The address told to others in Contact and SDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advertise {
+    /// The address of the interface that faces the other side.
+    Auto,
+    Address(IpAddr),
+    /// A name, looked up at start.
+    Name(String),
+    /// Ask this STUN server (`host` or `host:port`, RFC 8489) at start.
+    Stun(String),
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// Trunk addresses and digest; with no trunk configured, loopback only.
+    Trunks,
+    Any,
+}
+
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    pub name: String,
+    pub host: String,
+    pub port: Option<u16>,
+    pub transport: Transport,
+    pub register: bool,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    pub proxy: Option<String>,
+    /// Addresses calls may come from.
+    pub allow: Vec<Net>,
+    /// E.164.
+    pub caller_id: Option<String>,
+    /// The carrier vouches for the caller's number.
+    pub trusted_caller_id: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// Bearer token; none on loopback only.
+    pub token: Option<Secret>,
+    /// The variable the token is read from.
+    pub token_env: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Twilio {
+    pub listen: SocketAddr,
+    pub account_sid: String,
+    pub auth_token: Secret,
+    pub caller_id: Option<String>,
+    pub public_url: Option<url::Url>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// Tried in order.
+    pub targets: Vec<Target>,
+    /// The key by which the human takes a call.
+    pub accept_key: char,
+    pub webhook: Option<url::Url>,
+    pub webhook_secret: Option<Secret>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Stt {
+    /// `whisper`.
+    pub engine: String,
+    pub model: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tts {
+    /// `piper`.
+    pub engine: String,
+    pub voice: String,
+}
+
+#[derive(Debug, Clone)]
+pub enum Llm {
+    None,
+    OpenAi {
+        base_url: url::Url,
+        model: String,
+        api_key: Option<Secret>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// `sqlite:PATH` or `postgres:...`.
+    pub url: String,
+    pub recordings: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Calls at once; none: what this machine holds.
+    pub calls: Option<usize>,
+    /// Never banned or rate-limited.
+    pub trusted: Vec<Net>,
+}
+
+impl Config {
+    /// Reads `path`, or [`DEFAULT_FILE`] where it is there, or nothing (every key has a default), and lays the environment over it.
+    ///
+    /// # Errors
+    /// Every mistake found, one sentence each, with file and line or the variable's name.
+    pub fn load(path: Option<&Path>) -> Result<Config, Vec<String>> {
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        let file = match path {
+            Some(path) => Some(path.to_owned()),
+            None => Some(PathBuf::from(DEFAULT_FILE)).filter(|p| p.exists()),
+        };
+        let text = match &file {
+            None => None,
+            Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
+                vec![format!(
+                    "cannot read the configuration {}: {e}; name a file that is there with --config",
+                    path.display()
+                )]
+            })?),
+        };
+        let name = file.as_ref().map(|p| p.display().to_string());
+        let mut config = Self::from_parts(name.as_deref().zip(text.as_deref()), &env)?;
+        config.file = file;
+        Ok(config)
+    }
+
+    /// The same from what was read: `file` is a name for messages and its text.
+    pub fn from_parts(
+        file: Option<(&str, &str)>,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Config, Vec<String>> {
+        let mut root = match file {
+            Some((name, text)) => raw::parse(name, text)?,
+            None => raw::empty(),
+        };
+        raw::overlay(&mut root, env);
+        check::config(root, env)
+    }
+
+    /// What is asked for and not part of this version, one sentence each: `serve` and `doctor` say them, so that nothing is ignored
+    /// in silence.
+    pub fn not_yet(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for trunk in &self.trunks {
+            if trunk.register {
+                said.push(format!(
+                    "trunk `{}` has register = true, and this version does not register: have the carrier send calls to this address, \
+                     or put Asterisk or Kamailio in between",
+                    trunk.name
+                ));
+            }
+        }
+        if self
+            .sip
+            .listen
+            .iter()
+            .any(|l| l.transport == Transport::Tls)
+        {
+            said.push(
+                "a tls: listener is configured, and this version speaks SIP over udp and tcp only"
+                    .into(),
+            );
+        }
+        if self.storage.url.starts_with("postgres") {
+            said.push(
+                "storage.url names Postgres, and this version keeps its records in SQLite only"
+                    .into(),
+            );
+        }
+        if let Llm::OpenAi { .. } = self.llm {
+            said.push(
+                "llm.engine is `openai`, and this version answers from the desk's articles alone"
+                    .into(),
+            );
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Whom a call is handed to: `sip:human@127.0.0.1:5090;ring_s=20`, `trunk:+15550100`, `twilio:+15550100`.
+
+use std::time::Duration;
+
+/// One transfer target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub kind: TargetKind,
+    /// How long it rings before the next is tried.
+    pub ring: Duration,
+}
+
+/// What is dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A SIP URI, without our own parameters.
+    Sip(String),
+    /// An E.164 number over the first trunk.
+    Trunk(String),
+    /// An E.164 number over Twilio.
+    Twilio(String),
+}
+
+/// How long a target rings where it does not say.
+const RING: Duration = Duration::from_secs(20);
+
+impl Target {
+    /// Reads a target as typed.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut ring = RING;
+        let mut kept = Vec::new();
+        for (index, part) in text.split(';').enumerate() {
+            match part.trim().strip_prefix("ring_s=") {
+                Some(seconds) if index > 0 => {
+                    let seconds: u64 = seconds
+                        .parse()
+                        .ok()
+                        .filter(|s| (3..=180).contains(s))
+                        .ok_or_else(|| {
+                            format!("`{text}`: ring_s is a number of seconds from 3 to 180")
+                        })?;
+                    ring = Duration::from_secs(seconds);
+                }
+                _ => kept.push(part.trim()),
+            }
+        }
+        let uri = kept.join(";");
+        let kind = match uri.split_once(':') {
+            Some(("sip" | "sips", rest)) => {
+                let host = rest
+                    .split(';')
+                    .next()
+                    .unwrap_or("")
+                    .rsplit('@')
+                    .next()
+                    .unwrap_or("");
+                if host.is_empty() || host.starts_with(':') || uri.contains(char::is_whitespace) {
+                    return Err(format!(
+                        "`{text}` has no host; write it like sip:human@127.0.0.1:5090"
+                    ));
+                }
+                TargetKind::Sip(uri)
+            }
+            Some(("trunk", number)) => TargetKind::Trunk(e164(number, text)?),
+            Some(("twilio", number)) => TargetKind::Twilio(e164(number, text)?),
+            _ => {
+                return Err(format!(
+                    "`{text}` is not a target; write sip:user@host;ring_s=20, trunk:+15550100 or twilio:+15550100"
+                ));
+            }
+        };
+        Ok(Target { kind, ring })
+    }
+
+    /// What is dialled, as it stands in records.
+    pub fn uri(&self) -> String {
+        match &self.kind {
+            TargetKind::Sip(uri) => uri.clone(),
+            TargetKind::Trunk(number) => format!("trunk:{number}"),
+            TargetKind::Twilio(number) => format!("twilio:{number}"),
+        }
+    }
+}
+
+/// `+` and 7 to 15 digits (ITU-T E.164); spaces, dots, dashes and brackets are dropped.
+pub(super) fn e164(number: &str, typed: &str) -> Result<String, String> {
+    let bare: String = number.chars().filter(|c| !" .-()".contains(*c)).collect();
+    match bare.strip_prefix('+') {
+        Some(digits)
+            if (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            Ok(bare)
+        }
+        _ => Err(format!(
+            "`{typed}` is not a number in international form; write it like +15550100"
+        )),
+    }
+}

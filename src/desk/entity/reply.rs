@@ -1,0 +1,712 @@
+//! Plain answers: yes or no, a choice, and the wish for a human.
+
+use super::number::ordinal;
+use super::token::{Token, filler, tokens};
+
+/// A clear yes or a clear no. A yes with a change in it ("yes but make it Friday"), a question or anything else is neither.
+pub fn yes_no(text: &str) -> Option<bool> {
+    let t = tokens(text);
+    if t.iter().any(|t| t.is("?")) && !t.first().is_some_and(|t| t.any(&["no", "nope"])) {
+        return None;
+    }
+    let words: Vec<&str> = t
+        .iter()
+        .filter(|t| t.is_word())
+        .map(|t| t.text.as_str())
+        .filter(|w| !(filler(w) && !matches!(*w, "okay" | "ok" | "well")))
+        .collect();
+    let words: Vec<&str> = match words.as_slice() {
+        ["well" | "oh", rest @ ..] => rest.to_vec(),
+        all => all.to_vec(),
+    };
+    if words.is_empty() || t.iter().any(Token::is_figure) && words.len() < 2 {
+        return None;
+    }
+    let figures = t.iter().any(Token::is_figure);
+    let phrase = words.join(" ");
+    if let Some(rest) = take(&words, NO).or_else(|| negative(&words)) {
+        // "no problem", "no worries, go ahead"
+        if matches!(
+            words.as_slice(),
+            ["no", "problem" | "worries" | "doubt", ..]
+        ) {
+            let rest = &words[2..];
+            return (rest.is_empty() || all_yes(rest)).then_some(true);
+        }
+        // A clear no may say more ("no, that's my old address"), but not turn into a yes.
+        let rest_words = &words[words.len() - rest..];
+        if contains(
+            rest_words,
+            &[
+                "go ahead",
+                "yes",
+                "yeah",
+                "yep",
+                "do it",
+                "that's fine",
+                "it's fine",
+                "is fine",
+            ],
+        ) && !contains(rest_words, &["don't", "do not"])
+        {
+            return None;
+        }
+        return Some(false);
+    }
+    let rest = take(&words, YES)?;
+    let rest_words = &words[words.len() - rest..];
+    if figures || (!rest_words.is_empty() && !all_yes(rest_words)) {
+        return None;
+    }
+    (!contains(
+        &words,
+        &[
+            "but", "except", "not", "don't", "wait", "actually", "instead",
+        ],
+    ) && !phrase.is_empty())
+    .then_some(true)
+}
+
+const YES: &[&str] = &[
+    "yes",
+    "yeah",
+    "yep",
+    "yup",
+    "yah",
+    "ya",
+    "aye",
+    "sure",
+    "sure thing",
+    "of course",
+    "correct",
+    "that's correct",
+    "that is correct",
+    "that's right",
+    "that is right",
+    "right",
+    "exactly",
+    "absolutely",
+    "definitely",
+    "certainly",
+    "affirmative",
+    "go ahead",
+    "go for it",
+    "please do",
+    "do it",
+    "do that",
+    "yes please",
+    "ok",
+    "okay",
+    "alright",
+    "all right",
+    "fine",
+    "that's fine",
+    "that is fine",
+    "that's good",
+    "that's great",
+    "sounds good",
+    "sounds great",
+    "sounds right",
+    "that works",
+    "that works for me",
+    "perfect",
+    "great",
+    "lovely",
+    "brilliant",
+    "i do",
+    "i am",
+    "i did",
+    "i confirm",
+    "confirm",
+    "confirmed",
+    "i agree",
+    "agreed",
+    "i accept",
+    "it is",
+    "it's right",
+    "it's correct",
+    "you got it",
+    "you have it",
+    "spot on",
+    "that's it",
+    "that is it",
+    "that's the one",
+    "that's me",
+    "indeed",
+    "by all means",
+    "please go ahead",
+    "happy with that",
+    "i'm happy with that",
+    "uh huh",
+    "mhm",
+    "mm hmm",
+    "yes i do",
+    "yes it is",
+    "yes that's right",
+    "yes i am",
+    "why not",
+    "that would be great",
+    "that'd be great",
+    "that would be fine",
+    "that'd be fine",
+    "let's do it",
+    "let's do that",
+];
+
+/// Words that may follow a yes without changing it.
+const TAIL: &[&str] = &[
+    "please",
+    "thanks",
+    "thank you",
+    "thank you very much",
+    "cheers",
+    "mate",
+    "sir",
+    "madam",
+    "ma'am",
+    "love",
+    "then",
+    "now",
+    "today",
+    "for me",
+    "with that",
+    "and",
+    "so",
+    "very much",
+    "just",
+    "that",
+    "it",
+    "you can",
+    "you may",
+    "i'd like that",
+    "i would",
+    "i would like that",
+    "oh",
+    "well",
+];
+
+const NO: &[&str] = &[
+    "no",
+    "nope",
+    "nah",
+    "no thanks",
+    "no thank you",
+    "not really",
+    "not at all",
+    "never",
+    "negative",
+    "absolutely not",
+    "definitely not",
+    "certainly not",
+    "of course not",
+    "no way",
+    "incorrect",
+    "wrong",
+    "that's wrong",
+    "that is wrong",
+    "it's wrong",
+    "that's incorrect",
+    "cancel",
+    "stop",
+    "stop it",
+    "cancel that",
+    "forget it",
+    "leave it",
+    "never mind",
+    "nevermind",
+    "hold on",
+    "wait",
+    "hang on",
+    "i'd rather not",
+    "rather not",
+    "please don't",
+];
+
+/// Length of what follows the longest of `any` at the start of `words`.
+fn take(words: &[&str], any: &[&str]) -> Option<usize> {
+    any.iter()
+        .filter_map(|p| {
+            let n = p.split(' ').count();
+            (n <= words.len() && p.split(' ').eq(words[..n].iter().copied()))
+                .then(|| words.len() - n)
+        })
+        .min()
+}
+
+/// "that's not right", "it isn't", "don't do that", "I don't": a refusal anywhere near the front.
+fn negative(words: &[&str]) -> Option<usize> {
+    let starts = [
+        "that's not",
+        "that is not",
+        "that isn't",
+        "it's not",
+        "it is not",
+        "it isn't",
+        "not ",
+        "don't",
+        "do not",
+        "i don't",
+        "i do not",
+        "i didn't",
+        "i'm not",
+        "i am not",
+        "i won't",
+        "i wouldn't",
+        "please don't",
+    ];
+    let phrase = format!("{} ", words.join(" "));
+    let unsure = [
+        "not sure",
+        "don't know",
+        "do not know",
+        "not certain",
+        "don't mind",
+        "don't think so",
+        "don't understand",
+        "not bad",
+        "not a problem",
+        "don't remember",
+        "don't worry",
+        "don't care",
+        "not yet",
+        "didn't hear",
+        "didn't catch",
+        "didn't get",
+        "didn't understand",
+        "don't have",
+    ];
+    if phrase.contains("don't think so ") {
+        return Some(0);
+    }
+    if unsure.iter().any(|u| phrase.contains(u)) {
+        return None;
+    }
+    starts
+        .iter()
+        .any(|s| phrase.starts_with(s) && (s.ends_with(' ') || phrase[s.len()..].starts_with(' ')))
+        .then_some(0)
+}
+
+fn all_yes(mut words: &[&str]) -> bool {
+    while !words.is_empty() {
+        let Some(rest) = take(words, YES).into_iter().chain(take(words, TAIL)).min() else {
+            return false;
+        };
+        words = &words[words.len() - rest..];
+    }
+    true
+}
+
+fn contains(words: &[&str], phrases: &[&str]) -> bool {
+    let text = format!(" {} ", words.join(" "));
+    phrases.iter().any(|p| text.contains(&format!(" {p} ")))
+}
+
+/// The caller asks for a person. Not a person who is only spoken of ("someone told me yesterday").
+pub fn wants_human(text: &str) -> bool {
+    let t = tokens(text);
+    let words: Vec<&str> = t
+        .iter()
+        .filter(|t| t.is_word())
+        .map(|t| t.text.as_str())
+        .filter(|w| {
+            !matches!(
+                *w,
+                "please"
+                    | "just"
+                    | "actual"
+                    | "actually"
+                    | "uh"
+                    | "um"
+                    | "er"
+                    | "erm"
+                    | "real"
+                    | "live"
+                    | "proper"
+                    | "bloody"
+                    | "fucking"
+                    | "damn"
+                    | "now"
+                    | "okay"
+                    | "ok"
+                    | "well"
+                    | "yes"
+                    | "yeah"
+                    | "hi"
+                    | "hello"
+            )
+        })
+        .collect();
+    let real = t.iter().any(|t| t.any(&["real", "live", "actual"]));
+    let phrase = format!(" {} ", words.join(" "));
+    let has = |p: &str| phrase.contains(&format!(" {p} "));
+    if contains(
+        &words,
+        &[
+            "don't want to speak",
+            "don't want to talk",
+            "don't need a human",
+            "don't need a person",
+            "don't put me through",
+            "don't transfer me",
+            "without talking to",
+            "without speaking to",
+            "no need for a human",
+            "instead of a human",
+            "rather not speak",
+        ],
+    ) {
+        return false;
+    }
+    // The whole utterance is the word.
+    let alone: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|w| {
+            !matches!(
+                *w,
+                "a" | "an"
+                    | "the"
+                    | "to"
+                    | "i"
+                    | "want"
+                    | "need"
+                    | "get"
+                    | "me"
+                    | "give"
+                    | "thanks"
+                    | "thank"
+                    | "you"
+            )
+        })
+        .collect();
+    let person = |w: &str| PEOPLE.contains(&w);
+    if matches!(alone.as_slice(), [w] if person(w) && (*w != "person" || real || words.len() > 1) && !matches!(*w, "someone" | "somebody" | "anyone" | "anybody" | "people"))
+        || matches!(alone.as_slice(), ["human" | "customer" | "support" | "service", w] if person(w) || *w == "service" || *w == "support")
+    {
+        return true;
+    }
+    if real && alone.last().is_some_and(|w| person(w)) && alone.len() <= 2 {
+        return true;
+    }
+    // Asking verbs followed, soon, by a person.
+    const ASKS: [&str; 38] = [
+        "speak to",
+        "speak with",
+        "talk to",
+        "talk with",
+        "talking to",
+        "speaking to",
+        "speaking with",
+        "put me through",
+        "put me on to",
+        "put me onto",
+        "transfer me",
+        "connect me",
+        "get me",
+        "give me",
+        "i want",
+        "i need",
+        "i'd like",
+        "i would like",
+        "can i have",
+        "could i have",
+        "can i get",
+        "let me have",
+        "let me speak",
+        "let me talk",
+        "is there",
+        "are there",
+        "i'd rather",
+        "get hold of",
+        "switch me",
+        "pass me",
+        "pass me over",
+        "patch me through",
+        "hand me over",
+        "forward me",
+        "have someone",
+        "have somebody",
+        "bring in",
+        "may i have",
+    ];
+    let past = contains(
+        &words,
+        &[
+            "told me",
+            "i spoke",
+            "i've spoken",
+            "i talked",
+            "i have spoken",
+            "was speaking",
+            "was talking",
+            "said that",
+            "spoke to",
+            "talked to",
+            "spoke with",
+            "talked with",
+            "called me",
+            "i already spoke",
+        ],
+    );
+    for ask in ASKS {
+        let needle = format!(" {ask} ");
+        let mut from = 0;
+        while let Some(at) = phrase[from..].find(&needle).map(|i| from + i) {
+            let rest = &phrase[at + needle.len() - 1..];
+            let next: Vec<&str> = rest.split_whitespace().take(6).collect();
+            let speaking = ask.contains("spe")
+                || ask.contains("talk")
+                || ask.contains("me")
+                || ask.contains("hold");
+            let found = next.iter().position(|w| {
+                person(w)
+                    && (speaking
+                        || !matches!(*w, "someone" | "somebody" | "anyone" | "anybody" | "people")
+                        || contains(
+                            &next,
+                            &[
+                                "to speak",
+                                "to talk",
+                                "i can speak",
+                                "i can talk",
+                                "call me",
+                            ],
+                        ))
+            });
+            if let Some(n) = found {
+                // "I need a person's name", "is there a person I sent money to": only where speech is meant, or nothing follows.
+                let after: Vec<&str> = next[n + 1..].to_vec();
+                let closes = after.is_empty()
+                    || matches!(
+                        after[0],
+                        "on" | "to"
+                            | "who"
+                            | "i"
+                            | "about"
+                            | "in"
+                            | "from"
+                            | "instead"
+                            | "for"
+                            | "here"
+                            | "there"
+                            | "that"
+                            | "right"
+                            | "and"
+                            | "because"
+                            | "at"
+                            | "else"
+                            | "can"
+                            | "available"
+                            | "not"
+                            | "as"
+                            | "with"
+                            | "asap"
+                            | "thanks"
+                            | "thank"
+                            | "service"
+                            | "team"
+                            | "this"
+                            | "today"
+                            | "immediately"
+                    );
+                let weak = matches!(
+                    ask,
+                    "i want"
+                        | "i need"
+                        | "give me"
+                        | "get me"
+                        | "i'd like"
+                        | "i would like"
+                        | "is there"
+                        | "are there"
+                );
+                let own = contains(
+                    &next[..n],
+                    &["my", "his", "her", "their", "your", "another"],
+                ) && weak;
+                let spoken_of = past && weak;
+                if closes && !own && !spoken_of {
+                    return true;
+                }
+            }
+            from = at + needle.len() - 1;
+        }
+    }
+    (has("put me through")
+        || has("put me on hold for")
+        || has("transfer me")
+        || has("transfer this call")
+        || has("transfer my call")
+        || has("escalate this")
+        || has("escalate my call"))
+        && !past
+        || has("not a robot") && contains(&words, &["want", "need"])
+        || contains(
+            &words,
+            &[
+                "stop talking to a robot",
+                "speak to a robot",
+                "don't want a robot",
+                "talking to a machine",
+                "don't want to talk to a robot",
+                "don't want to speak to a robot",
+                "don't want to speak to a machine",
+                "don't want to talk to a machine",
+                "don't want to talk to a bot",
+                "don't want to speak to a computer",
+                "don't want to talk to a computer",
+            ],
+        )
+}
+
+const PEOPLE: [&str; 27] = [
+    "human",
+    "humans",
+    "person",
+    "agent",
+    "agents",
+    "representative",
+    "representatives",
+    "rep",
+    "operator",
+    "adviser",
+    "advisor",
+    "someone",
+    "somebody",
+    "anyone",
+    "anybody",
+    "people",
+    "supervisor",
+    "manager",
+    "receptionist",
+    "colleague",
+    "specialist",
+    "assistant",
+    "associate",
+    "staff",
+    "being",
+    "clerk",
+    "team",
+];
+
+/// Which option was meant: by its place ("the second one", "option B", "2", "the last"), by its words, or by nearness to them.
+pub fn choice(text: &str, options: &[String]) -> Option<usize> {
+    let t = tokens(text);
+    let words = content(&t);
+    // The option's own words first: "the first class one" is an option, not a place.
+    let mut scored: Vec<(f64, usize)> = options
+        .iter()
+        .enumerate()
+        .map(|(i, o)| (likeness(&words, &content(&tokens(o))), i))
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let by_words = match scored.as_slice() {
+        [(best, i), (second, _), ..] if *best >= 0.75 && best - second >= 0.15 => Some((*best, *i)),
+        [(best, i)] if *best >= 0.75 => Some((*best, *i)),
+        _ => None,
+    };
+    if let Some((score, i)) = by_words
+        && score > 0.95
+    {
+        return Some(i);
+    }
+    let n = options.len();
+    let in_range = |k: usize| (1..=n).contains(&k).then(|| k - 1);
+    for i in 0..t.len() {
+        if t[i].any(&["last", "latter", "final"]) && n > 0 {
+            return Some(n - 1);
+        }
+        if t[i].is("former") && n == 2 {
+            return Some(0);
+        }
+        if t[i].is("middle") && n == 3 {
+            return Some(1);
+        }
+        if let Some((v, _)) = ordinal(&t, i) {
+            return in_range(v as usize);
+        }
+        if t[i].any(&["option", "number", "choice"])
+            && let Some(next) = t.get(i + 1)
+        {
+            let k = super::number::cardinal(&t, i + 1)
+                .map(|(v, _)| v as usize)
+                .or_else(|| next.letter().map(|c| (c as u8 - b'A') as usize + 1));
+            if let Some(k) = k {
+                return in_range(k);
+            }
+        }
+    }
+    let spoken: Vec<&Token> = t
+        .iter()
+        .filter(|t| t.is_word() || t.is_figure())
+        .filter(|t| !filler(&t.text) && !t.any(&["please", "the", "one's", "it's"]))
+        .collect();
+    if spoken.len() == 1
+        && let Some((v, _)) = super::number::cardinal(&[spoken[0].clone()], 0)
+    {
+        return in_range(v as usize);
+    }
+    by_words.map(|(_, i)| i)
+}
+
+fn content(t: &[Token]) -> Vec<String> {
+    t.iter()
+        .filter(|t| t.is_word() || t.is_figure())
+        .map(|t| t.text.clone())
+        .filter(|w| {
+            !matches!(
+                w.as_str(),
+                "the"
+                    | "a"
+                    | "an"
+                    | "one"
+                    | "please"
+                    | "i"
+                    | "want"
+                    | "would"
+                    | "like"
+                    | "i'd"
+                    | "my"
+                    | "to"
+                    | "of"
+                    | "it's"
+                    | "is"
+                    | "that"
+                    | "uh"
+                    | "um"
+                    | "for"
+                    | "it"
+                    | "yes"
+                    | "yeah"
+                    | "on"
+            )
+        })
+        .collect()
+}
+
+/// How much of the smaller side is found on the other, by near words: 0 to 1.
+fn likeness(said: &[String], option: &[String]) -> f64 {
+    if said.is_empty() || option.is_empty() {
+        return 0.0;
+    }
+    let near = |a: &String, of: &[String]| {
+        of.iter()
+            .map(|b| {
+                if a == b {
+                    1.0
+                } else {
+                    let s = strsim::jaro_winkler(a, b);
+                    if s > 0.86 && a.len() > 2 {
+                        s * 0.95
+                    } else {
+                        0.0
+                    }
+                }
+            })
+            .fold(0.0, f64::max)
+    };
+    let recall: f64 = option.iter().map(|w| near(w, said)).sum::<f64>() / option.len() as f64;
+    let precision: f64 = said.iter().map(|w| near(w, option)).sum::<f64>() / said.len() as f64;
+    recall.max(precision)
+}

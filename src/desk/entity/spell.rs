@@ -1,0 +1,495 @@
+//! Strings said character by character: card digits, references, and the pieces postcodes and spelled names are made of.
+
+use super::number::{cardinal, small, tens};
+use super::token::{Token, corrected, filler, tokens};
+
+/// What one or more tokens spell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unit {
+    /// Readings, likeliest first; the cost is 0 for what was said, more for what it may have been.
+    pub readings: Vec<(String, u32)>,
+    /// Also a common word ("to", "for", "you", "a"): spells something only among other spelled things.
+    pub weak: bool,
+    /// Often said for nothing ("a", "and", "I").
+    pub soft: bool,
+}
+
+impl Unit {
+    fn solid(text: impl Into<String>) -> Self {
+        Self {
+            readings: vec![(text.into(), 0)],
+            weak: false,
+            soft: false,
+        }
+    }
+}
+
+/// The digits said: "double seven", "oh", "twenty three", groups, and corrections ("sorry, 14 not 40" keeps 14).
+/// The longest string of digits where there are several.
+pub fn digits(text: &str) -> Option<String> {
+    let all = tokens(text);
+    let has = |t: &[Token]| digits_of(t).is_some();
+    let kept = corrected(&all, has);
+    let found = digits_of(&kept)?;
+    // "7740, sorry, 14 not 40": the wrong part of what was said before is replaced.
+    if kept.len() < all.len() && kept.first().map(|t| t.start) > all.first().map(|t| t.start) {
+        let before = digits_of(&all[..all.iter().position(|t| t.start >= kept[0].start)?]);
+        let wrong = all
+            .iter()
+            .position(|t| t.is("not") && t.start >= kept[0].start)
+            .and_then(|i| digits_of(&all[i + 1..]));
+        if let (Some(before), Some(wrong)) = (before, wrong)
+            && before.len() > wrong.len()
+            && before.matches(&wrong).count() == 1
+        {
+            return Some(before.replace(&wrong, &found));
+        }
+    }
+    Some(found)
+}
+
+fn digits_of(t: &[Token]) -> Option<String> {
+    let mut best = String::new();
+    let mut run = String::new();
+    for run_of_units in runs(t) {
+        for unit in trimmed(&run_of_units) {
+            match unit
+                .readings
+                .iter()
+                .find(|(r, _)| r.chars().all(|c| c.is_ascii_digit()))
+            {
+                Some((r, _)) => run.push_str(r),
+                None if unit.soft => {}
+                None => {
+                    if run.len() >= best.len() {
+                        best = std::mem::take(&mut run);
+                    }
+                    run.clear();
+                }
+            }
+        }
+        if run.len() >= best.len() {
+            best = std::mem::take(&mut run);
+        }
+        run.clear();
+    }
+    (!best.is_empty()).then_some(best)
+}
+
+/// A reference of letters and digits, upper case: spelled, in the NATO alphabet, "B for Bertie", "P as in Peter", or written
+/// together. Needs a digit, or three letters spelled.
+pub fn identifier(text: &str) -> Option<String> {
+    let all = tokens(text);
+    let t = corrected(&all, |t| identifier_of(t).is_some());
+    identifier_of(&t)
+}
+
+fn identifier_of(t: &[Token]) -> Option<String> {
+    let mut best = String::new();
+    for run in runs(t) {
+        let run = trimmed(&run);
+        let mut code = String::new();
+        for (i, unit) in run.iter().enumerate() {
+            if unit.soft && unit.weak && unit.readings.iter().all(|(_, cost)| *cost > 0) {
+                continue;
+            }
+            let is_digit = |u: Option<&Unit>| {
+                u.is_none_or(|u| {
+                    u.readings
+                        .iter()
+                        .any(|(r, _)| r.chars().all(|c| c.is_ascii_digit()))
+                })
+            };
+            let reading = if unit.readings.len() > 1 && unit.readings.iter().any(|(r, _)| r == "O")
+            {
+                // "o" is a zero among digits and a letter among letters.
+                let digit = if run.len() == 1 {
+                    true
+                } else {
+                    is_digit(i.checked_sub(1).and_then(|i| run.get(i))) && is_digit(run.get(i + 1))
+                };
+                if digit { "0" } else { "O" }
+            } else {
+                unit.readings[0].0.as_str()
+            };
+            code.push_str(reading);
+        }
+        if code.len() >= best.len() {
+            best = code;
+        }
+    }
+    let digits = best.chars().filter(char::is_ascii_digit).count();
+    ((digits > 0 && best.len() > 1) || best.len() > 2).then_some(best)
+}
+
+/// Cuts weak units from the ends of a run where nothing solid holds them.
+fn trimmed(run: &[Unit]) -> &[Unit] {
+    let Some(from) = run.iter().position(|u| !u.weak) else {
+        return &[];
+    };
+    let solid_end = run.iter().rposition(|u| !u.weak).unwrap_or(from);
+    // One homophone that ends the run is kept: "four one two ate".
+    let to = if solid_end > from || run.len() > 2 {
+        (solid_end + 1..run.len())
+            .take_while(|i| !run[*i].soft)
+            .last()
+            .unwrap_or(solid_end)
+    } else {
+        solid_end
+    };
+    &run[from..=to]
+}
+
+/// Runs of spelled things; other words break them.
+pub(super) fn runs(t: &[Token]) -> Vec<Vec<Unit>> {
+    let mut out = vec![];
+    let mut run: Vec<Unit> = vec![];
+    let mut i = 0;
+    while i < t.len() {
+        match unit(t, i) {
+            Step::Unit(u, next) => {
+                run.push(u);
+                i = next;
+            }
+            Step::Skip(next) => i = next,
+            Step::Break => {
+                if !run.is_empty() {
+                    out.push(std::mem::take(&mut run));
+                }
+                i += 1;
+            }
+        }
+    }
+    if !run.is_empty() {
+        out.push(run);
+    }
+    out
+}
+
+enum Step {
+    Unit(Unit, usize),
+    Skip(usize),
+    Break,
+}
+
+fn unit(t: &[Token], i: usize) -> Step {
+    let token = &t[i];
+    let word = token.text.as_str();
+    if !token.is_word() && !token.is_figure() {
+        return if matches!(word, "@" | "$" | "£" | "€" | "%") {
+            Step::Break
+        } else {
+            Step::Skip(i + 1)
+        };
+    }
+    if let Some(times) = match word {
+        "double" => Some(2),
+        "triple" | "treble" => Some(3),
+        _ => None,
+    } {
+        return match t.get(i + 1) {
+            Some(n) if times == 2 && n.any(&["u", "you", "yew", "ewe"]) => Step::Unit(
+                Unit {
+                    readings: vec![("W".into(), 0), ("UU".into(), 1)],
+                    weak: false,
+                    soft: false,
+                },
+                i + 2,
+            ),
+            // "double 77" is said by nobody; a recogniser that has doubled already is taken at its word.
+            Some(n)
+                if n.is_figure()
+                    && n.text.len() == times
+                    && n.text.chars().all(|c| n.text.starts_with(c)) =>
+            {
+                Step::Unit(Unit::solid(n.text.clone()), i + 2)
+            }
+            Some(n) if n.is_figure() && !n.text.contains('.') => {
+                let first = n.text[..1].repeat(times);
+                Step::Unit(Unit::solid(format!("{first}{}", &n.text[1..])), i + 2)
+            }
+            // "double seven", never "double seventy" or "double two hundred".
+            Some(n) if small(&n.text).is_some_and(|v| v < 10) => Step::Unit(
+                Unit::solid(small(&n.text).unwrap_or(0).to_string().repeat(times)),
+                i + 2,
+            ),
+            Some(_) => match unit(t, i + 1) {
+                Step::Unit(mut u, next) => {
+                    for (r, _) in &mut u.readings {
+                        *r = r.repeat(times);
+                    }
+                    u.weak = false;
+                    u.soft = false;
+                    Step::Unit(u, next)
+                }
+                _ => Step::Break,
+            },
+            None => Step::Break,
+        };
+    }
+    if let Some((letter, next)) = as_in(t, i) {
+        return Step::Unit(Unit::solid(letter), next);
+    }
+    if token.is_figure() {
+        if t.get(i + 1)
+            .is_some_and(|n| n.any(&["hundred", "thousand"]))
+            && let Some((v, next)) = cardinal(t, i)
+        {
+            return Step::Unit(Unit::solid(format!("{v:.0}")), next);
+        }
+        let text: String = token.text.chars().filter(char::is_ascii_digit).collect();
+        return Step::Unit(Unit::solid(text), i + 1);
+    }
+    if small(word).is_some()
+        || tens(word).is_some()
+        || (word == "a"
+            && t.get(i + 1)
+                .is_some_and(|n| n.any(&["hundred", "thousand"])))
+    {
+        if let Some((v, next)) = cardinal(t, i) {
+            let text = format!("{v:.0}");
+            let mut u = Unit::solid(text);
+            if tens(word).is_some() && next > i + 1 && v < 100.0 && v % 10.0 != 0.0 {
+                u.readings
+                    .push((format!("{}{}", tens(word).unwrap_or(0), v % 10.0), 2));
+            }
+            return Step::Unit(u, next);
+        }
+    }
+    if let Some(letter) = token.letter() {
+        return Step::Unit(
+            match letter {
+                'O' => Unit {
+                    readings: vec![("O".into(), 0), ("0".into(), 0)],
+                    weak: false,
+                    soft: false,
+                },
+                'A' | 'I'
+                    if !token.upper
+                        || (letter == 'I'
+                            && t.get(i + 1)
+                                .is_some_and(|n| n.is_word() && n.text.len() > 1)) =>
+                {
+                    Unit {
+                        readings: vec![(letter.into(), 0)],
+                        weak: true,
+                        soft: true,
+                    }
+                }
+                'A' if t
+                    .get(i + 1)
+                    .is_some_and(|n| n.is_word() && n.text.len() > 2)
+                    && i == 0 =>
+                {
+                    Unit {
+                        readings: vec![("A".into(), 0)],
+                        weak: true,
+                        soft: true,
+                    }
+                }
+                _ => Unit::solid(letter),
+            },
+            i + 1,
+        );
+    }
+    if let Some(letter) = alphabet(word) {
+        return Step::Unit(Unit::solid(letter), i + 1);
+    }
+    if let Some((reading, weak)) = homophone(word) {
+        let mut readings = vec![(reading.to_owned(), 0)];
+        if reading == "O" {
+            readings.push(("0".into(), 0));
+        }
+        if word == "and" {
+            readings[0].1 = 2;
+        }
+        return Step::Unit(
+            Unit {
+                readings,
+                weak,
+                soft: matches!(word, "and" | "oh" | "are" | "why" | "see" | "we"),
+            },
+            i + 1,
+        );
+    }
+    if filler(word)
+        || matches!(
+            word,
+            "space"
+                | "dash"
+                | "hyphen"
+                | "dot"
+                | "slash"
+                | "stroke"
+                | "capital"
+                | "upper"
+                | "uppercase"
+                | "case"
+                | "letter"
+                | "figure"
+                | "plus"
+        )
+    {
+        return Step::Skip(i + 1);
+    }
+    let near_figure = (token.glued && i > 0 && (t[i - 1].is_figure() || t[i - 1].is("-")))
+        || t.get(i + 1).is_some_and(|n| n.glued && n.is_figure())
+        || (t.get(i + 1).is_some_and(|n| n.glued && n.is("-"))
+            && t.get(i + 2).is_some_and(|n| n.glued && n.is_figure()));
+    let pair = word.len() == 2 && !COMMON_PAIRS.contains(&word);
+    let written = token.upper
+        && word.len() <= 5
+        && !matches!(
+            word,
+            "id" | "ref"
+                | "pin"
+                | "usa"
+                | "uk"
+                | "zip"
+                | "my"
+                | "is"
+                | "it"
+                | "its"
+                | "the"
+                | "yes"
+                | "no"
+        );
+    if word.chars().all(|c| c.is_ascii_lowercase())
+        && ((near_figure && word.len() <= 8) || pair || written)
+    {
+        return Step::Unit(Unit::solid(word.to_ascii_uppercase()), i + 1);
+    }
+    Step::Break
+}
+
+/// "B for Bertie", "P as in Peter", "see for Charlie": the letter, and the token after the example word.
+fn as_in(t: &[Token], i: usize) -> Option<(char, usize)> {
+    let said = t[i].letter().or_else(|| {
+        homophone(&t[i].text)
+            .and_then(|(r, _)| r.chars().next())
+            .filter(char::is_ascii_alphabetic)
+    })?;
+    let rest: Vec<&str> = t[i + 1..].iter().take(4).map(|t| t.text.as_str()).collect();
+    let skip = match rest.as_slice() {
+        [",", "as", "in" | "for", ..] => 3,
+        ["as" | "is", "in" | "for", ..] => 2,
+        [",", "for" | "like", ..] => 2,
+        ["for" | "like" | "from", ..] => 1,
+        _ => return None,
+    };
+    let example = t.get(i + 1 + skip)?;
+    if !example.is_word() || example.text.len() < 3 || small(&example.text).is_some() {
+        return None;
+    }
+    let initial = example.text.chars().next()?.to_ascii_uppercase();
+    // The example is longer than the letter, so it is heard better: "f for sugar" was S.
+    let sound_alike = said == initial
+        || matches!(skip, 2 | 3)
+        || alphabet(&example.text).is_some()
+        || confusable(said, initial);
+    sound_alike.then_some((initial, i + 2 + skip))
+}
+
+/// Two characters whose names a recogniser mixes up.
+pub(super) fn confusable(a: char, b: char) -> bool {
+    const GROUPS: [&str; 9] = [
+        "BCDEGPTVZ3",
+        "AHKJ8",
+        "MN",
+        "FSX",
+        "IY5",
+        "Y1",
+        "QUW2",
+        "O0",
+        "V5",
+    ];
+    a == b
+        || GROUPS.iter().any(|g| g.contains(a) && g.contains(b))
+        || matches!((a, b), ('5', '9') | ('9', '5'))
+}
+
+/// NATO, the older RAF and telephone alphabets, and their usual spellings.
+fn alphabet(word: &str) -> Option<char> {
+    Some(match word {
+        "alpha" | "alfa" | "able" | "apple" | "adam" => 'A',
+        "bravo" | "baker" | "bertie" => 'B',
+        "charlie" | "charley" => 'C',
+        "delta" | "david" => 'D',
+        "echo" | "edward" => 'E',
+        "foxtrot" | "freddie" => 'F',
+        "golf" | "george" => 'G',
+        "hotel" | "harry" => 'H',
+        "india" | "isaac" => 'I',
+        "juliet" | "juliett" | "juliette" | "jack" => 'J',
+        "kilo" => 'K',
+        "lima" | "lucy" => 'L',
+        "mike" | "mary" | "mother" => 'M',
+        "november" | "nellie" => 'N',
+        "oscar" | "oliver" | "orange" => 'O',
+        "papa" | "peter" => 'P',
+        "quebec" | "queen" | "queenie" => 'Q',
+        "romeo" | "robert" | "roger" => 'R',
+        "sierra" | "sugar" => 'S',
+        "tango" | "tommy" => 'T',
+        "uniform" | "uncle" | "umbrella" => 'U',
+        "victor" => 'V',
+        "whiskey" | "whisky" | "william" => 'W',
+        "xray" | "xylophone" => 'X',
+        "yankee" | "yellow" => 'Y',
+        "zulu" | "zebra" => 'Z',
+        _ => return None,
+    })
+}
+
+/// Letter and digit names as words; true where the word is also a common one.
+fn homophone(word: &str) -> Option<(&'static str, bool)> {
+    Some(match word {
+        "eh" | "hey" | "ay" => ("A", true),
+        "bee" => ("B", false),
+        "be" => ("B", true),
+        "cee" => ("C", false),
+        "see" | "sea" => ("C", true),
+        "dee" => ("D", false),
+        "eff" => ("F", false),
+        "gee" => ("G", false),
+        "aitch" | "haitch" => ("H", false),
+        "eye" => ("I", true),
+        "jay" => ("J", false),
+        "kay" => ("K", false),
+        "ell" | "el" => ("L", false),
+        "em" => ("M", false),
+        "en" => ("N", false),
+        "and" => ("N", true),
+        "oh" | "owe" => ("O", true),
+        "pee" => ("P", false),
+        "pea" => ("P", true),
+        "cue" | "queue" | "kew" => ("Q", false),
+        "are" | "our" => ("R", true),
+        "ar" => ("R", false),
+        "ess" | "es" => ("S", false),
+        "tee" => ("T", false),
+        "tea" => ("T", true),
+        "you" | "yew" | "ewe" => ("U", true),
+        "vee" => ("V", false),
+        "we" => ("V", true),
+        "ex" => ("X", false),
+        "wye" => ("Y", false),
+        "why" => ("Y", true),
+        "zed" | "zee" | "zet" => ("Z", false),
+        "won" => ("1", true),
+        "to" | "too" => ("2", true),
+        "tree" => ("3", true),
+        "for" | "fore" => ("4", true),
+        "fife" => ("5", false),
+        "ate" => ("8", true),
+        "nil" | "naught" => ("0", false),
+        _ => return None,
+    })
+}
+
+/// Two-letter words that are words.
+const COMMON_PAIRS: [&str; 34] = [
+    "is", "it", "my", "at", "in", "on", "so", "no", "me", "an", "us", "we", "he", "do", "if", "or",
+    "up", "of", "am", "be", "to", "by", "go", "as", "hi", "oh", "ok", "id", "im", "uh", "um", "er",
+    "pm", "ah",
+];

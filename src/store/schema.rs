@@ -1,0 +1,94 @@
+//! The tables, step by step. A step is never changed once released; a new one is added at the end.
+
+use sqlx::Row;
+use sqlx::sqlite::SqlitePool;
+
+use super::StoreError;
+
+/// Each step is a list of statements that run in one transaction.
+const STEPS: &[&[&str]] = &[&[
+    "create table calls (
+        id text primary key,
+        channel text not null,
+        from_number text,
+        to_number text,
+        started_ms bigint not null,
+        ended_ms bigint,
+        outcome text,
+        intent text,
+        summary text not null,
+        turns bigint not null,
+        record text not null
+    )",
+    "create index calls_by_start on calls (started_ms)",
+    "create index calls_by_caller on calls (from_number, started_ms)",
+    "create table ledger (
+        idempotency_key text primary key,
+        call_id text not null,
+        action text not null,
+        request text not null,
+        status text not null,
+        result text,
+        claimed_ms bigint not null,
+        settled_ms bigint
+    )",
+    "create index ledger_by_status on ledger (status)",
+    "create table callbacks (
+        id text primary key,
+        call_id text not null,
+        phone_number text not null,
+        said_when text,
+        reason text not null,
+        handoff text not null,
+        status text not null,
+        created_ms bigint not null,
+        done_ms bigint
+    )",
+    "create index callbacks_by_status on callbacks (status, created_ms)",
+    "create table packets (
+        id text primary key,
+        call_id text not null,
+        url text not null,
+        body text not null,
+        status text not null,
+        attempts bigint not null,
+        next_ms bigint not null,
+        last_error text,
+        created_ms bigint not null
+    )",
+    "create index packets_by_due on packets (status, next_ms)",
+]];
+
+/// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins
+/// by taking the write lock.
+pub(super) async fn bring_up_to_date(pool: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::query("create table if not exists meta (name text primary key, value text not null)")
+        .execute(pool)
+        .await?;
+    for (index, step) in STEPS.iter().enumerate() {
+        let mut tx = pool.begin_with("begin immediate").await?;
+        let seen: usize = sqlx::query("select value from meta where name = 'schema'")
+            .fetch_optional(&mut *tx)
+            .await?
+            .and_then(|row| row.try_get::<String, _>(0).ok()?.parse().ok())
+            .unwrap_or(0);
+        if seen > STEPS.len() {
+            return Err(StoreError::NotSupported(format!(
+                "the database was written by a newer firstline (schema {seen}, this one knows {}); run that version, or name another file in storage.url",
+                STEPS.len()
+            )));
+        }
+        if seen > index {
+            continue;
+        }
+        for statement in *step {
+            sqlx::query(*statement).execute(&mut *tx).await?;
+        }
+        sqlx::query("insert into meta (name, value) values ('schema', $1) on conflict (name) do update set value = excluded.value")
+            .bind((index + 1).to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! The store on a real file in a fresh directory.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+use crate::desk::{
+    CallOutcome, CallRecord, CallbackRequest, CallerTurn, Decision, Handoff, Outcome, Route,
+    TurnRecord,
+};
+
+/// A directory that goes when the test ends.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("firstline-store-{}", uuid::Uuid::new_v4()));
+        Dir(dir)
+    }
+    fn url(&self) -> String {
+        format!("sqlite:{}/deep/er/line.db", self.0.display())
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn record(id: &str, from: &str, started: &str) -> CallRecord {
+    CallRecord {
+        id: id.into(),
+        channel: "sip".into(),
+        from: Some(from.into()),
+        started_at: started.into(),
+        ended_at: Some(started.into()),
+        outcome: Some(CallOutcome::Resolved),
+        turns: vec![TurnRecord {
+            caller: Some(CallerTurn {
+                text: "when is my payment due".into(),
+                ..CallerTurn::default()
+            }),
+            decision: Some(Decision {
+                id: "1".into(),
+                route: Route::Answer,
+                intent: Some("payment_due".into()),
+                in_scope: 0.9,
+                confidence: 0.8,
+                sources: vec![],
+                action: None,
+                reply: "On Friday.".into(),
+                reason: String::new(),
+                pending: None,
+            }),
+            ..TurnRecord::default()
+        }],
+        ..CallRecord::default()
+    }
+}
+
+#[tokio::test]
+async fn a_record_comes_back_whole_and_in_short() {
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap();
+    let a = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    let b = record("b", "+15550100", "2026-11-23T10:00:00.5Z");
+    let other = record("c", "+15550199", "2026-11-22T10:00:00Z");
+    for r in [&a, &b, &other] {
+        store.save_call(r).await.unwrap();
+    }
+    assert_eq!(store.call("a").await.unwrap(), Some(a.clone()));
+    assert_eq!(store.call("nobody").await.unwrap(), None);
+    let ids: Vec<_> = store
+        .calls(2, None)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|c| c.id)
+        .collect();
+    assert_eq!(
+        ids,
+        ["b", "a"],
+        "newest first, by time and not by the text of the time"
+    );
+    let since = "2026-11-23T00:00:00Z".parse().unwrap();
+    assert_eq!(store.calls(10, Some(since)).await.unwrap().len(), 2);
+    assert_eq!(store.records(Some(since)).await.unwrap(), [a.clone(), b]);
+
+    let history = store.history("+15550100", 5).await.unwrap();
+    assert_eq!(history.len(), 2);
+    assert_eq!(history[0].id, "b");
+    assert_eq!(history[1].intent.as_deref(), Some("payment_due"));
+    assert_eq!(history[1].outcome, "resolved");
+    assert!(history[1].summary.contains("payment due"));
+
+    let mut going = a;
+    going.ended_at = None;
+    store.save_call(&going).await.unwrap();
+    assert_eq!(
+        store.history("+15550100", 5).await.unwrap().len(),
+        1,
+        "a call that goes on is no history"
+    );
+    assert_eq!(
+        store.calls(10, None).await.unwrap().len(),
+        3,
+        "saved over, not beside"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_holds_until_settled_and_over_a_restart() {
+    let dir = Dir::new();
+    let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
+    {
+        let store = Store::open(&dir.url()).await.unwrap();
+        assert_eq!(
+            store.claim("k", "call", "pay", &request).await.unwrap(),
+            Claim::New
+        );
+        store.close().await;
+    }
+    let store = Store::open(&dir.url()).await.unwrap();
+    let open = store.open_claims().await.unwrap();
+    assert_eq!(
+        (open.len(), open[0].key.as_str(), open[0].action.as_str()),
+        (1, "k", "pay")
+    );
+    let again = store.claim("k", "call", "pay", &request).await.unwrap();
+    assert_eq!(
+        again,
+        Claim::Exists {
+            request: request.clone(),
+            outcome: None
+        }
+    );
+
+    let done = Outcome::Done(json!({ "id": 7 }));
+    store.settle("k", &done).await.unwrap();
+    store
+        .settle("k", &Outcome::Failed("late".into()))
+        .await
+        .unwrap();
+    let again = store.claim("k", "call", "pay", &request).await.unwrap();
+    assert_eq!(
+        again,
+        Claim::Exists {
+            request: request.clone(),
+            outcome: Some(done)
+        },
+        "the first outcome stands"
+    );
+    assert!(store.open_claims().await.unwrap().is_empty());
+
+    // Nothing was done: the same write may be tried again; another request under its key may not.
+    assert_eq!(
+        store.claim("f", "call", "pay", &request).await.unwrap(),
+        Claim::New
+    );
+    store
+        .settle("f", &Outcome::Failed("refused".into()))
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.claim("f", "call", "pay", &json!({})).await.unwrap(),
+        Claim::Exists { .. }
+    ));
+    assert_eq!(
+        store.claim("f", "call", "pay", &request).await.unwrap(),
+        Claim::New
+    );
+}
+
+#[tokio::test]
+async fn one_key_claimed_by_many_at_once_is_new_for_one() {
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap();
+    let second = Store::open(&dir.url()).await.unwrap();
+    let mut tasks = Vec::new();
+    for n in 0..20 {
+        let store = if n % 2 == 0 {
+            store.clone()
+        } else {
+            second.clone()
+        };
+        tasks.push(tokio::spawn(async move {
+            store.claim("k", "c", "a", &json!({})).await.unwrap() == Claim::New
+        }));
+    }
+    let mut new = 0;
+    for task in tasks {
+        new += u32::from(task.await.unwrap());
+    }
+    assert_eq!(new, 1);
+}
+
+#[tokio::test]
+async fn callbacks_wait_until_done() {
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap();
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        when: Some("tomorrow morning".into()),
+        reason: "dispute".into(),
+        handoff: Handoff {
+            summary: "A charge they do not know.".into(),
+            ..Handoff::default()
+        },
+    };
+    let id = store.add_callback("call", &wanted).await.unwrap();
+    let open = store.callbacks(Some(CallbackStatus::Open)).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(
+        (open[0].number.as_str(), open[0].handoff.clone()),
+        ("+15550100", wanted.handoff)
+    );
+    assert!(store.callback_done(&id).await.unwrap());
+    assert!(
+        store.callback_done(&id).await.unwrap(),
+        "twice is as good as once"
+    );
+    assert!(!store.callback_done("nobody").await.unwrap());
+    assert!(
+        store
+            .callbacks(Some(CallbackStatus::Open))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        store.callbacks(None).await.unwrap()[0].status,
+        CallbackStatus::Done
+    );
+}
+
+#[tokio::test]
+async fn packets_come_due_again_and_outlive_a_restart() {
+    fn at_ten() -> jiff::Timestamp {
+        "2026-11-23T10:00:00Z".parse().unwrap()
+    }
+    fn at_eleven() -> jiff::Timestamp {
+        "2026-11-23T11:00:00Z".parse().unwrap()
+    }
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap().with_clock(at_ten);
+    let id = store
+        .queue_packet("call", "http://h/x", &json!({ "reason": "asked" }))
+        .await
+        .unwrap();
+    let due = store.due_packets(10).await.unwrap();
+    assert_eq!(
+        (due.len(), due[0].attempts, due[0].body.as_str()),
+        (1, 0, r#"{"reason":"asked"}"#)
+    );
+    store
+        .packet_failed(
+            &id,
+            "refused",
+            Some("2026-11-23T10:30:00Z".parse().unwrap()),
+        )
+        .await
+        .unwrap();
+    assert!(store.due_packets(10).await.unwrap().is_empty());
+    store.close().await;
+
+    let store = Store::open(&dir.url()).await.unwrap().with_clock(at_eleven);
+    assert_eq!(store.due_packets(10).await.unwrap()[0].attempts, 1);
+    store.packet_sent(&id).await.unwrap();
+    assert!(store.due_packets(10).await.unwrap().is_empty());
+    let dead = store
+        .queue_packet("call", "http://h/x", &json!({}))
+        .await
+        .unwrap();
+    store.packet_failed(&dead, "refused", None).await.unwrap();
+    assert_eq!(store.packet_counts().await.unwrap(), (0, 1));
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_said() {
+    let dir = Dir::new();
+    std::fs::create_dir_all(&dir.0).unwrap();
+    let file = dir.0.join("plain");
+    std::fs::write(
+        &file,
+        "this is no database, and long enough to be looked at as one: ".repeat(40),
+    )
+    .unwrap();
+    let damaged = Store::open(&format!("sqlite:{}", file.display()))
+        .await
+        .unwrap_err();
+    assert!(matches!(damaged, StoreError::Damaged(_)), "{damaged:?}");
+    let under_a_file = Store::open(&format!("sqlite:{}/x.db", file.display()))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(under_a_file, StoreError::Open(_)),
+        "{under_a_file:?}"
+    );
+    assert!(matches!(
+        Store::open("postgres://h/db").await.unwrap_err(),
+        StoreError::NotSupported(_)
+    ));
+}
+
+#[tokio::test]
+async fn the_file_is_its_owners_and_writable() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap();
+    store.writable().await.unwrap();
+    let mode = std::fs::metadata(dir.0.join("deep/er/line.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
