@@ -1,3 +1,5 @@
+//! runtime
+
 //! Tasks, threads, clocks, files. The one translator between layers.
 
 pub mod actions;
@@ -7,6 +9,7 @@ pub mod clock;
 pub mod engines;
 pub mod line;
 pub mod live;
+pub mod models;
 pub mod pool;
 pub mod recording;
 pub mod serve;
