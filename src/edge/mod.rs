@@ -2,6 +2,8 @@
 
 use crate::audio::FRAME;
 
+pub mod http;
+
 /// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
 ///
 /// The task calls [`Leg::pull`] and [`Leg::push`] once each every 20 ms. Sockets are read and written without waiting, so media
