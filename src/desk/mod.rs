@@ -3,9 +3,36 @@
 //! Text comes in with its evidence, one [`Reply`] comes out. Where the core needs something from outside (a caller's record, an
 //! action's result) the reply carries a [`Request`], and the answer is handed to `Conversation::resume`.
 
+pub mod answer;
+mod bank;
+pub mod confidence;
+pub mod config;
+#[expect(
+    clippy::module_inception,
+    reason = "the layer is named after its main type"
+)]
+pub mod desk;
 pub mod entity;
+pub mod escalation;
+mod features;
+pub mod grounding;
+mod index;
+pub mod knowledge;
+mod linear;
+pub mod parse;
 pub mod record;
+pub mod scope;
+mod text;
+mod tree;
 pub mod types;
 
+pub use answer::{Answer, AnswerEvidence};
+pub use confidence::confidence;
+pub use config::*;
+pub use desk::{Desk, Hit, Understanding};
+pub use escalation::Escalation;
+pub use grounding::grounded;
+pub use parse::{DeskFiles, DeskSource, Problem, parse};
 pub use record::*;
+pub use scope::Learned;
 pub use types::*;

@@ -1,0 +1,71 @@
+//! From evidence to one calibrated number: the probability that this reply is right.
+
+use super::answer::Answer;
+use super::desk::{Desk, Understanding};
+use super::linear::sigmoid;
+use super::types::HeardEvidence;
+
+/// Names of the features, in order; `calibration.toml` holds a weight for each.
+pub const FEATURES: &[&str] = &[
+    "bias",
+    "in_scope",
+    "intent",
+    "margin",
+    "similarity",
+    "lead",
+    "coverage",
+    "sentence",
+    "agrees",
+    "heard",
+    "worst_word",
+];
+
+/// Weights fitted on public labelled questions; a desk's own `calibration.toml` wins.
+const DEFAULT: [f32; 11] = [-4.0, 3.0, 1.5, 0.5, 1.5, 1.0, 1.0, 0.5, 1.0, 0.5, 0.3];
+
+/// The evidence as numbers, in the order of [`FEATURES`].
+pub fn evidence(
+    u: &Understanding,
+    answer: Option<&Answer>,
+    heard: Option<&HeardEvidence>,
+) -> Vec<f32> {
+    let e = answer.map(|a| a.evidence).unwrap_or_default();
+    vec![
+        1.0,
+        u.in_scope,
+        u.intents.first().map_or(0.0, |i| i.1),
+        u.margin,
+        e.similarity,
+        e.margin,
+        e.coverage,
+        e.sentence,
+        e.agrees,
+        // Typed text is certain. Whisper's mean log-probability: -0.2 is clear speech, -1 is guessing.
+        heard.map_or(0.0, |h| (h.avg_logprob + 0.2).clamp(-2.0, 0.0)),
+        heard.map_or(0.0, |h| (h.worst_word - 0.5).min(0.0)),
+    ]
+}
+
+/// Calibrated probability that answering (with `answer`) or acting on the understood intent (no answer) is right.
+pub fn confidence(
+    desk: &Desk,
+    u: &Understanding,
+    answer: Option<&Answer>,
+    heard: Option<&HeardEvidence>,
+) -> f32 {
+    let x = evidence(u, answer, heard);
+    let z: f32 = FEATURES
+        .iter()
+        .zip(&x)
+        .zip(DEFAULT)
+        .map(|((name, x), default)| {
+            let w = desk
+                .calibration
+                .as_ref()
+                .and_then(|c| c.get(*name))
+                .copied();
+            x * w.unwrap_or(default)
+        })
+        .sum();
+    sigmoid(z).clamp(0.001, 0.999)
+}

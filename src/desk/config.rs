@@ -1,0 +1,269 @@
+//! A desk as its owner configured it: `desk.toml` and `actions.toml` after reading.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::types::Tier;
+
+/// `desk.toml`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeskConfig {
+    pub company: String,
+    pub agent_name: Option<String>,
+    pub greeting: Option<String>,
+    /// BCP 47, `en-GB`.
+    pub language: String,
+    /// ISO 4217; none: what the language's country uses.
+    pub currency: Option<String>,
+    /// IANA name; none: UTC.
+    pub timezone: Option<String>,
+    /// Empty: always open.
+    pub hours: Vec<Hours>,
+    /// As written; [`super::Desk::policy`] knows the default of the ones left out.
+    pub intents: BTreeMap<String, IntentPolicy>,
+    pub identity: Option<IdentityConfig>,
+    pub backoffice: Option<BackofficeConfig>,
+    pub escalation: EscalationConfig,
+}
+
+impl Default for DeskConfig {
+    fn default() -> Self {
+        Self {
+            company: "us".into(),
+            agent_name: None,
+            greeting: None,
+            language: "en".into(),
+            currency: None,
+            timezone: None,
+            hours: Vec::new(),
+            intents: BTreeMap::new(),
+            identity: None,
+            backoffice: None,
+            escalation: EscalationConfig::default(),
+        }
+    }
+}
+
+impl DeskConfig {
+    /// The desk's time zone (checked when it was read).
+    pub fn tz(&self) -> jiff::tz::TimeZone {
+        self.timezone
+            .as_deref()
+            .and_then(|name| jiff::tz::TimeZone::get(name).ok())
+            .unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
+    /// Whether people are at work at `now`. A desk without hours is always open.
+    pub fn is_open(&self, now: jiff::Timestamp) -> bool {
+        if self.hours.is_empty() {
+            return true;
+        }
+        let local = now.to_zoned_datetime(self.tz());
+        let minute = local.hour() as u16 * 60 + local.minute() as u16;
+        let today = local.weekday().to_monday_zero_offset() as usize;
+        self.hours.iter().any(|h| h.covers(today, minute))
+    }
+}
+
+/// One line of opening hours: days, and minutes after midnight. `until <= from` runs past midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// Monday first.
+    pub days: [bool; 7],
+    pub from: u16,
+    /// 1440 is midnight at the end of the day.
+    pub until: u16,
+}
+
+impl Hours {
+    fn covers(&self, day: usize, minute: u16) -> bool {
+        if self.from < self.until {
+            self.days[day] && (self.from..self.until).contains(&minute)
+        } else {
+            (self.days[day] && minute >= self.from)
+                || (self.days[(day + 6) % 7] && minute < self.until)
+        }
+    }
+}
+
+/// How much the line may do by itself for one intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Autonomous,
+    Supervised,
+    Shadow,
+    Human,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    Low,
+    High,
+}
+
+/// `[intent.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IntentPolicy {
+    pub mode: Mode,
+    /// Least confidence to answer or act without a human, 0 to 1.
+    pub floor: f32,
+    pub risk: Risk,
+    /// Key of `[escalation.queues]`.
+    pub queue: Option<String>,
+}
+
+impl Default for IntentPolicy {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Autonomous,
+            floor: 0.7,
+            risk: Risk::Low,
+            queue: None,
+        }
+    }
+}
+
+/// `[identity]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdentityConfig {
+    /// Path template; `{caller_number}` is the caller's number, percent-encoded.
+    pub lookup: Option<String>,
+    /// Fields of the customer record, in the order they are asked for.
+    pub factors: Vec<String>,
+    /// Path template to find a customer by what they say: `{account}`.
+    pub lookup_account: Option<String>,
+    /// Wrong answers before a human is brought in.
+    pub attempts: u32,
+}
+
+/// `[backoffice]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackofficeConfig {
+    pub url: String,
+    /// Environment variable holding the bearer token.
+    pub auth_env: Option<String>,
+}
+
+/// `[escalation]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EscalationConfig {
+    /// Words of this desk that always mean a human.
+    pub words: Vec<String>,
+    /// Queue name to transfer targets, in order. A queue named like an escalation kind (`dispute`, `fraud`, ...) takes those calls.
+    pub queues: BTreeMap<String, Vec<String>>,
+    /// Target when nobody of the queue answers.
+    pub overflow: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    Read,
+    Write,
+}
+
+/// One `[[action]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    pub name: String,
+    pub intent: String,
+    pub kind: ActionKind,
+    /// Tier the caller must have reached.
+    pub verify: Tier,
+    pub confirm: bool,
+    pub request: RequestTemplate,
+    /// `{result.*}`, `{customer.*}` and slot names are filled in.
+    pub reply: String,
+    pub limits: Limits,
+    pub slots: Vec<Slot>,
+}
+
+/// `{slot}`, `{customer.field}` and `{caller_number}` are filled in; a bare name that is no slot is a field of the customer record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestTemplate {
+    pub method: String,
+    pub path: String,
+    pub body: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Times this action may be done in one call.
+    pub per_call: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotType {
+    Date,
+    Money,
+    Number,
+    Digits,
+    Identifier,
+    Name,
+    Choice,
+    Text,
+}
+
+/// One `[[action.slot]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slot {
+    pub name: String,
+    pub type_: SlotType,
+    pub ask: String,
+    pub min: Option<Limit>,
+    pub max: Option<Limit>,
+    /// For `choice`.
+    pub choices: Vec<String>,
+    /// May be left open.
+    pub optional: bool,
+}
+
+/// The least or the most a slot takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// Number, count of digits or characters, or money in major units of the desk's currency.
+    Number(f64),
+    /// A fixed day.
+    Day(Date),
+    /// `today+14d`, `today-1m`: days, months.
+    Today { days: i32, months: i32 },
+}
+
+impl Limit {
+    /// The day meant, seen from `today`; none for a number.
+    pub fn day(&self, today: Date) -> Option<Date> {
+        match *self {
+            Limit::Number(_) => None,
+            Limit::Day(d) => Some(d),
+            Limit::Today { days, months } => today
+                .checked_add(
+                    jiff::Span::new()
+                        .try_months(months)
+                        .ok()?
+                        .try_days(days)
+                        .ok()?,
+                )
+                .ok(),
+        }
+    }
+}
+
+/// `phrases.toml`: the desk's own wordings by name, overriding the built-in ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Phrases(pub BTreeMap<String, Vec<String>>);
+
+impl Phrases {
+    /// The first wording of `name`, if the desk has its own.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).first().map(String::as_str)
+    }
+    /// Every wording of `name`, in order.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,323 @@
+//! One desk as configured and learned: what it understands of a sentence, and which of its passages bear on it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::config::{Action, DeskConfig, IntentPolicy, Mode, Phrases, Risk};
+use super::escalation::{Escalation, Escalations};
+use super::index::Index;
+use super::knowledge::{Article, Passage};
+use super::parse::DeskSource;
+use super::scope::{Learned, Scope};
+use super::text::{Stems, dot};
+use super::types::Source;
+
+/// A desk, ready to understand. Immutable: a changed desk is a new one.
+#[derive(Debug)]
+pub struct Desk {
+    pub config: DeskConfig,
+    pub actions: Vec<Action>,
+    pub phrases: Phrases,
+    pub articles: Vec<Article>,
+    pub passages: Vec<Passage>,
+    pub(crate) calibration: Option<BTreeMap<String, f32>>,
+    pub(crate) stems: Stems,
+    pub(crate) index: Index,
+    /// Vectors of titles, passages and sentences by their text.
+    pub(crate) vectors: HashMap<String, Vec<f32>>,
+    titles: Vec<Vec<f32>>,
+    passage_vectors: Vec<Vec<f32>>,
+    title_index: Index,
+    scope: Scope,
+    escalations: Escalations,
+    policies: BTreeMap<String, IntentPolicy>,
+    unlisted: IntentPolicy,
+}
+
+/// What the desk makes of a sentence.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Understanding {
+    /// Best first, with their probabilities given that the words are in scope.
+    pub intents: Vec<(String, f32)>,
+    /// Probability that the words belong to any intent of this desk.
+    pub in_scope: f32,
+    /// Probability of the best intent over the next.
+    pub margin: f32,
+    pub escalation: Option<Escalation>,
+    /// Articles, best first; five where the desk has that many.
+    pub sources: Vec<Source>,
+    /// Passages, best first: those of the sources.
+    pub hits: Vec<Hit>,
+    /// Nearness to the desk's field even where no intent fits, 0 to 1.
+    pub near: f32,
+}
+
+/// A passage that bears on the question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// The article's id.
+    pub article: String,
+    pub title: String,
+    pub heading: Option<String>,
+    pub text: String,
+    /// 0 to 1, comparable within one desk.
+    pub score: f32,
+    /// Index into [`Desk::passages`].
+    pub index: usize,
+}
+
+impl Desk {
+    /// Learns a desk. `vectors` holds what [`DeskSource::texts`] asked for; an empty map makes a desk that goes by words only.
+    pub fn build(source: DeskSource, vectors: &HashMap<String, Vec<f32>>) -> Desk {
+        let learned = Learned::learn(&source, vectors);
+        Self::with(source, vectors, learned)
+    }
+
+    /// A desk from what was learned before (of the same source and vectors).
+    pub fn with(source: DeskSource, vectors: &HashMap<String, Vec<f32>>, learned: Learned) -> Desk {
+        let stems = Stems::new(&source.config.language);
+        let mut kept = HashMap::new();
+        let vector = |text: &str| vectors.get(text).cloned().unwrap_or_default();
+        let titles = source.articles.iter().map(|a| vector(&a.title)).collect();
+        let passage_vectors = source
+            .passages
+            .iter()
+            .map(|p| vector(&p.embedded(&source.articles[p.article].title)))
+            .collect();
+        for p in &source.passages {
+            for s in &p.sentences {
+                if let Some(v) = vectors.get(s) {
+                    kept.insert(s.clone(), v.clone());
+                }
+            }
+        }
+        let documents: Vec<Vec<String>> = source
+            .passages
+            .iter()
+            .map(|p| {
+                let a = &source.articles[p.article];
+                // The title counts twice: it is what the article is about.
+                let heading = p.heading.as_deref().unwrap_or("");
+                stems.terms(&format!(
+                    "{} {} {heading} {heading} {}",
+                    a.title, a.title, p.text
+                ))
+            })
+            .collect();
+        let index = Index::new(
+            documents
+                .iter()
+                .map(|d| d.iter().map(|t| (t.as_str(), 1.0)).collect()),
+        );
+        let title_terms: Vec<Vec<String>> = source
+            .articles
+            .iter()
+            .map(|a| stems.terms(&a.title))
+            .collect();
+        let title_index = Index::new(
+            title_terms
+                .iter()
+                .map(|d| d.iter().map(|t| (t.as_str(), 1.0)).collect()),
+        );
+        let escalations = Escalations::new(
+            &source.config.escalation.words,
+            vectors,
+            learned.escalation.clone(),
+        );
+        let policies = policies(&source);
+        Desk {
+            scope: Scope::new(&source, vectors, learned),
+            config: source.config,
+            actions: source.actions,
+            phrases: source.phrases,
+            articles: source.articles,
+            passages: source.passages,
+            calibration: source.calibration,
+            stems,
+            index,
+            vectors: kept,
+            titles,
+            passage_vectors,
+            title_index,
+            escalations,
+            policies,
+            unlisted: IntentPolicy::default(),
+        }
+    }
+
+    /// What the desk makes of `text`. `vector` is its embedding by the same encoder as the desk's; empty: words only.
+    pub fn understand(&self, text: &str, vector: &[f32]) -> Understanding {
+        let seen = self.scope.judge(text, vector);
+        let (sources, hits) = self.search(text, vector);
+        let nearest_article = if vector.is_empty() {
+            0.0
+        } else {
+            self.titles
+                .iter()
+                .chain(&self.passage_vectors)
+                .map(|t| dot(t, vector))
+                .fold(0.0, f32::max)
+        };
+        let margin = match seen.intents.as_slice() {
+            [a, b, ..] => a.1 - b.1,
+            [a] => a.1,
+            [] => 0.0,
+        };
+        Understanding {
+            near: seen
+                .near
+                .max(nearest_article)
+                .max(self.word_nearness(text))
+                .clamp(0.0, 1.0),
+            intents: seen.intents,
+            in_scope: seen.in_scope,
+            margin,
+            escalation: self.escalations.find(text, vector),
+            sources,
+            hits,
+        }
+    }
+
+    /// Articles and their best passages for a query, best first: similarity to the title, half of the best passage's, and a
+    /// little of the words.
+    pub fn search(&self, text: &str, vector: &[f32]) -> (Vec<Source>, Vec<Hit>) {
+        if self.articles.is_empty() {
+            return Default::default();
+        }
+        let terms = self.stems.terms(text);
+        let ceiling = self.index.ceiling(&terms);
+        let words = self.index.scores(&terms);
+        let title_words = self.title_index.scores(&terms);
+        let title_ceiling = self.title_index.ceiling(&terms);
+        let dense = !vector.is_empty() && self.titles.iter().any(|t| t.len() == vector.len());
+        // Best passage of every article: (score, passage).
+        let mut best: Vec<(f32, usize)> = vec![(f32::MIN, usize::MAX); self.articles.len()];
+        for (i, p) in self.passages.iter().enumerate() {
+            let lexical = (words[i] / ceiling).min(1.0);
+            let score = if dense {
+                0.5 * dot(&self.passage_vectors[i], vector) + 0.1 * lexical
+            } else {
+                lexical
+            };
+            if score > best[p.article].0 {
+                best[p.article] = (score, i);
+            }
+        }
+        let mut ranked: Vec<(f32, usize, usize)> = best
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, p))| *p != usize::MAX)
+            .map(|(a, (score, p))| {
+                let title = (title_words[a] / title_ceiling).min(1.0);
+                let total = if dense {
+                    (dot(&self.titles[a], vector) + score + 0.02 * title) / 1.62
+                } else {
+                    0.65 * score + 0.35 * title
+                };
+                (total.clamp(0.0, 1.0), a, *p)
+            })
+            .collect();
+        ranked.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
+        ranked.truncate(10);
+        let sources = ranked
+            .iter()
+            .map(|(score, a, _)| Source {
+                id: self.articles[*a].id.clone(),
+                score: *score,
+            })
+            .collect();
+        let hits = ranked
+            .iter()
+            .map(|(score, a, p)| Hit {
+                article: self.articles[*a].id.clone(),
+                title: self.articles[*a].title.clone(),
+                heading: self.passages[*p].heading.clone(),
+                text: self.passages[*p].text.clone(),
+                score: *score,
+                index: *p,
+            })
+            .collect();
+        (sources, hits)
+    }
+
+    /// Share of the sentence's content that the desk's articles speak of at all.
+    fn word_nearness(&self, text: &str) -> f32 {
+        let terms = self.stems.terms(text);
+        let known = terms.iter().filter(|t| self.index.knows(t)).count();
+        if terms.is_empty() {
+            0.0
+        } else {
+            0.5 * known as f32 / terms.len() as f32
+        }
+    }
+
+    /// How far the line may go by itself for an intent.
+    pub fn policy(&self, intent: &str) -> &IntentPolicy {
+        self.policies.get(intent).unwrap_or(&self.unlisted)
+    }
+
+    pub fn action_for(&self, intent: &str) -> Option<&Action> {
+        self.actions.iter().find(|a| a.intent == intent)
+    }
+
+    /// Every intent the desk knows.
+    pub fn intents(&self) -> impl Iterator<Item = &str> {
+        self.policies.keys().map(String::as_str)
+    }
+}
+
+/// Listed policies, and the default of the others: a human where an action or a risk hangs on it, else the articles.
+fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
+    const RISKY: [&str; 18] = [
+        "dispute",
+        "fraud",
+        "scam",
+        "stolen",
+        "hack",
+        "unauthori",
+        "hardship",
+        "complain",
+        "legal",
+        "lawyer",
+        "bereave",
+        "deceased",
+        "close_account",
+        "account_closure",
+        "closure",
+        "chargeback",
+        "delete_account",
+        "identity_theft",
+    ];
+    let mut names: BTreeSet<&str> = source
+        .examples
+        .iter()
+        .filter_map(|e| e.intent.as_deref())
+        .collect();
+    names.extend(source.actions.iter().map(|a| a.intent.as_str()));
+    names.extend(
+        source
+            .articles
+            .iter()
+            .flat_map(|a| a.intents.iter().map(String::as_str)),
+    );
+    let mut out = source.config.intents.clone();
+    for name in names {
+        out.entry(name.to_string()).or_insert_with(|| {
+            let acts = source.actions.iter().any(|a| a.intent == name);
+            let lower = name.to_lowercase();
+            let risky = RISKY.iter().any(|r| lower.contains(r));
+            IntentPolicy {
+                mode: if acts || risky {
+                    Mode::Human
+                } else {
+                    Mode::Autonomous
+                },
+                risk: if risky { Risk::High } else { Risk::Low },
+                ..IntentPolicy::default()
+            }
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

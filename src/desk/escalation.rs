@@ -1,0 +1,118 @@
+//! What every line must hear on the first turn: disputes, fraud, hardship, legal threats, distress, closure, the wish for a human.
+
+use std::collections::HashMap;
+
+use super::bank;
+use super::features::Vocabulary;
+use super::linear::{Linear, Recipe, Sample, softmax};
+use super::text::words;
+
+/// Why a human is needed, and how sure that is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Escalation {
+    /// `dispute`, `fraud`, `hardship`, `legal`, `distress`, `closure`, `human`, or `words` (the desk's own list).
+    pub kind: String,
+    /// 0.5 to 1.
+    pub p: f32,
+}
+
+/// What is learned from the bank.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct EscalationModel {
+    vocabulary: Vocabulary,
+    model: Linear,
+}
+
+#[derive(Debug)]
+pub(crate) struct Escalations {
+    /// The desk's words, as word sequences.
+    own: Vec<Vec<String>>,
+    learned: EscalationModel,
+}
+
+/// Kinds a human is needed for: the bank's first seven.
+const KINDS: usize = 7;
+
+impl EscalationModel {
+    pub fn learn(vectors: &HashMap<String, Vec<f32>>) -> Self {
+        let bank = bank::all();
+        let vocabulary = Vocabulary::learn(bank.iter().flat_map(|(_, t)| t.iter().copied()));
+        let dims = bank[0]
+            .1
+            .first()
+            .and_then(|t| vectors.get(*t))
+            .map_or(0, Vec::len);
+        let samples: Vec<Sample<'_>> = bank
+            .iter()
+            .enumerate()
+            .flat_map(|(kind, (_, texts))| texts.iter().map(move |t| (kind.min(KINDS), *t)))
+            .map(|(class, text)| Sample {
+                sparse: vocabulary.sparse(text).0,
+                dense: vectors.get(text).map_or(&[], Vec::as_slice),
+                class,
+            })
+            .collect();
+        let recipe = Recipe {
+            c: 10.0,
+            epochs: 40,
+            rate: 0.15,
+        };
+        let model = Linear::train(&samples, KINDS + 1, vocabulary.len(), dims, &recipe);
+        Self { vocabulary, model }
+    }
+
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.vocabulary.write(out);
+        self.model.write(out);
+    }
+    pub fn read(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            vocabulary: Vocabulary::read(bytes)?,
+            model: Linear::read(bytes)?,
+        })
+    }
+}
+
+impl Escalations {
+    pub fn new(
+        own: &[String],
+        _vectors: &HashMap<String, Vec<f32>>,
+        learned: EscalationModel,
+    ) -> Self {
+        Self {
+            own: own
+                .iter()
+                .map(|w| words(w))
+                .filter(|w| !w.is_empty())
+                .collect(),
+            learned,
+        }
+    }
+
+    pub fn find(&self, text: &str, vector: &[f32]) -> Option<Escalation> {
+        let said = words(text);
+        if self
+            .own
+            .iter()
+            .any(|w| said.windows(w.len()).any(|s| s == w))
+        {
+            return Some(Escalation {
+                kind: "words".into(),
+                p: 1.0,
+            });
+        }
+        let (sparse, _) = self.learned.vocabulary.sparse(text);
+        let mut p = self.learned.model.logits(&sparse, vector);
+        softmax(&mut p);
+        let (best, p) = p
+            .iter()
+            .copied()
+            .enumerate()
+            .take(KINDS)
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (p >= 0.5).then(|| Escalation {
+            kind: bank::all()[best].0.into(),
+            p,
+        })
+    }
+}

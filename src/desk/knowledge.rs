@@ -1,0 +1,404 @@
+//! Articles, and the passages they fall into. A passage keeps its heading and its conditions with its facts.
+
+/// One article of the desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Article {
+    pub id: String,
+    pub title: String,
+    pub intents: Vec<String>,
+    /// `YYYY-MM-DD...`.
+    pub updated: Option<String>,
+    /// What to say aloud, written by the desk; wins over anything extracted.
+    pub spoken: Option<String>,
+    /// Markdown.
+    pub text: String,
+    pub file: String,
+    pub line: usize,
+}
+
+/// A part of an article small enough to answer with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Index of its article.
+    pub article: usize,
+    pub heading: Option<String>,
+    /// Plain text: Markdown stripped, lists made sentences.
+    pub text: String,
+    pub sentences: Vec<String>,
+}
+
+impl Passage {
+    /// The text whose vector stands for the passage.
+    pub fn embedded(&self, title: &str) -> String {
+        match &self.heading {
+            Some(h) => format!("{title}. {h}. {}", self.text),
+            None => format!("{title}. {}", self.text),
+        }
+    }
+}
+
+/// Passages are cut at headings, and then at paragraphs once they reach this many words.
+const PASSAGE_WORDS: usize = 90;
+
+/// Splits every article.
+pub fn split(articles: &[Article]) -> Vec<Passage> {
+    let mut out = Vec::new();
+    for (i, article) in articles.iter().enumerate() {
+        let before = out.len();
+        let mut heading: Option<String> = None;
+        let mut sentences: Vec<String> = Vec::new();
+        let mut count = 0;
+        let mut flush =
+            |heading: &Option<String>, sentences: &mut Vec<String>, count: &mut usize| {
+                if !sentences.is_empty() {
+                    out.push(Passage {
+                        article: i,
+                        heading: heading.clone(),
+                        text: sentences.join(" "),
+                        sentences: std::mem::take(sentences),
+                    });
+                }
+                *count = 0;
+            };
+        for block in blocks(&article.text) {
+            match block {
+                Block::Heading(h) => {
+                    flush(&heading, &mut sentences, &mut count);
+                    heading = Some(h).filter(|h| *h != article.title);
+                }
+                Block::Text(s) => {
+                    for s in s {
+                        let n = s.split_whitespace().count();
+                        if count > 0 && count + n > PASSAGE_WORDS {
+                            flush(&heading, &mut sentences, &mut count);
+                        }
+                        count += n;
+                        sentences.push(s);
+                    }
+                }
+            }
+        }
+        flush(&heading, &mut sentences, &mut count);
+        if out.len() == before
+            && let Some(spoken) = &article.spoken
+        {
+            out.push(Passage {
+                article: i,
+                heading: None,
+                text: spoken.clone(),
+                sentences: sentences_of(spoken),
+            });
+        }
+    }
+    out
+}
+
+enum Block {
+    Heading(String),
+    Text(Vec<String>),
+}
+
+/// Markdown to headings and paragraphs of plain sentences. A list is joined to the line that introduces it.
+fn blocks(markdown: &str) -> Vec<Block> {
+    let mut out = Vec::new();
+    let mut paragraph = String::new();
+    // The items of a list, and the sentence that introduces them.
+    let mut items: Vec<String> = Vec::new();
+    let mut fenced = false;
+    let mut header: Vec<String> = Vec::new();
+    let lines: Vec<&str> = markdown.lines().collect();
+    for (n, raw) in lines.iter().enumerate() {
+        let line = raw.trim();
+        if line.starts_with("```") || line.starts_with("~~~") {
+            fenced = !fenced;
+            continue;
+        }
+        if fenced || line.starts_with("<!--") {
+            continue;
+        }
+        let is_rule = line.len() >= 3
+            && line
+                .chars()
+                .all(|c| matches!(c, '-' | '*' | '_' | '=' | ' '));
+        if line.starts_with('|') {
+            table_row(line, &mut header, lines.get(n + 1).copied(), &mut items);
+            continue;
+        }
+        if !header.is_empty() {
+            header.clear();
+        }
+        if line.is_empty() || is_rule {
+            // A blank line between an introduction and its list does not part them.
+            let next = lines[n + 1..]
+                .iter()
+                .map(|l| l.trim())
+                .find(|l| !l.is_empty());
+            let list_follows = next.is_some_and(|l| item(l).is_some() || l.starts_with('|'));
+            let introduces = paragraph.ends_with(':') || !items.is_empty();
+            if !(list_follows && introduces) {
+                close(&mut paragraph, &mut items, &mut out);
+            }
+        } else if line.starts_with('#') && line.trim_start_matches('#').starts_with(' ') {
+            close(&mut paragraph, &mut items, &mut out);
+            out.push(Block::Heading(plain(line.trim_start_matches('#'))));
+        } else if let Some(text) = item(line) {
+            if !paragraph.is_empty() && !paragraph.ends_with(':') && items.is_empty() {
+                close(&mut paragraph, &mut items, &mut out);
+            }
+            items.push(plain(text));
+        } else {
+            let text = plain(line.trim_start_matches('>'));
+            match items.last_mut() {
+                Some(last) if raw.starts_with([' ', '\t']) => {
+                    last.push(' ');
+                    last.push_str(&text);
+                }
+                _ => {
+                    if !items.is_empty() {
+                        close(&mut paragraph, &mut items, &mut out);
+                    }
+                    if !paragraph.is_empty() {
+                        paragraph.push(' ');
+                    }
+                    paragraph.push_str(&text);
+                }
+            }
+        }
+    }
+    close(&mut paragraph, &mut items, &mut out);
+    out
+}
+
+/// One row of a table as an item: `Plan: Basic, Price: 5 euros`.
+fn table_row(line: &str, header: &mut Vec<String>, next: Option<&str>, items: &mut Vec<String>) {
+    let cells: Vec<String> = line
+        .trim_matches('|')
+        .split('|')
+        .map(|c| plain(c.trim()))
+        .collect();
+    let rule = |l: &str| l.contains('-') && l.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '));
+    if rule(line) {
+        return;
+    }
+    if header.is_empty() && next.is_some_and(|n| rule(n.trim())) {
+        *header = cells;
+        return;
+    }
+    // The first cell names the row; the others follow under their column's name.
+    let mut out = cells.first().cloned().unwrap_or_default();
+    for (i, c) in cells
+        .iter()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, c)| !c.is_empty())
+    {
+        out.push_str(if i == 1 { ": " } else { ", " });
+        match header.get(i).filter(|h| !h.is_empty()) {
+            Some(h) => out.push_str(&format!("{} {c}", h.to_lowercase())),
+            None => out.push_str(c),
+        }
+    }
+    items.push(out);
+}
+
+fn item(line: &str) -> Option<&str> {
+    for bullet in ["- ", "* ", "+ ", "\u{2022} "] {
+        if let Some(rest) = line.strip_prefix(bullet) {
+            return Some(rest.trim_start_matches("[ ] ").trim_start_matches("[x] "));
+        }
+    }
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    if (1..=2).contains(&digits) {
+        return line[digits..]
+            .strip_prefix(". ")
+            .or_else(|| line[digits..].strip_prefix(") "));
+    }
+    None
+}
+
+/// Ends a paragraph. A list of short items becomes one sentence with its introduction; long items are sentences of their own.
+fn close(paragraph: &mut String, items: &mut Vec<String>, out: &mut Vec<Block>) {
+    let mut sentences = Vec::new();
+    let text = std::mem::take(paragraph);
+    let items = std::mem::take(items);
+    let words: usize = items.iter().map(|i| i.split_whitespace().count()).sum();
+    let whole = items
+        .iter()
+        .any(|i| i.trim_end_matches(['.', ';', ',']).contains(". "));
+    if items.is_empty() {
+        sentences = sentences_of(&text);
+    } else if let Some(intro) = text.strip_suffix(':').filter(|_| words <= 40 && !whole) {
+        let mut s = sentences_of(intro);
+        let last = s.pop().unwrap_or_default();
+        let items: Vec<&str> = items
+            .iter()
+            .map(|i| i.trim_end_matches(['.', ';', ',']))
+            .collect();
+        sentences.append(&mut s);
+        sentences.push(format!("{}: {}.", last.trim_end_matches('.'), join(&items)));
+    } else {
+        sentences.extend(sentences_of(&text));
+        sentences.extend(items.iter().flat_map(|i| sentences_of(i)));
+    }
+    if !sentences.is_empty() {
+        out.push(Block::Text(sentences));
+    }
+}
+
+fn join(items: &[&str]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => (*one).to_string(),
+        [most @ .., last] => {
+            let sep = if items.iter().any(|i| i.contains(',')) {
+                "; "
+            } else {
+                ", "
+            };
+            format!(
+                "{}{}and {last}",
+                most.join(sep),
+                if sep == "; " { "; " } else { " " }
+            )
+        }
+    }
+}
+
+/// Strips inline Markdown and HTML; links keep their words.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let chars: Vec<char> = text.trim().chars().collect();
+    let mut i = 0;
+    let find = |from: usize, what: char| {
+        chars[from..]
+            .iter()
+            .position(|c| *c == what)
+            .map(|p| from + p)
+    };
+    while i < chars.len() {
+        match chars[i] {
+            '\\' if chars.get(i + 1).is_some_and(|c| c.is_ascii_punctuation()) => {
+                out.push(chars[i + 1]);
+                i += 2;
+                continue;
+            }
+            '!' if chars.get(i + 1) == Some(&'[') => {}
+            '[' => {
+                // [words](target): the words stay; a bracket that is no link stays too.
+                if let Some(end) = find(i, ']')
+                    && chars.get(end + 1) == Some(&'(')
+                    && let Some(close) = find(end, ')')
+                {
+                    if i == 0 || chars[i - 1] != '!' {
+                        out.push_str(&plain(&chars[i + 1..end].iter().collect::<String>()));
+                    }
+                    i = close + 1;
+                    continue;
+                }
+                out.push('[');
+            }
+            '<' => {
+                let tag = chars
+                    .get(i + 1)
+                    .is_some_and(|c| c.is_alphabetic() || matches!(c, '/' | '!'));
+                if let Some(end) = find(i, '>').filter(|_| tag) {
+                    i = end + 1;
+                    continue;
+                }
+                out.push('<');
+            }
+            '*' | '`' => {}
+            '~' if chars.get(i + 1) == Some(&'~') => i += 1,
+            '_' => {
+                // Inside a word it is a character; around one it is emphasis.
+                let inside = i > 0
+                    && chars[i - 1].is_alphanumeric()
+                    && chars.get(i + 1).is_some_and(|c| c.is_alphanumeric());
+                if inside {
+                    out.push('_');
+                }
+            }
+            c => out.push(c),
+        }
+        i += 1;
+    }
+    let out = [
+        ("&nbsp;", " "),
+        ("&amp;", "&"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+    ]
+    .iter()
+    .fold(out, |o, (from, to)| o.replace(from, to));
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Abbreviations whose full stop ends nothing.
+const ABBREVIATIONS: [&str; 22] = [
+    "e.g", "i.e", "eg", "ie", "mr", "mrs", "ms", "dr", "st", "no", "vs", "approx", "inc", "ltd",
+    "co", "corp", "etc", "a.m", "p.m", "u.s", "u.k", "min",
+];
+
+/// Plain text to sentences. Every one ends with a mark.
+pub fn sentences_of(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.trim().chars().collect();
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut push = |from: usize, to: usize| {
+        let s: String = chars[from..to]
+            .iter()
+            .collect::<String>()
+            .trim()
+            .to_string();
+        if s.chars().any(char::is_alphanumeric) {
+            let end = if s.ends_with(['.', '!', '?', ':', ')', '"', '\u{201d}']) {
+                ""
+            } else {
+                "."
+            };
+            out.push(s.trim_end_matches([';', ',']).to_string() + end);
+        }
+    };
+    for i in 0..chars.len() {
+        if !matches!(chars[i], '.' | '!' | '?') {
+            continue;
+        }
+        let next = chars.get(i + 1);
+        let closes = next.is_none_or(|c| c.is_whitespace() || matches!(c, '"' | ')' | '\u{201d}'));
+        if !closes {
+            continue;
+        }
+        if chars[i] == '.' {
+            let word: String = chars[start..i]
+                .iter()
+                .rev()
+                .take_while(|c| !c.is_whitespace() && **c != '(')
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .collect();
+            let lower = word.to_lowercase();
+            let following = chars[i + 1..].iter().find(|c| !c.is_whitespace());
+            let goes_on = following.is_some_and(|c| c.is_lowercase());
+            if goes_on
+                || (ABBREVIATIONS.contains(&lower.as_str())
+                    && !matches!(lower.as_str(), "etc" | "no" | "p.m" | "a.m" | "min"))
+            {
+                continue;
+            }
+        }
+        let end = if next.is_some_and(|c| !c.is_whitespace()) {
+            i + 2
+        } else {
+            i + 1
+        };
+        push(start, end.min(chars.len()));
+        start = end.min(chars.len());
+    }
+    if start < chars.len() {
+        push(start, chars.len());
+    }
+    out
+}

@@ -1,0 +1,272 @@
+//! A desk's files to a desk's source: everything is checked here, every mistake is told with its place, nothing starts half.
+
+mod actions;
+mod config;
+mod front;
+mod knowledge;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::config::{Action, DeskConfig, Phrases};
+use super::knowledge::{Article, Passage};
+use super::tree::{self, did_you_mean};
+
+/// A desk directory as text. The desk cannot read files: it is given them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeskFiles(pub BTreeMap<String, String>);
+
+/// One mistake in a desk's files, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    pub file: String,
+    /// 1-based.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+impl Problem {
+    pub(crate) fn at(file: &str, line: usize, message: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            line: Some(line),
+            message: message.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+/// One labelled sentence; no intent: out of scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    pub text: String,
+    pub intent: Option<String>,
+}
+
+/// A desk, read and checked; not yet learned.
+#[derive(Debug, Clone, Default)]
+pub struct DeskSource {
+    pub config: DeskConfig,
+    pub actions: Vec<Action>,
+    pub phrases: Phrases,
+    pub examples: Vec<Example>,
+    pub articles: Vec<Article>,
+    pub passages: Vec<Passage>,
+    /// `calibration.toml`: feature name to weight.
+    pub calibration: Option<BTreeMap<String, f32>>,
+}
+
+impl DeskSource {
+    /// Every text worth a vector: examples, titles, passages and their sentences, and the built-in banks. No duplicates.
+    pub fn texts(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let mut out = Vec::new();
+        let mut add = |t: String| {
+            if seen.insert(t.clone()) {
+                out.push(t);
+            }
+        };
+        for e in &self.examples {
+            add(e.text.clone());
+        }
+        for a in &self.articles {
+            add(a.title.clone());
+        }
+        for p in &self.passages {
+            add(p.embedded(&self.articles[p.article].title));
+            for s in &p.sentences {
+                add(s.clone());
+            }
+        }
+        for (_, texts) in super::bank::all() {
+            for t in texts {
+                add((*t).to_string());
+            }
+        }
+        out
+    }
+}
+
+/// Reads and checks a desk. On failure: all problems, in the order of files and lines.
+pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut source = DeskSource::default();
+    let get = |name: &str| files.0.get(name).map(String::as_str);
+
+    let mut intent_lines = BTreeMap::new();
+    let mut queue_refs = Vec::new();
+    if let Some(text) = get("desk.toml") {
+        let read = config::read("desk.toml", text, &mut problems);
+        source.config = read.config;
+        intent_lines = read.intent_lines;
+        queue_refs = read.queue_refs;
+    }
+    if let Some(text) = get("intents.jsonl") {
+        source.examples = knowledge::examples("intents.jsonl", text, &mut problems);
+    }
+    let mut action_lines = Vec::new();
+    if let Some(text) = get("actions.toml") {
+        let read = actions::read("actions.toml", text, &source.config, &mut problems);
+        source.actions = read.0;
+        action_lines = read.1;
+    }
+    if let Some(text) = get("phrases.toml") {
+        source.phrases = config::phrases("phrases.toml", text, &mut problems);
+    }
+    if let Some(text) = get("calibration.toml") {
+        source.calibration = Some(config::calibration("calibration.toml", text, &mut problems));
+    }
+    for (name, text) in &files.0 {
+        if !name.starts_with("knowledge/") {
+            continue;
+        }
+        if name.ends_with(".md") {
+            source
+                .articles
+                .extend(knowledge::markdown(name, text, &mut problems));
+        } else if name.ends_with(".jsonl") {
+            source
+                .articles
+                .extend(knowledge::jsonl(name, text, &mut problems));
+        }
+    }
+    if get("desk.toml").is_none() && source.examples.is_empty() && source.articles.is_empty() {
+        problems.push(Problem {
+            file: "desk.toml".into(),
+            line: None,
+            message:
+                "there is no desk here: no desk.toml, no intents.jsonl and nothing in knowledge/; \
+                      `firstline desk new DIR` makes one"
+                    .into(),
+        });
+    }
+    cross_check(
+        &source,
+        &intent_lines,
+        &queue_refs,
+        &action_lines,
+        &mut problems,
+    );
+    if !problems.is_empty() {
+        problems.sort();
+        problems.dedup();
+        return Err(problems);
+    }
+    source.passages = super::knowledge::split(&source.articles);
+    Ok(source)
+}
+
+/// What one file says about another.
+fn cross_check(
+    source: &DeskSource,
+    intent_lines: &BTreeMap<String, usize>,
+    queue_refs: &[(String, usize)],
+    action_lines: &[usize],
+    problems: &mut Vec<Problem>,
+) {
+    let labelled: BTreeSet<&str> = source
+        .examples
+        .iter()
+        .filter_map(|e| e.intent.as_deref())
+        .collect();
+    let known: Vec<&str> = labelled.iter().copied().collect();
+    // Without examples an intent can only come from articles and actions: then nothing can be checked against.
+    let check =
+        |file: &str, line: usize, who: String, intent: &str, problems: &mut Vec<Problem>| {
+            if !labelled.is_empty() && !labelled.contains(intent) {
+                problems.push(Problem::at(
+                file,
+                line,
+                format!(
+                    "{who} names the intent `{intent}`, which has no example in intents.jsonl{}",
+                    did_you_mean(intent, &known)
+                ),
+            ));
+            }
+        };
+    for (name, line) in intent_lines {
+        check(
+            "desk.toml",
+            *line,
+            format!("[intent.{name}]"),
+            name,
+            problems,
+        );
+    }
+    let queues: Vec<&str> = source
+        .config
+        .escalation
+        .queues
+        .keys()
+        .map(String::as_str)
+        .collect();
+    for (queue, line) in queue_refs {
+        if !queues.contains(&queue.as_str()) {
+            problems.push(Problem::at(
+                "desk.toml",
+                *line,
+                format!(
+                    "the queue `{queue}` is not in [escalation.queues]{}",
+                    did_you_mean(queue, &queues)
+                ),
+            ));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (action, line) in source.actions.iter().zip(action_lines) {
+        if !names.insert(&action.name) {
+            problems.push(Problem::at(
+                "actions.toml",
+                *line,
+                format!("there are two actions named `{}`: rename one", action.name),
+            ));
+        }
+        check(
+            "actions.toml",
+            *line,
+            format!("action `{}`", action.name),
+            &action.intent,
+            problems,
+        );
+    }
+    let mut ids: BTreeMap<&str, &Article> = BTreeMap::new();
+    for article in &source.articles {
+        if let Some(first) = ids.insert(&article.id, article) {
+            problems.push(Problem::at(
+                &article.file,
+                article.line,
+                format!(
+                    "the id `{}` is already taken by {}:{}: ids must be unique",
+                    article.id, first.file, first.line
+                ),
+            ));
+        }
+        for intent in &article.intents {
+            check(
+                &article.file,
+                article.line,
+                format!("article `{}`", article.id),
+                intent,
+                problems,
+            );
+        }
+    }
+}
+
+/// `phrases.toml`, `calibration.toml`: a flat table.
+fn flat<'a>(root: &'a tree::Node) -> &'a [(String, usize, tree::Node)] {
+    match &root.kind {
+        tree::Kind::Table(t) => t,
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Words as the index and the classifier see them.
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+/// Splits into lower-case words; digits stay with their letters, an apostrophe inside a word is dropped ("haven't" is "havent").
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut word = String::new();
+    for c in text.chars() {
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        } else if !matches!(c, '\'' | '\u{2019}') && !word.is_empty() {
+            out.push(std::mem::take(&mut word));
+        }
+    }
+    if !word.is_empty() {
+        out.push(word);
+    }
+    out
+}
+
+/// Words that carry no subject.
+const STOP: [&str; 125] = [
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "arent", "as", "at",
+    "be", "been", "but", "by", "can", "cant", "could", "did", "didnt", "do", "does", "doesnt",
+    "doing", "dont", "for", "from", "get", "give", "go", "got", "had", "has", "have", "havent",
+    "having", "he", "hello", "help", "her", "hey", "hi", "him", "his", "how", "i", "id", "if",
+    "ill", "im", "in", "into", "is", "isnt", "it", "its", "ive", "just", "know", "let", "like",
+    "make", "may", "me", "might", "mine", "must", "my", "need", "not", "now", "of", "off", "ok",
+    "okay", "on", "or", "our", "ours", "out", "please", "really", "shall", "she", "should", "so",
+    "some", "tell", "thanks", "that", "the", "their", "them", "then", "there", "these", "they",
+    "this", "those", "to", "too", "up", "us", "want", "was", "wasnt", "we", "were", "what",
+    "whats", "when", "where", "which", "who", "why", "will", "with", "wont", "would", "yes", "you",
+    "your", "yours",
+];
+
+pub(crate) fn is_stop(word: &str) -> bool {
+    STOP.binary_search(&word).is_ok()
+}
+
+/// Stems in the desk's language; a language without a stemmer keeps its words whole.
+pub(crate) struct Stems(Option<Stemmer>);
+
+impl Stems {
+    pub fn new(language: &str) -> Self {
+        let algorithm = match language
+            .get(..2)
+            .unwrap_or("")
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "en" => Algorithm::English,
+            "de" => Algorithm::German,
+            "fr" => Algorithm::French,
+            "es" => Algorithm::Spanish,
+            "it" => Algorithm::Italian,
+            "pt" => Algorithm::Portuguese,
+            "nl" => Algorithm::Dutch,
+            "sv" => Algorithm::Swedish,
+            "da" => Algorithm::Danish,
+            "no" | "nb" | "nn" => Algorithm::Norwegian,
+            "fi" => Algorithm::Finnish,
+            "ru" => Algorithm::Russian,
+            "ro" => Algorithm::Romanian,
+            "hu" => Algorithm::Hungarian,
+            "tr" => Algorithm::Turkish,
+            "ar" => Algorithm::Arabic,
+            "el" => Algorithm::Greek,
+            _ => return Self(None),
+        };
+        Self(Some(Stemmer::create(algorithm)))
+    }
+
+    pub fn stem(&self, word: &str) -> String {
+        match &self.0 {
+            Some(s) => s.stem(word).into_owned(),
+            None => word.to_string(),
+        }
+    }
+
+    /// Stemmed content words; all words where nothing else is left.
+    pub fn terms(&self, text: &str) -> Vec<String> {
+        let words = words(text);
+        let content: Vec<String> = words
+            .iter()
+            .filter(|w| !is_stop(w))
+            .map(|w| self.stem(w))
+            .collect();
+        if content.is_empty() {
+            words.iter().map(|w| self.stem(w)).collect()
+        } else {
+            content
+        }
+    }
+}
+
+impl std::fmt::Debug for Stems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stems")
+    }
+}
+
+/// Cosine of two unit vectors; 0 where either is missing.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    if a.len() != b.len() {
+        return 0.0;
+    }
+    // Eight sums side by side: they vectorise, one running sum would not.
+    let mut sums = [0f32; 8];
+    let (ac, bc) = (a.chunks_exact(8), b.chunks_exact(8));
+    let tail: f32 = ac
+        .remainder()
+        .iter()
+        .zip(bc.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (x, y) in ac.zip(bc) {
+        for i in 0..8 {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    sums.iter().sum::<f32>() + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_words_are_sorted_for_the_search() {
+        assert!(STOP.is_sorted());
+    }
+
+    #[test]
+    fn words_keep_digits_and_drop_apostrophes() {
+        assert_eq!(
+            words("I haven't got £4.50, PO-12b!"),
+            ["i", "havent", "got", "4", "50", "po", "12b"]
+        );
+    }
+
+    #[test]
+    fn dot_counts_the_tail() {
+        let a: Vec<f32> = (0..19).map(|i| i as f32).collect();
+        let want: f32 = a.iter().map(|x| x * x).sum();
+        assert_eq!(dot(&a, &a), want);
+        assert_eq!(dot(&a, &a[1..]), 0.0);
+    }
+}
