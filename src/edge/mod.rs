@@ -4,6 +4,7 @@ use crate::audio::FRAME;
 
 pub mod rtp;
 pub mod sip;
+pub mod http;
 
 /// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
 ///

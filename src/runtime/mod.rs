@@ -1,9 +1,8 @@
-//! runtime
-
 //! Tasks, threads, clocks, files. The one translator between layers.
 
 pub mod actions;
 pub mod advertise;
+pub mod api;
 pub mod call_task;
 pub mod clock;
 pub mod engines;
@@ -14,6 +13,7 @@ pub mod pool;
 pub mod recording;
 pub mod serve;
 pub mod voice;
+pub mod webhook;
 
 /// A new call's id: sorts by time, says nothing else, fit for a folder's name.
 pub fn call_id() -> String {
