@@ -2,9 +2,9 @@
 
 use crate::audio::FRAME;
 
+pub mod http;
 pub mod rtp;
 pub mod sip;
-pub mod http;
 
 /// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
 ///

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::live::Live;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::http::{ApiError, Hub, Line};
@@ -21,109 +20,76 @@ pub struct LineState {
     pub store: Store,
     pub metrics: Arc<Metrics>,
     pub hub: Hub,
-    /// Calls at once.
-    capacity: AtomicUsize,
+    /// Places, draining, and the way to reach a call.
+    pub live: Arc<Live>,
     recordings: PathBuf,
-    draining: AtomicBool,
-    changed: Notify,
-    live: Mutex<BTreeMap<String, CallRecord>>,
+    calls: Mutex<BTreeMap<String, CallRecord>>,
 }
 
 impl LineState {
-    /// `recordings`: the directory with one folder a call. `capacity`: calls at once.
-    pub fn new(store: Store, metrics: Arc<Metrics>, recordings: PathBuf, capacity: usize) -> Arc<Self> {
+    /// `recordings`: the directory with one folder a call.
+    pub fn new(
+        store: Store,
+        metrics: Arc<Metrics>,
+        recordings: PathBuf,
+        live: Arc<Live>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             metrics,
             hub: Hub::new(),
-            capacity: AtomicUsize::new(capacity),
+            live,
             recordings,
-            draining: AtomicBool::new(false),
-            changed: Notify::new(),
-            live: Mutex::default(),
+            calls: Mutex::default(),
         })
     }
 
-    /// Calls in progress.
-    pub fn active(&self) -> usize {
-        self.lock().len()
-    }
-
-    pub fn draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
-    /// Takes a place for a new call, in one step: draining and full are told apart.
-    ///
-    /// # Errors
-    /// `draining` or `full`.
-    pub fn admit(&self, record: &CallRecord) -> Result<(), &'static str> {
-        let why = {
-            let mut live = self.lock();
-            if self.draining() {
-                Some("draining")
-            } else if live.len() >= self.capacity.load(Ordering::Relaxed) {
-                Some("full")
-            } else {
-                live.insert(record.id.clone(), record.clone());
-                self.metrics.set(Metric::CallsActive, live.len() as f64);
-                None
-            }
-        };
-        if let Some(why) = why {
-            self.metrics.count(Metric::CallsTurnedAway, &[why]);
-            return Err(why);
+    /// A call has begun.
+    pub fn began(&self, record: &CallRecord) {
+        {
+            let mut calls = self.lock();
+            calls.insert(record.id.clone(), record.clone());
+            self.metrics.set(Metric::CallsActive, calls.len() as f64);
         }
         self.metrics.count(Metric::CallsStarted, &[&record.channel]);
         self.publish("call", record);
-        Ok(())
     }
 
-    /// A call's record as it stands now. What is not admitted is not shown.
+    /// A call's record as it stands now.
     pub fn changed(&self, record: &CallRecord) {
         {
-            let mut live = self.lock();
-            let Some(known) = live.get_mut(&record.id) else { return };
+            let mut calls = self.lock();
+            let Some(known) = calls.get_mut(&record.id) else {
+                return;
+            };
             *known = record.clone();
         }
         self.publish("call", record);
     }
 
-    /// A call is over; its place is free. Its record has been (or is about to be) saved by the caller of this.
+    /// Something happened in a call: one line of its event log.
+    pub fn note(&self, id: &str, at_ms: u64, note: &Value) {
+        let mut line = json!({ "call": id, "at_ms": at_ms });
+        if let (Some(line), Some(note)) = (line.as_object_mut(), note.as_object()) {
+            line.extend(note.clone());
+        }
+        self.hub.publish("note", &line);
+    }
+
+    /// A call is over. Its record has been (or is about to be) saved by the caller of this.
     pub fn ended(&self, record: &CallRecord) {
         {
-            let mut live = self.lock();
-            live.remove(&record.id);
-            self.metrics.set(Metric::CallsActive, live.len() as f64);
+            let mut calls = self.lock();
+            calls.remove(&record.id);
+            self.metrics.set(Metric::CallsActive, calls.len() as f64);
         }
         let outcome = record.outcome.unwrap_or(CallOutcome::Failed);
         let word = serde_json::to_value(outcome).ok();
-        self.metrics.count(Metric::Calls, &[word.as_ref().and_then(Value::as_str).unwrap_or("failed")]);
+        self.metrics.count(
+            Metric::Calls,
+            &[word.as_ref().and_then(Value::as_str).unwrap_or("failed")],
+        );
         self.publish("ended", record);
-        self.changed.notify_waiters();
-    }
-
-    /// Takes no new calls from now on.
-    pub fn start_drain(&self) {
-        if !self.draining.swap(true, Ordering::AcqRel) {
-            tracing::info!("draining: no new calls are taken");
-            self.hub.publish("draining", &json!({ "active": self.active() }));
-        }
-        self.changed.notify_waiters();
-    }
-
-    /// Returns when the line drains and its last call has ended.
-    pub async fn drained(&self) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            // Listening before looking, so that no change falls between.
-            changed.as_mut().enable();
-            if self.draining() && self.active() == 0 {
-                return;
-            }
-            changed.await;
-        }
     }
 
     /// Where a call's files lie.
@@ -138,7 +104,7 @@ impl LineState {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, CallRecord>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn in_progress(&self, id: &str) -> Option<CallRecord> {
@@ -148,10 +114,10 @@ impl LineState {
 
 impl Line for LineState {
     fn ready(&self) -> Result<(), String> {
-        if self.draining() {
+        if self.live.is_draining() {
             return Err("draining".into());
         }
-        if self.active() >= self.capacity.load(Ordering::Relaxed) {
+        if !self.live.has_room() {
             return Err("full".into());
         }
         Ok(())
@@ -160,9 +126,9 @@ impl Line for LineState {
     fn status(&self) -> Value {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "active": self.active(),
-            "capacity": self.capacity.load(Ordering::Relaxed),
-            "draining": self.draining(),
+            "active": self.live.active(),
+            "capacity": self.live.most(),
+            "draining": self.live.is_draining(),
         })
     }
 
@@ -173,10 +139,17 @@ impl Line for LineState {
     fn live(&self) -> Vec<Value> {
         let mut calls: Vec<CallRecord> = self.lock().values().cloned().collect();
         calls.sort_by(|a, b| b.started_at.cmp(&a.started_at));
-        calls.iter().filter_map(|c| serde_json::to_value(c).ok()).collect()
+        calls
+            .iter()
+            .filter_map(|c| serde_json::to_value(c).ok())
+            .collect()
     }
 
-    fn calls(&self, limit: u32, since: Option<jiff::Timestamp>) -> BoxFuture<'_, Result<Value, ApiError>> {
+    fn calls(
+        &self,
+        limit: u32,
+        since: Option<jiff::Timestamp>,
+    ) -> BoxFuture<'_, Result<Value, ApiError>> {
         Box::pin(async move {
             let stored = self.store.calls(limit, since).await.map_err(unavailable)?;
             serde_json::to_value(stored).map_err(|e| ApiError::Unavailable(e.to_string()))
@@ -221,7 +194,10 @@ impl Line for LineState {
     }
 
     fn drain(&self) {
-        self.start_drain();
+        tracing::info!("draining: no new calls are taken");
+        self.live.drain();
+        self.hub
+            .publish("draining", &json!({ "active": self.live.active() }));
     }
 
     fn events(&self) -> &Hub {

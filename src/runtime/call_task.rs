@@ -100,14 +100,7 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         }
     };
     shared.recorder.begin(&id);
-    shared.live.begin(
-        &id,
-        info.channel,
-        info.from.clone(),
-        info.to.clone(),
-        &started_at,
-        inbox.clone(),
-    );
+    shared.state.live.begin(&id, inbox.clone());
     let config = CallConfig {
         id: id.clone(),
         channel: info.channel.into(),
@@ -150,6 +143,8 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         over: false,
         broken: false,
     };
+    shared.state.began(&task.call.record());
+    task.shared.recorder.record(&id, task.call.record());
     task.obey();
     let mut ticks = interval_at(
         tokio::time::Instant::from_std(started),
@@ -180,7 +175,8 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     let mut record = task.call.record();
     record.ended_at = Some(super::clock::now().to_string());
     drop(task);
-    shared.live.end(&id);
+    shared.state.live.end(&id);
+    shared.state.ended(&record);
     shared.finish(record).await;
 }
 
@@ -267,7 +263,7 @@ impl Task {
             });
         }
         if late.elapsed() > Duration::from_millis(10) {
-            self.shared.metrics.count(Metric::TicksLate, &[]);
+            self.shared.state.metrics.count(Metric::TicksLate, &[]);
         }
     }
 
@@ -534,12 +530,14 @@ impl Task {
             line.extend(note.clone());
         }
         self.shared.recorder.event(&self.id, line.to_string());
-        self.shared.live.show(&self.id, at, &value);
+        self.shared.state.note(&self.id, at, &value);
         if matches!(
             note,
             Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
         ) {
-            self.shared.recorder.record(&self.id, self.call.record());
+            let record = self.call.record();
+            self.shared.state.changed(&record);
+            self.shared.recorder.record(&self.id, record);
         }
         if let Note::Ended {
             outcome: CallOutcome::Failed,

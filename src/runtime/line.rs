@@ -16,12 +16,12 @@ use crate::desk::{
 use crate::edge::sip::SipEdge;
 use crate::edge::{Leg, LegInfo};
 use crate::speech::VoiceActivity;
-use crate::store::Store;
-use crate::telemetry::{Metric, Metrics};
+use crate::telemetry::Metric;
 
-use super::live::Live;
+use super::api::LineState;
 use super::pool::Pool;
 use super::recording::Recorder;
+use super::webhook::Webhook;
 
 /// How long a back office may take; beyond it the caller hears the truth.
 pub const BACKOFFICE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -35,11 +35,9 @@ pub struct Shared {
     pub desk: Arc<Desk>,
     pub pool: Pool,
     pub vad: MakeVad,
-    pub store: Store,
     pub backoffice: Option<HttpBackoffice>,
     pub recorder: Recorder,
-    pub live: Arc<Live>,
-    pub metrics: Arc<Metrics>,
+    pub state: Arc<LineState>,
     pub sip: SipEdge,
     pub targets: Vec<Target>,
     pub words: Words,
@@ -47,7 +45,7 @@ pub struct Shared {
     pub language: String,
     /// ISO 3166-1: whose number plan a bare number is read by.
     pub country: String,
-    pub webhook: Option<String>,
+    pub webhook: Option<Webhook>,
     /// Whom our calls to humans come from, where the caller's number is withheld.
     pub own_number: String,
     /// Cancelled to end every call kindly.
@@ -67,7 +65,7 @@ impl Shared {
                 .await
                 .unwrap_or_else(|error| {
                     tracing::warn!(call = %id, %error, "the caller's history could not be read");
-                    self.metrics.count(Metric::StoreErrors, &[]);
+                    self.state.metrics.count(Metric::StoreErrors, &[]);
                     Vec::new()
                 }),
             None => Vec::new(),
@@ -116,8 +114,10 @@ impl Shared {
             return Outcome::Failed("no back office is configured for this desk".into());
         };
         let began = std::time::Instant::now();
-        let outcome = super::actions::perform_recorded(&self.store, backoffice, id, request).await;
-        self.metrics
+        let outcome =
+            super::actions::perform_recorded(&self.state.store, backoffice, id, request).await;
+        self.state
+            .metrics
             .observe(Metric::BackofficeMs, began.elapsed().as_millis() as f64);
         outcome
     }
@@ -126,11 +126,13 @@ impl Shared {
     pub fn packet(self: &Arc<Self>, record: CallRecord, handoff: Handoff) {
         let shared = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = shared.store.save_call(&record).await {
+            if let Err(error) = shared.state.store.save_call(&record).await {
                 tracing::error!(call = %record.id, %error, "a hand-over could not be stored");
-                shared.metrics.count(Metric::StoreErrors, &[]);
+                shared.state.metrics.count(Metric::StoreErrors, &[]);
             }
-            let Some(url) = &shared.webhook else { return };
+            let Some(webhook) = &shared.webhook else {
+                return;
+            };
             let body = serde_json::json!({
                 "type": "handoff", "call_id": record.id, "from": record.from, "to": record.to, "started_at": record.started_at,
                 "company": shared.desk.config.company, "handoff": handoff,
@@ -139,9 +141,9 @@ impl Shared {
                 })).collect::<Vec<_>>(),
                 "actions": record.actions,
             });
-            if let Err(error) = shared.store.queue_packet(&record.id, url, &body).await {
+            if let Err(error) = webhook.send(&record.id, &body).await {
                 tracing::error!(call = %record.id, %error, "a hand-over packet could not be queued for the webhook");
-                shared.metrics.count(Metric::StoreErrors, &[]);
+                shared.state.metrics.count(Metric::StoreErrors, &[]);
             }
         });
     }
@@ -150,11 +152,11 @@ impl Shared {
     pub fn callback(self: &Arc<Self>, id: &str, callback: CallbackRequest) {
         let (shared, id) = (self.clone(), id.to_string());
         tokio::spawn(async move {
-            shared.metrics.count(Metric::Callbacks, &[]);
-            if let Err(error) = shared.store.add_callback(&id, &callback).await {
+            shared.state.metrics.count(Metric::Callbacks, &[]);
+            if let Err(error) = shared.state.store.add_callback(&id, &callback).await {
                 // The record still holds the promise; the log says that the queue does not.
                 tracing::error!(call = %id, %error, "a promised callback could not be queued: it is in the call's record only");
-                shared.metrics.count(Metric::StoreErrors, &[]);
+                shared.state.metrics.count(Metric::StoreErrors, &[]);
             }
         });
     }
@@ -162,47 +164,47 @@ impl Shared {
     /// Writes a finished call everywhere it belongs.
     pub async fn finish(&self, record: CallRecord) {
         self.measure(&record);
-        if let Err(error) = self.store.save_call(&record).await {
+        if let Err(error) = self.state.store.save_call(&record).await {
             tracing::error!(call = %record.id, %error, "a call's record could not be stored in the database; its folder has it");
-            self.metrics.count(Metric::StoreErrors, &[]);
+            self.state.metrics.count(Metric::StoreErrors, &[]);
         }
         let id = record.id.clone();
         self.recorder.end(&id, record).await;
     }
 
     fn measure(&self, record: &CallRecord) {
-        let outcome = record.outcome.and_then(|o| serde_json::to_value(o).ok());
-        let outcome = outcome
-            .as_ref()
-            .and_then(|v| v.as_str())
-            .unwrap_or("unknown");
-        self.metrics.count(Metric::Calls, &[outcome]);
         for turn in &record.turns {
-            self.metrics.count(Metric::Turns, &[]);
+            self.state.metrics.count(Metric::Turns, &[]);
             if let Some(gap) = turn.gap_ms {
-                self.metrics.observe(Metric::GapMs, gap as f64);
-                self.metrics
+                self.state.metrics.observe(Metric::GapMs, gap as f64);
+                self.state
+                    .metrics
                     .observe(Metric::EndpointMs, turn.stages_ms.endpoint as f64);
-                self.metrics
+                self.state
+                    .metrics
                     .observe(Metric::SttMs, turn.stages_ms.stt as f64);
-                self.metrics
+                self.state
+                    .metrics
                     .observe(Metric::DecideMs, turn.stages_ms.decide as f64);
-                self.metrics
+                self.state
+                    .metrics
                     .observe(Metric::TtsMs, turn.stages_ms.tts as f64);
             }
             if turn.interrupted {
-                self.metrics.count(Metric::Interruptions, &[]);
+                self.state.metrics.count(Metric::Interruptions, &[]);
             }
             if let Some(decision) = &turn.decision {
                 let route = serde_json::to_value(decision.route).ok();
-                self.metrics.count(
+                self.state.metrics.count(
                     Metric::Decisions,
                     &[route.as_ref().and_then(|v| v.as_str()).unwrap_or("unknown")],
                 );
             }
         }
         if let Some(handoff) = &record.handoff {
-            self.metrics.count(Metric::Transfers, &[&handoff.result]);
+            self.state
+                .metrics
+                .count(Metric::Transfers, &[&handoff.result]);
         }
         for action in &record.actions {
             let status = match action.status {
@@ -210,7 +212,7 @@ impl Shared {
                 ActionStatus::Failed => "failed",
                 ActionStatus::Unknown => "unknown",
             };
-            self.metrics.count(Metric::Actions, &[status]);
+            self.state.metrics.count(Metric::Actions, &[status]);
         }
     }
 }

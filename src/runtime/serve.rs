@@ -9,14 +9,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
+use crate::edge::http::HttpEdge;
 use crate::edge::sip::{Accept, Net, Permit, SipConfig, SipEdge};
 use crate::store::Store;
 use crate::telemetry::{Metric, Metrics};
 
+use super::api::LineState;
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pool::Pool;
 use super::recording::Recorder;
+use super::webhook::Webhook;
 use super::{call_task, clause_cache, engines, voice};
 
 /// After a stop signal, how long calls have to say goodbye.
@@ -81,36 +84,61 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let (sip, mut incoming) = SipEdge::start(sip_config(&config, admit).await?).await?;
     let words = line::words(&desk);
+    let state = LineState::new(
+        store.clone(),
+        metrics.clone(),
+        config.storage.recordings.clone(),
+        live.clone(),
+    );
+    let webhook = match &config.transfer.webhook {
+        Some(url) => Some(
+            Webhook::new(
+                store.clone(),
+                url.as_str(),
+                config.transfer.webhook_secret.clone(),
+                metrics.clone(),
+            )
+            .map_err(anyhow::Error::msg)?,
+        ),
+        None => None,
+    };
     let stopping = CancellationToken::new();
     let shared = Arc::new(Shared {
         words,
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),
         targets: config.transfer.targets.clone(),
-        webhook: config.transfer.webhook.as_ref().map(ToString::to_string),
+        webhook: webhook.clone(),
         own_number: own_number(&config),
         vad: engines::vad().map_err(anyhow::Error::msg)?,
         desk,
         pool: pool.clone(),
-        store: store.clone(),
         backoffice,
         recorder,
-        live: live.clone(),
-        metrics: metrics.clone(),
+        state: state.clone(),
         sip: sip.clone(),
         stopping: stopping.clone(),
     });
-    let http = super::api::start(&config, shared.clone()).await?;
-    super::webhook::start(&config, store.clone(), metrics.clone(), stopping.clone())?;
+    let token = config.http.token.as_ref().map(|t| t.reveal());
+    let http = HttpEdge::start(config.http.listen, token, state.clone())
+        .await
+        .map_err(|e| {
+            anyhow::anyhow!(
+                "cannot listen on http.listen = {}: {e}; free the port or choose another",
+                config.http.listen
+            )
+        })?;
+    if let Some(webhook) = webhook {
+        tokio::spawn(webhook.run(stopping.clone()));
+    }
     warm(&shared);
     let calls = call_runtime()?;
     let tracker = TaskTracker::new();
-    println!("ready sip={} http={}", addresses(&sip), http);
+    println!("ready sip={} http={}", addresses(&sip), http.addr());
     tracing::info!(calls = live.most(), "the line takes calls");
     loop {
         tokio::select! {
             Some(call) = incoming.recv() => {
-                metrics.count(Metric::CallsStarted, &["sip"]);
                 tracker.spawn_on(call_task::run(shared.clone(), call.leg), calls.handle());
             }
             () = live.drained() => break,
@@ -127,6 +155,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     stopping.cancel();
     // BYEs and their answers are on the wire.
     tokio::time::sleep(Duration::from_millis(500)).await;
+    http.stop().await;
     sip.stop();
     pool.stop();
     store.close().await;
