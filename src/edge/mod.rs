@@ -2,6 +2,9 @@
 
 use crate::audio::FRAME;
 
+pub mod rtp;
+pub mod sip;
+
 /// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
 ///
 /// The task calls [`Leg::pull`] and [`Leg::push`] once each every 20 ms. Sockets are read and written without waiting, so media
@@ -89,4 +92,6 @@ pub struct LegInfo {
     pub packets_lost: u64,
     pub packets_out: u64,
     pub jitter_ms: f32,
+    /// Longest time between two packets of sound, milliseconds.
+    pub longest_gap_ms: u64,
 }

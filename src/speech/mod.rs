@@ -2,6 +2,8 @@
 //!
 //! Engines block: the runtime runs them on its inference threads, one engine a thread, sharing the weights.
 
+pub mod spoken;
+
 /// What a recogniser is told about what it is about to hear.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hints {
