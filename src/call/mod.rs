@@ -16,7 +16,7 @@ mod caller;
 pub mod endpointing;
 pub mod keys;
 mod line;
-#[cfg(any())]
+
 mod mind;
 pub mod speaking;
 #[cfg(test)]

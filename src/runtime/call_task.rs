@@ -222,7 +222,7 @@ impl Task {
         let voice = self.voices.get_mut(&CALLER).map_or(silence, Playout::pull);
         let speaking = self.voices.get(&CALLER).is_some_and(|v| !v.is_empty());
         let music = if self.hold {
-            self.music.next_frame()
+            self.music.pull()
         } else {
             silence
         };

@@ -60,6 +60,7 @@ impl Shared {
         });
         let history = match &number {
             Some(number) => self
+                .state
                 .store
                 .history(number, HISTORY)
                 .await

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use crate::audio::wav::{WavOp, WavStream};
+use crate::audio::wav::{FileOp, WavStream};
 use crate::audio::{FRAME, RATE};
 use crate::desk::{CallRecord, Tier};
 
@@ -21,7 +21,7 @@ enum Note {
     },
     Sound {
         id: String,
-        pcm: Box<[i16; FRAME * 2]>,
+        pcm: Box<[[i16; FRAME]; 2]>,
     },
     Event {
         id: String,
@@ -72,11 +72,7 @@ impl Recorder {
 
     /// 20 ms of both sides.
     pub fn sound(&self, id: &str, caller: &[i16; FRAME], heard: &[i16; FRAME]) {
-        let mut pcm = Box::new([0; FRAME * 2]);
-        for (pair, (left, right)) in pcm.chunks_exact_mut(2).zip(caller.iter().zip(heard)) {
-            pair[0] = *left;
-            pair[1] = *right;
-        }
+        let pcm = Box::new([*caller, *heard]);
         self.send(Note::Sound { id: id.into(), pcm });
     }
 
@@ -121,7 +117,8 @@ impl Recorder {
 struct Open {
     folder: PathBuf,
     wav: Option<(File, WavStream)>,
-    waiting: Vec<i16>,
+    /// Left and right, not yet written.
+    waiting: [Vec<i16>; 2],
     events: Option<File>,
 }
 
@@ -144,16 +141,18 @@ fn write_all(root: &Path, from: &Receiver<Note>) {
                     Open {
                         wav: begin_wav(&folder),
                         folder,
-                        waiting: Vec::new(),
+                        waiting: Default::default(),
                         events,
                     },
                 );
             }
             Ok(Note::Sound { id, pcm }) => {
                 if let Some(call) = open.get_mut(&id) {
-                    call.waiting.extend_from_slice(&pcm[..]);
+                    for (waiting, side) in call.waiting.iter_mut().zip(pcm.iter()) {
+                        waiting.extend_from_slice(side);
+                    }
                     // A second at a time: few writes, and at most a second lost to kill -9.
-                    if call.waiting.len() >= RATE as usize * 2 {
+                    if call.waiting[0].len() >= RATE as usize {
                         flush_sound(call);
                     }
                 }
@@ -200,29 +199,29 @@ fn begin_wav(folder: &Path) -> Option<(File, WavStream)> {
         .write(true)
         .open(folder.join("audio.wav"))
         .ok()?;
-    let (wav, ops) = WavStream::new(RATE, 2);
-    apply(&mut file, ops);
+    let (wav, head) = WavStream::new(RATE, 2, 1000);
+    apply(&mut file, vec![head]);
     Some((file, wav))
 }
 
 fn flush_sound(call: &mut Open) {
-    if call.waiting.is_empty() {
+    if call.waiting[0].is_empty() {
         return;
     }
     if let Some((file, wav)) = &mut call.wav {
-        let ops = wav.append(&call.waiting);
+        let ops = wav.push(&[&call.waiting[0], &call.waiting[1]]);
         apply(file, ops);
     }
-    call.waiting.clear();
+    call.waiting.iter_mut().for_each(Vec::clear);
 }
 
-fn apply(file: &mut File, ops: Vec<WavOp>) {
+fn apply(file: &mut File, ops: Vec<FileOp>) {
     for op in ops {
         let done = match op {
-            WavOp::Append(bytes) => file
+            FileOp::Append(bytes) => file
                 .seek(SeekFrom::End(0))
                 .and_then(|_| file.write_all(&bytes)),
-            WavOp::Patch { offset, bytes } => file
+            FileOp::Patch { offset, bytes } => file
                 .seek(SeekFrom::Start(offset))
                 .and_then(|_| file.write_all(&bytes)),
         };
