@@ -1,7 +1,5 @@
-//! runtime
-
-pub mod models;
 //! Tasks, threads, clocks, files. The one translator between layers.
 
 pub mod actions;
 pub mod clock;
+pub mod models;
