@@ -6,6 +6,8 @@
     reason = "an engine reports how long it took"
 )]
 
+pub mod spoken;
+
 /// What a recogniser is told about what it is about to hear.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hints {
