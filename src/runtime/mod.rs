@@ -11,14 +11,12 @@ pub mod call_task;
 pub mod clause_cache;
 pub mod clock;
 pub mod desks;
-#[cfg(any())]
 pub mod engines;
 pub mod line;
 pub mod live;
 pub mod models;
 pub mod pool;
 pub mod recording;
-#[cfg(any())]
 pub mod serve;
 pub mod voice;
 pub mod webhook;

@@ -6,8 +6,9 @@
     reason = "an engine reports how long it took"
 )]
 
-pub mod convert;
 pub mod spoken;
+
+pub mod convert;
 
 /// What a recogniser is told about what it is about to hear.
 #[derive(Debug, Clone, Default, PartialEq)]
