@@ -23,6 +23,7 @@ pub mod parse;
 pub mod record;
 pub mod scope;
 mod text;
+pub mod tone;
 mod tree;
 pub mod types;
 
