@@ -53,7 +53,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
         return Ok(at);
     }
     if let Ok(day) = text.parse::<jiff::civil::Date>() {
-        return day.to_zoned(jiff::tz::TimeZone::system()).map(|z| z.timestamp()).map_err(|e| e.to_string());
+        return jiff::tz::TimeZone::system().to_timestamp(day.at(0, 0, 0, 0)).map_err(|e| e.to_string());
     }
     let usage = || "write a day (2026-11-01), a time, or how far back (24h, 7d, 4w)".to_owned();
     let unit = text.chars().last().ok_or_else(usage)?;

@@ -8,3 +8,4 @@ pub mod actions;
 pub mod api;
 pub mod clock;
 pub mod webhook;
+pub mod models;
