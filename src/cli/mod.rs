@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod articles;
 mod ask;
 mod audit;
 mod call;

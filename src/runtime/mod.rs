@@ -7,5 +7,6 @@
 pub mod actions;
 pub mod api;
 pub mod clock;
-pub mod webhook;
+pub mod desks;
 pub mod models;
+pub mod webhook;
