@@ -25,3 +25,4 @@ pub mod webhook;
 pub fn call_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
+pub mod phone;
