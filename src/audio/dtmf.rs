@@ -425,7 +425,7 @@ mod tests {
     fn a_long_key_is_one_key_and_a_second_press_is_another() {
         let mut d = ToneDetector::new(8000);
         assert_eq!(d.push(&tone('#', 2000, 8000, -10.0)), ['#']);
-        assert_eq!(d.push(&[0; 800]), []);
+        assert_eq!(d.push(&[0; 800]), Vec::<char>::new());
         assert_eq!(d.push(&tone('#', 60, 8000, -10.0)), ['#']);
     }
 
@@ -443,7 +443,7 @@ mod tests {
                     * 6000.0) as i16
             })
             .collect();
-        assert_eq!(d.push(&voice), []);
+        assert_eq!(d.push(&voice), Vec::<char>::new());
         let mut x = 1u32;
         let noise: Vec<i16> = (0..80_000)
             .map(|_| {
@@ -451,12 +451,12 @@ mod tests {
                 (x >> 17) as i16 - 16_384
             })
             .collect();
-        assert_eq!(d.push(&noise), []);
+        assert_eq!(d.push(&noise), Vec::<char>::new());
         for hz in (300..3400).step_by(37) {
             let sine: Vec<i16> = (0..1600)
                 .map(|i| (8000.0 * (TAU * hz as f32 * i as f32 / 8000.0).sin()) as i16)
                 .collect();
-            assert_eq!(d.push(&sine), [], "{hz} Hz");
+            assert_eq!(d.push(&sine), Vec::<char>::new(), "{hz} Hz");
         }
     }
 }
