@@ -6,3 +6,4 @@
 
 pub mod actions;
 pub mod clock;
+pub mod models;

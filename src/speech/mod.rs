@@ -8,6 +8,8 @@
 
 pub mod spoken;
 
+pub mod convert;
+
 /// What a recogniser is told about what it is about to hear.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hints {
