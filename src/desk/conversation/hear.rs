@@ -2,6 +2,7 @@
 
 use crate::desk::entity;
 use crate::desk::inquiry::social::{self, Social};
+use crate::desk::inquiry;
 use crate::desk::tone;
 use crate::desk::types::{Next, Reply, Route, Said};
 
@@ -81,8 +82,11 @@ impl Conversation {
             if let Some(escalation) = &understood.escalation
                 && escalation.p >= ESCALATE
             {
-                let kind = escalation.kind.clone();
-                self.rest_on(said);
+                let kind = inquiry::reason_of(&escalation.kind).to_owned();
+                // The bare wish for a person says nothing of the matter: that stays what it was.
+                if kind != "asked" || self.basis.is_none() {
+                    self.rest_on(said);
+                }
                 return Some(self.transfer(&kind));
             }
             if entity::wants_human(text) {

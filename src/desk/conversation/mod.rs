@@ -81,7 +81,8 @@ pub struct Conversation {
     handoff_reason: Option<String>,
     transfers_failed: u32,
     targets: Vec<TargetOutcome>,
-    ended: bool,
+    /// Actions are decided and never begun in earnest; nothing is looked up.
+    rehearsal: bool,
 }
 
 /// What the next words are taken to be about.
@@ -215,8 +216,17 @@ impl Conversation {
             handoff_reason: None,
             transfers_failed: 0,
             targets: Vec::new(),
-            ended: false,
+            rehearsal: false,
         }
+    }
+
+    /// A conversation for one question of an unknown caller: what would be done is decided, whether or not the desk has a back
+    /// office, and no request is to be made.
+    pub fn rehearsal(desk: Arc<Desk>, call_id: &str, now: jiff::Timestamp) -> Self {
+        let mut conversation = Self::new(desk, Caller::default(), call_id, now);
+        conversation.disclosed = true;
+        conversation.rehearsal = true;
+        conversation
     }
 
     /// The greeting, which says that it is an automated assistant. Where the caller's number can be looked up the reply carries

@@ -56,7 +56,6 @@ impl Conversation {
         } else {
             self.basis = Some(decision.clone());
         }
-        self.ended = matches!(next, Next::End);
         Reply { decision, say, next }
     }
 

@@ -78,7 +78,7 @@ impl Conversation {
 
     /// Asks for what can find the caller's record, if the desk's look-up takes anything they can state.
     pub(super) fn ask_number(&mut self) -> Reply {
-        if self.stated_path().is_none() || self.desk.config.backoffice.is_none() {
+        if !self.rehearsal && (self.stated_path().is_none() || self.desk.config.backoffice.is_none()) {
             return self.transfer("verify_failed");
         }
         self.stated_asked += 1;

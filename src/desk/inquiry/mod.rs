@@ -108,7 +108,7 @@ fn judge(
         && escalation.p >= ESCALATE
     {
         let reason = format!("{} (p {:.2})", escalation.kind, escalation.p);
-        return (transfer(&escalation.kind), reason);
+        return (transfer(reason_of(&escalation.kind)), reason);
     }
     let top = understood.intents.first();
     let in_scope = understood.in_scope;
@@ -164,6 +164,11 @@ fn judge(
         }
         return (Verdict::Outside, format!("in scope {in_scope:.2}, nearness {near:.2}"));
     }
+    // An action that is likely meant is named and asked about; its effect is not risked on a guess.
+    if desk.action_for(name).is_some() && p >= policy.floor {
+        let between = nearest(desk, understood).into_iter().take(1).collect();
+        return (Verdict::Clarify { between }, format!("{name} is likely, but under the floor {:.2}", policy.floor));
+    }
     // Asking helps where it is open what they mean, not where it is clear and the articles are silent.
     if understood.intents.is_empty() || p >= policy.floor {
         return (transfer("no_answer"), format!("no article answers it: {sure:.2} under the floor {:.2}", policy.floor));
@@ -180,6 +185,14 @@ fn title(desk: &Desk, article: &str) -> String {
         .iter()
         .find(|known| known.id == article)
         .map_or_else(|| article.to_owned(), |known| known.title.clone())
+}
+
+/// The wish for a human is found by two ways and is one reason.
+pub fn reason_of(kind: &str) -> &str {
+    match kind {
+        "human" => "asked",
+        other => other,
+    }
 }
 
 fn transfer(reason: &str) -> Verdict {
