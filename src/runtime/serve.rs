@@ -9,6 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
+use crate::desk::Caller;
+use crate::desk::conversation::Conversation;
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{Accept, Net, Permit, SipConfig, SipEdge};
 use crate::store::Store;
@@ -48,10 +50,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let desk =
         super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
     drop(embedder);
-    let backoffice = backoffice(
-        &desk.config.backoffice.url,
-        desk.config.backoffice.auth_env.as_deref(),
-    )?;
+    let backoffice = match &desk.config.backoffice {
+        Some(b) => Some(backoffice(&b.url, b.auth_env.as_deref())?),
+        None => None,
+    };
     let language = desk.config.language.clone();
     let voice = Arc::new(voice::Voice::new(
         clause_cache::ClauseCache::open(),
@@ -191,27 +193,16 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
         .with_clock(super::clock::now))
 }
 
-fn backoffice(
-    url: &Option<String>,
-    auth_env: Option<&str>,
-) -> anyhow::Result<Option<HttpBackoffice>> {
-    let Some(url) = url else { return Ok(None) };
+fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffice> {
     let auth = auth_env
-        .map(|name| {
-            std::env::var(name).map_err(|_| {
-                anyhow::anyhow!(
-                    "the desk's back office needs the environment variable {name}; set it"
-                )
-            })
-        })
-        .transpose()?;
-    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT)
-        .map(Some)
-        .map_err(anyhow::Error::msg)
+        .map(|name| std::env::var(name).map_err(|_| anyhow::anyhow!("the desk's back office needs the environment variable {name}; set it")))
+        .transpose()?
+        .map(|token| format!("Bearer {token}"));
+    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map_err(anyhow::Error::msg)
 }
 
 async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::Result<SipConfig> {
-    let net = |n: &config::Net| n.to_string().parse::<Net>().map_err(anyhow::Error::msg);
+    let net = |n: &config::Net| format!("{}/{}", n.addr(), n.bits()).parse::<Net>().map_err(anyhow::Error::msg);
     let mut allowed = Vec::new();
     let mut vouched = Vec::new();
     for trunk in &config.trunks {
@@ -250,7 +241,7 @@ fn own_number(config: &Config) -> String {
 fn addresses(sip: &SipEdge) -> String {
     sip.listeners()
         .iter()
-        .map(ToString::to_string)
+        .map(|l| format!("{}:{}", if l.tcp { "tcp" } else { "udp" }, l.addr))
         .collect::<Vec<_>>()
         .join(",")
 }
@@ -258,19 +249,17 @@ fn addresses(sip: &SipEdge) -> String {
 /// What will be said in any case is synthesised while nobody is calling.
 fn warm(shared: &Shared) {
     let words = &shared.words;
-    let own = [
-        &words.no_media,
-        &words.joined,
-        &words.human_keys,
-        &words.human_keys_again,
-        &words.human_gone,
-    ];
-    let sentences = own
-        .into_iter()
-        .chain(&words.fillers)
-        .chain(&words.hold)
-        .cloned();
-    for sentence in sentences.chain(crate::desk::conversation::fixed_sentences(&shared.desk)) {
+    let own = [&words.no_media, &words.joined, &words.human_keys, &words.human_keys_again, &words.human_gone];
+    let fixed = own.into_iter().chain(&words.fillers).chain(&words.hold).cloned();
+    let company = shared.desk.config.company.clone();
+    let greeting = Conversation::new(shared.desk.clone(), Caller::default(), "warm", super::clock::now()).opening();
+    let phrases = crate::desk::phrase::keys().flat_map(|key| match shared.desk.phrases.all(key) {
+        [] => crate::desk::phrase::wordings(key).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        own => own.to_vec(),
+    });
+    let asks = shared.desk.actions.iter().flat_map(|a| a.slots.iter()).map(|slot| slot.ask.clone());
+    let sentences = greeting.say.into_iter().map(|s| s.text).chain(fixed).chain(phrases).chain(asks);
+    for sentence in sentences.map(|s| s.replace("{company}", &company)).filter(|s| !s.contains('{')) {
         for clause in crate::speech::spoken::clauses(&sentence) {
             shared.pool.warm(clause);
         }

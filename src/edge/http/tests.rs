@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! The API over a real socket, with a line that is made up.
 
 use std::path::PathBuf;
@@ -201,4 +198,3 @@ async fn events_begin_with_what_is_in_progress_and_end_with_the_line() {
     let ended = tokio::time::timeout(std::time::Duration::from_secs(5), socket.read_to_string(&mut seen)).await;
     assert!(ended.is_ok(), "the stream ends when the listener stops");
 }
->>>>>>> line
