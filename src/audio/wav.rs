@@ -429,7 +429,7 @@ mod tests {
                 assert_eq!(wav.channel(0).len(), pushed, "our reader sees everything");
                 assert_eq!(wav.channel(1)[pushed - 1], -n);
                 let strict = u32::from_le_bytes(now[40..44].try_into().unwrap()) as usize;
-                assert!(strict + HEADER <= now.len() && strict % 4 == 0);
+                assert!(strict + HEADER <= now.len() && strict.is_multiple_of(4));
                 assert!(
                     now.len() - HEADER - strict <= 6 * 1280,
                     "patched every 100 ms"

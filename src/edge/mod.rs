@@ -1,4 +1,8 @@
 //! Sockets and devices. The sole importers of SIP, WebSocket, audio-device and HTTP-server crates, one file a crate.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "sockets and devices: this layer reads clocks and starts the tasks that serve them"
+)]
 
 use crate::audio::FRAME;
 

@@ -2,6 +2,8 @@
 
 pub mod rtcp;
 pub mod rtp;
+pub mod sdp;
+pub mod twilio;
 
 /// Why bytes are not what they should be. One sentence, for the log; the input is dropped or refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -187,6 +187,7 @@ fn nth(t: &[Token], w: &[&str], i: usize, today: Date, past: bool) -> Option<Dat
         || t.len() == next - i
         || (t.len() - (next - i) == 1 && w.last() == Some(&"please"));
     if !(introduced || bare)
+        || before.is_some_and(|b| super::date::month(b).is_some())
         || w.get(next).is_some_and(|n| {
             matches!(
                 *n,

@@ -124,9 +124,13 @@ fn identifier_of(t: &[Token]) -> Option<String> {
 
 /// Cuts weak units from the ends of a run where nothing solid holds them.
 fn trimmed(run: &[Unit]) -> &[Unit] {
-    let Some(from) = run.iter().position(|u| !u.weak) else {
+    let Some(mut from) = run.iter().position(|u| !u.weak) else {
         return &[];
     };
+    // "oh four one two"
+    while from > 0 && run[from - 1].readings.iter().any(|(r, _)| r == "0") {
+        from -= 1;
+    }
     let solid_end = run.iter().rposition(|u| !u.weak).unwrap_or(from);
     // One homophone that ends the run is kept: "four one two ate".
     let to = if solid_end > from || run.len() > 2 {
@@ -182,6 +186,23 @@ fn unit(t: &[Token], i: usize) -> Step {
             Step::Skip(i + 1)
         };
     }
+    // "the last four are 9021", "the last 4 digits": a count, not a digit.
+    let counted = i > 0 && t[i - 1].any(&["last", "first", "final"])
+        || t.get(i + 1)
+            .is_some_and(|n| n.is("digits") || n.is("numbers"));
+    if counted
+        && (small(word).is_some_and(|v| v < 13) || (token.is_figure() && token.text.len() < 3))
+    {
+        return Step::Break;
+    }
+    // "Oh, 4412": an exclamation.
+    if word == "oh"
+        && t.get(i + 1).is_some_and(|n| n.is(","))
+        && t.get(i + 2)
+            .is_some_and(|n| n.is_figure() && n.text.len() > 1)
+    {
+        return Step::Skip(i + 1);
+    }
     if let Some(times) = match word {
         "double" => Some(2),
         "triple" | "treble" => Some(3),
@@ -233,12 +254,16 @@ fn unit(t: &[Token], i: usize) -> Step {
     if token.is_figure() {
         if t.get(i + 1)
             .is_some_and(|n| n.any(&["hundred", "thousand"]))
-            && let Some((v, next)) = cardinal(t, i)
+            && let Some((v, next)) = hundreds(t, i).or_else(|| cardinal(t, i))
         {
             return Step::Unit(Unit::solid(format!("{v:.0}")), next);
         }
         let text: String = token.text.chars().filter(char::is_ascii_digit).collect();
-        return Step::Unit(Unit::solid(text), i + 1);
+        let mut unit = Unit::solid(text.clone());
+        if token.ordinal {
+            unit.readings.push((format!("{text}{}", token.suffix), 0));
+        }
+        return Step::Unit(unit, i + 1);
     }
     if small(word).is_some()
         || tens(word).is_some()
@@ -246,7 +271,7 @@ fn unit(t: &[Token], i: usize) -> Step {
             && t.get(i + 1)
                 .is_some_and(|n| n.any(&["hundred", "thousand"])))
     {
-        if let Some((v, next)) = cardinal(t, i) {
+        if let Some((v, next)) = hundreds(t, i).or_else(|| cardinal(t, i)) {
             let text = format!("{v:.0}");
             let mut u = Unit::solid(text);
             if tens(word).is_some() && next > i + 1 && v < 100.0 && v % 10.0 != 0.0 {
@@ -360,6 +385,16 @@ fn unit(t: &[Token], i: usize) -> Step {
         return Step::Unit(Unit::solid(word.to_ascii_uppercase()), i + 1);
     }
     Step::Break
+}
+
+/// "eight hundred" among digits is 800, and what follows without "and" goes on behind it: "nine hundred one two three".
+fn hundreds(t: &[Token], i: usize) -> Option<(f64, usize)> {
+    let v = small(&t[i].text)
+        .map(f64::from)
+        .or_else(|| t[i].text.parse().ok())
+        .filter(|v| (1.0..100.0).contains(v))?;
+    (t.get(i + 1)?.is("hundred") && !t.get(i + 2).is_some_and(|n| n.any(&["and", "thousand"])))
+        .then_some((v * 100.0, i + 2))
 }
 
 /// "B for Bertie", "P as in Peter", "see for Charlie": the letter, and the token after the example word.
