@@ -20,6 +20,7 @@ mod index;
 pub mod knowledge;
 mod linear;
 pub mod parse;
+mod patterns;
 pub mod record;
 pub mod scope;
 mod text;
