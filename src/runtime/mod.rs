@@ -7,3 +7,4 @@
 pub mod actions;
 pub mod clock;
 pub mod models;
+pub mod phone;
