@@ -1,1 +1,7 @@
 //! One binary of integration tests; each module says what belongs in it.
+
+/// The sample desk as it is shipped.
+mod sample;
+/// The SIP edge on loopback: against itself, hand-written messages and real peers.
+#[cfg(feature = "line")]
+mod sip;

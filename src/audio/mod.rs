@@ -3,6 +3,18 @@
 //! Inside the program sound is mono 16-bit at 16 kHz in 20 ms frames; other rates exist only at a leg's edge and inside the
 //! speech engines.
 
+pub mod conceal;
+pub mod dtmf;
+pub mod g711;
+pub mod jitter;
+pub mod level;
+pub mod mix;
+pub mod playout;
+pub mod resample;
+pub mod tone;
+pub mod vad;
+pub mod wav;
+
 /// Samples per second inside the program.
 pub const RATE: u32 = 16_000;
 /// Samples in one frame: 20 ms at [`RATE`].

@@ -3,10 +3,12 @@
 //! Text comes in with its evidence, one [`Reply`] comes out. Where the core needs something from outside (a caller's record, an
 //! action's result) the reply carries a [`Request`], and the answer is handed to `Conversation::resume`.
 
+pub mod action;
 pub mod answer;
 mod bank;
 pub mod confidence;
 pub mod config;
+pub mod conversation;
 #[expect(
     clippy::module_inception,
     reason = "the layer is named after its main type"
@@ -16,20 +18,26 @@ pub mod entity;
 pub mod escalation;
 mod features;
 pub mod grounding;
+pub mod handoff;
+pub mod identity;
 mod index;
+pub mod inquiry;
 pub mod knowledge;
 mod linear;
 pub mod parse;
 mod patterns;
+pub mod phrase;
 pub mod record;
 pub mod scope;
 mod text;
+pub mod tone;
 mod tree;
 pub mod types;
 
 pub use answer::{Answer, AnswerEvidence};
 pub use confidence::confidence;
 pub use config::*;
+pub use conversation::Conversation;
 pub use desk::{Desk, Hit, Understanding};
 pub use escalation::Escalation;
 pub use grounding::grounded;

@@ -1,6 +1,13 @@
 //! Sockets and devices. The sole importers of SIP, WebSocket, audio-device and HTTP-server crates, one file a crate.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "sockets and devices: this layer reads clocks and starts the tasks that serve them"
+)]
 
 use crate::audio::FRAME;
+
+pub mod rtp;
+pub mod sip;
 
 /// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
 ///
@@ -89,4 +96,6 @@ pub struct LegInfo {
     pub packets_lost: u64,
     pub packets_out: u64,
     pub jitter_ms: f32,
+    /// Longest time between two packets of sound, milliseconds.
+    pub longest_gap_ms: u64,
 }

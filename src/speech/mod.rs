@@ -1,6 +1,14 @@
 //! Ports between sound and words, and the engines behind them.
 //!
 //! Engines block: the runtime runs them on its inference threads, one engine a thread, sharing the weights.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an engine reports how long it took"
+)]
+
+pub mod spoken;
+
+pub mod convert;
 
 /// What a recogniser is told about what it is about to hear.
 #[derive(Debug, Clone, Default, PartialEq)]

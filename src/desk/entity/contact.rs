@@ -44,11 +44,15 @@ fn domain(t: &[Token]) -> Option<String> {
             "dash" | "hyphen" | "-" => labels.last_mut()?.push('-'),
             "," => {}
             _ => {
-                let last = labels.last_mut()?;
-                // A word after a complete ending is the rest of the sentence.
-                if labels_done(last, i, t) {
+                // A word after a complete ending is the rest of the sentence; "co uk" wants its dot.
+                let ended =
+                    labels.len() > 1 && labels.last().is_some_and(|l| TOPS.contains(&l.as_str()));
+                if ended && labels.last().is_some_and(|l| l == "co") && word == "uk" {
+                    labels.push(String::new());
+                } else if ended {
                     break;
                 }
+                let last = labels.last_mut()?;
                 last.push_str(&piece(token)?);
             }
         }
@@ -65,15 +69,9 @@ fn domain(t: &[Token]) -> Option<String> {
     .then(|| labels.join("."))
 }
 
-fn labels_done(label: &str, i: usize, t: &[Token]) -> bool {
-    const TOPS: [&str; 14] = [
-        "com", "org", "net", "uk", "edu", "gov", "io", "ie", "eu", "us", "ca", "au", "info", "co",
-    ];
-    TOPS.contains(&label)
-        && i > 1
-        && t[i - 2].any(&["dot", ".", "point"])
-        && !t[i].any(&["dot", "point"])
-}
+const TOPS: [&str; 14] = [
+    "com", "org", "net", "uk", "edu", "gov", "io", "ie", "eu", "us", "ca", "au", "info", "co",
+];
 
 fn local(t: &[Token]) -> Option<String> {
     let mut parts: Vec<String> = vec![];
@@ -89,7 +87,8 @@ fn local(t: &[Token]) -> Option<String> {
             "all" | "lowercase" | "word" | "together" | "capital" | "number" => continue,
             "one" if t.get(i + 1).is_some_and(|n| n.is("word")) => continue,
             "is" | "it's" | "its" | "email" | "address" | "mail" | "that's" | "to" | "my"
-            | "e-mail" | "yes" | "yeah" | "sure" | "on" | "use" | ":" | "the" | "me" => break,
+            | "e-mail" | "yes" | "yeah" | "sure" | "on" | "use" | ":" | "the" => break,
+            "me" if !parts.is_empty() => break,
             _ if token.is_word() || token.is_figure() => {
                 // "joe smith at" is joesmith; so is "j smith". A sentence before it is cut at its small words above.
                 joined = true;
@@ -225,7 +224,7 @@ struct Plan {
 
 fn plan(country: &str) -> Option<Plan> {
     let (code, trunk, exit, national): (_, _, &'static [&'static str], _) = match country {
-        "US" | "CA" | "PR" => ("1", "1", &["011", "001"], 10..=10),
+        "US" | "CA" | "PR" => ("1", "1", &["011", "00"], 10..=10),
         "GB" | "JE" | "GG" | "IM" => ("44", "0", &["00"], 9..=10),
         "IE" => ("353", "0", &["00"], 8..=9),
         "AU" => ("61", "0", &["0011", "00"], 9..=9),

@@ -275,7 +275,9 @@ fn spelling(t: &[Token], i: usize) -> Option<(String, usize)> {
         }
     }
     let word = word.trim_end_matches(['-', '\'']).to_owned();
-    (letters >= 2 && strong >= 2).then_some((word, j))
+    // "Mike Oscar" is a name; three such words are a spelling.
+    let nato = spelled_alphabet(&t[i].text);
+    (letters >= if nato { 3 } else { 2 } && strong >= 2).then_some((word, j))
 }
 
 /// NATO words that are no one's name, so that "Mike" and "Oscar" stay names until others follow.

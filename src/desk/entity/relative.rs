@@ -149,9 +149,7 @@ fn part_of_month(w: &[&str], today: Date) -> Option<Date> {
         ("start", "month") => today.first_of_month().checked_add(1.month()).ok(),
         ("end", "week") => {
             let friday = monday(today)?.checked_add(4.days()).ok()?;
-            if next {
-                plus(friday, 7)
-            } else if friday < today {
+            if next || friday < today {
                 plus(friday, 7)
             } else {
                 Some(friday)
@@ -187,6 +185,7 @@ fn nth(t: &[Token], w: &[&str], i: usize, today: Date, past: bool) -> Option<Dat
         || t.len() == next - i
         || (t.len() - (next - i) == 1 && w.last() == Some(&"please"));
     if !(introduced || bare)
+        || before.is_some_and(|b| super::date::month(b).is_some())
         || w.get(next).is_some_and(|n| {
             matches!(
                 *n,

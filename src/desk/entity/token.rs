@@ -24,6 +24,8 @@ pub(super) struct Token {
     pub glued: bool,
     /// A figure that carried "st", "nd", "rd" or "th".
     pub ordinal: bool,
+    /// That suffix, upper case: in a postcode it is two letters.
+    pub suffix: &'static str,
     /// Every letter was upper case.
     pub upper: bool,
 }
@@ -65,6 +67,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         }
         let from = i;
         let mut ordinal = false;
+        let mut ending = "";
         let (kind, word) = if c.is_ascii_digit() {
             let mut figure = String::new();
             while digit(i) {
@@ -108,6 +111,12 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                 && !figure.contains('.')
             {
                 ordinal = true;
+                ending = match suffix.as_str() {
+                    "st" => "ST",
+                    "nd" => "ND",
+                    "rd" => "RD",
+                    _ => "TH",
+                };
                 i += 2;
             }
             (Kind::Figure, figure)
@@ -155,6 +164,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             end,
             glued: start > 0 && out.last().is_some_and(|t: &Token| t.end == start),
             ordinal,
+            suffix: ending,
         });
     }
     out

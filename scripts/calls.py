@@ -1,0 +1,373 @@
+"""Places calls to a line of its own and shows them: what scripts/demo and scripts/bench run after building.
+
+Starts the sample desk's back office, the line and a stand-in human phone on free ports, and stops all of them again,
+however it ends. Uses Python's standard library only.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CALLERS = ROOT / "examples/larchpay/callers"
+COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+# What each call is for, who calls, what they say in order, and how it has to end.
+CALLS = {
+    "fact": ("A fact, and a follow-up", ["1", "2", "3"], "resolved from the articles"),
+    "move": ("A payment moved, with proof of identity", ["1", "zip", "dob", "day", "yes", "bye"], "resolved, one write"),
+    "dispute": ("A charge the caller never made", ["1", "2", "3"], "transferred to a human who takes it"),
+    "person": ("Interrupts, wants a person, nobody answers", ["1", "2", "3", "when", "bye"], "callback promised"),
+    "scope": ("Words this line is not for", ["1", "2", "3"], "nothing invented"),
+}
+NUMBERS = {"a": "+12025550142", "b": "+12025550117", "c": "+12025550163"}
+
+
+def paint(code, text):
+    return f"\033[{code}m{text}\033[0m" if COLOUR else text
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def get(url, method="GET"):
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as r:
+        return json.load(r)
+
+
+class Stage:
+    """Everything that runs, in a folder of its own."""
+
+    def __init__(self, bin_dir, keep_in):
+        self.firstline = str(pathlib.Path(bin_dir) / "firstline")
+        self.backoffice_bin = str(pathlib.Path(bin_dir) / "examples/larchpay_backoffice")
+        self.dir = pathlib.Path(keep_in or tempfile.mkdtemp(prefix="firstline-"))
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.recordings = self.dir / "recordings"
+        self.running = []
+        self.watchers = []
+
+    def start(self, name, command, env=None, ready=None, wait_s=60):
+        """Starts a program; returns once its `ready` line is there, with the names on it."""
+        log = self.dir / f"{name}.log"
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=open(log, "w"), text=True, start_new_session=True)
+        self.running.append((name, process))
+        found = {}
+        if ready:
+            lines = iter(process.stdout.readline, "")
+            timer = threading.Timer(wait_s, process.kill)
+            timer.start()
+            for line in lines:
+                if line.startswith(ready):
+                    found = dict(part.split("=", 1) for part in line.split() if "=" in part)
+                    break
+            timer.cancel()
+            if not found:
+                tail = "\n".join(log.read_text().splitlines()[-15:])
+                sys.exit(f"{name} did not start; its last words:\n{tail}")
+        threading.Thread(target=lambda: [None for _ in process.stdout], daemon=True).start()
+        return process, found
+
+    def line(self):
+        _, office = self.start("backoffice", [self.backoffice_bin, "--listen", "127.0.0.1:0", "--db", str(self.dir / "larchpay.db")],
+                               ready="ready ")
+        self.office = "http://" + office["http"]
+        # The desk as it is, but with this run's ports, and open at any hour.
+        self.human_port, self.silent_port = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+        desk = self.dir / "desk"
+        shutil.rmtree(desk, ignore_errors=True)
+        shutil.copytree(ROOT / "examples/larchpay", desk, ignore=shutil.ignore_patterns("callers"))
+        text = (desk / "desk.toml").read_text()
+        text = text.replace("http://127.0.0.1:8090", self.office).replace("127.0.0.1:5090", f"127.0.0.1:{self.human_port}")
+        (desk / "desk.toml").write_text(re.sub(r"(?m)^hours .*\n", "", text))
+        sip, http = free_port(socket.SOCK_DGRAM), free_port()
+        base = 20000 + sip % 10000 // 2 * 2
+        self.line_process, ready = self.start("line", [self.firstline, "serve", "--config", str(ROOT / "sip-config/firstline.toml")], {
+            "FIRSTLINE_SIP__LISTEN": f"udp:127.0.0.1:{sip}",
+            "FIRSTLINE_SIP__ADVERTISE": "127.0.0.1",
+            "FIRSTLINE_SIP__RTP_PORTS": f"{base}-{base + 999}",
+            "FIRSTLINE_HTTP__LISTEN": f"127.0.0.1:{http}",
+            "FIRSTLINE_DESK__PATH": str(desk),
+            "FIRSTLINE_TRANSFER__TARGETS": f"sip:human@127.0.0.1:{self.silent_port};ring_s=6",
+            "FIRSTLINE_STORAGE__URL": f"sqlite:{self.dir / 'firstline.db'}",
+            "FIRSTLINE_STORAGE__RECORDINGS": str(self.recordings),
+        }, ready="ready ", wait_s=120)
+        self.uri, self.api = f"sip:line@127.0.0.1:{sip}", f"http://127.0.0.1:{http}"
+        threading.Thread(target=self.watch, daemon=True).start()
+        return ready
+
+    def watch(self):
+        """Hands every event of the line to whoever listens."""
+        kind = ""
+        with urllib.request.urlopen(self.api + "/api/events") as stream:
+            for raw in stream:
+                if raw.startswith(b"event:"):
+                    kind = raw[6:].strip().decode()
+                elif raw.startswith(b"data:"):
+                    event = json.loads(raw[5:])
+                    if isinstance(event, dict) and "call" in event:  # not the list of calls that a stream begins with
+                        event.setdefault("event", kind)
+                        for watcher in list(self.watchers):
+                            watcher(event)
+
+    def human(self, answers=True):
+        port = self.human_port if answers else self.silent_port
+        does = ["--dtmf", "1", "--say", str(CALLERS / "human-hello.wav"), "--say", str(CALLERS / "human-bye.wav")] if answers else ["--no-answer"]
+        self.start("human" if answers else "absent", [self.firstline, "call", "--listen", f"sip:human@127.0.0.1:{port}", *does])
+
+    def call(self, name, voice, number=None, timeout_s=180):
+        say = []
+        for n, part in enumerate(CALLS[name][1]):
+            if name == "person" and n == 1:
+                say += ["--barge", "2500"]  # while the line is still answering
+            say += ["--say", str(CALLERS / f"{name}-{voice}-{part}.wav")]
+        command = [self.firstline, "call", self.uri, "--from", number or NUMBERS[voice], "--json", *say]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, start_new_session=True)
+        self.running.append((f"caller {name}", process))
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        try:
+            return json.loads(out.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            return {"error": (err.strip().splitlines() or ["the caller said nothing"])[-1]}
+
+    def record(self, call_id):
+        path = self.recordings / call_id / "record.json"
+        for _ in range(50):
+            if path.exists():
+                record = json.loads(path.read_text())
+                if record.get("outcome"):
+                    return record
+            time.sleep(0.2)
+        return None
+
+    def stop(self):
+        for name, process in reversed(self.running):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        until = time.time() + 5
+        for _, process in self.running:
+            try:
+                process.wait(max(0.1, until - time.time()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def show(event):
+    """One event as a line to read."""
+    at = f"{event.get('at_ms', 0) / 1000:6.1f} s  "
+    kind = event.get("event")
+    if kind == "caller":
+        words = event.get("text") or f"(keys {event.get('keyed')})"
+        print(at + paint("1;36", "caller  ") + words, flush=True)
+    elif kind == "decision":
+        d = event["decision"]
+        source = d["sources"][0]["id"] if d.get("sources") and d["route"] == "answer" else d.get("action") or "-"
+        waits = f", waits for {d['pending']}" if d.get("pending") else ""
+        print(" " * 18 + paint("2", f"{d['route']}{waits} · {d.get('intent') or 'no intent'} · confidence {d['confidence']:.2f} · {source} · {d['reason']}"), flush=True)
+    elif kind == "agent":
+        gap = f"  [{event['gap_ms']} ms]" if event.get("gap_ms") is not None else ""
+        print(at + paint("1;32", "line    ") + event["text"] + paint("33", gap), flush=True)
+    elif kind == "heard" and event.get("interrupted"):
+        print(" " * 18 + paint("35", f"interrupted; heard: {event['heard']}"), flush=True)
+    elif kind == "transfer":
+        print(at + paint("1;35", "human   ") + " ".join(filter(None, [event["stage"], event["target"], event["detail"]])), flush=True)
+    elif kind == "brief":
+        print(at + paint("1;35", "brief   ") + event["text"], flush=True)
+    elif kind == "request":
+        print(" " * 18 + paint("2", f"back office: {event['method']} {event['path']}"), flush=True)
+    elif kind == "callback":
+        print(at + paint("1;35", "callback") + f" {event['number']} {event.get('when') or ''}", flush=True)
+    elif kind == "problem":
+        print(at + paint("1;31", "problem ") + event["text"], flush=True)
+    elif kind == "ended":
+        print(at + paint("1", f"ended   {event['outcome']}") + f" ({event['cause']}: {event['reason']})", flush=True)
+
+
+def wrong(name, record, stage):
+    """Why a call did not end as it should; none where it did."""
+    routes = [t["decision"]["route"] for t in record["turns"] if t.get("decision")]
+    tops = [t["decision"]["sources"][0]["id"] for t in record["turns"] if t.get("decision") and t["decision"]["sources"]]
+    outcome = record["outcome"]
+    want = {"fact": ["resolved"], "move": ["resolved"], "dispute": ["transferred"], "person": ["callback"], "scope": ["resolved", "abandoned"]}[name]
+    if outcome not in want:
+        return f"outcome {outcome}"
+    if not record["disclosed"]:
+        return "the caller was not told that this is an automated assistant"
+    if name == "fact" and not ("late-fee" in tops and "pay-early" in tops):
+        return f"answered from {tops}"
+    if name == "move":
+        done = [a for a in record["actions"] if a["name"] == "reschedule_payment" and a["status"] == "done" and a["confirmed"]]
+        writes = [w for w in get(stage.office + "/_log")["writes"] if "/reschedule" in w["request"] and w["status"] == 200]
+        if len(done) != 1 or len(writes) != 1 or record["verified"] != "full":
+            return f"{len(done)} done, {len(writes)} written, verified {record['verified']}"
+    if name == "dispute" and not (record.get("handoff") or {}).get("accepted_by"):
+        return "nobody took the call"
+    if name == "person":
+        if not any(t["interrupted"] for t in record["turns"]):
+            return "the caller did not interrupt"
+        if not get(stage.api + "/api/callbacks"):
+            return "the callback is not in the queue"
+    if name == "scope" and any(r in ("answer", "act") for r in routes):
+        return f"decided {routes}"
+    return None
+
+
+def gaps(record):
+    return [t["gap_ms"] for t in record["turns"] if t.get("gap_ms") is not None]
+
+
+def table(rows):
+    widths = [max(len(str(r[i])) for r in rows) for i in range(len(rows[0]))]
+    for n, row in enumerate(rows):
+        print("  ".join(str(c).ljust(w) for c, w in zip(row, widths)).rstrip())
+        if n == 0:
+            print("  ".join("-" * w for w in widths))
+
+
+def demo(args):
+    stage = Stage(args.bin, None)
+    failed = 0
+    try:
+        stage.line()
+        stage.human(answers=True)
+        stage.human(answers=False)
+        time.sleep(0.5)
+        rows = [("call", "expected", "outcome", "turns", "gap median", "worst", "as it should", "listen")]
+        for name in args.only or CALLS:
+            title, _, expected = CALLS[name]
+            print("\n" + paint("1", f"── {title} ──"), flush=True)
+            ids = []
+
+            def watcher(event, ids=ids):
+                if event.get("call") not in ids and event.get("event") == "answered":
+                    ids.append(event["call"])
+                show(event)
+
+            stage.watchers = [watcher]
+            report = stage.call(name, args.voices)
+            time.sleep(1)
+            record = stage.record(ids[0]) if ids else None
+            stage.watchers = []
+            if record is None:
+                failed += 1
+                rows.append((name, expected, "none", 0, "-", "-", f"NO: {report.get('error', 'no record of this call')}", "-"))
+                continue
+            why, times = wrong(name, record, stage), gaps(record)
+            failed += why is not None
+            rows.append((name, expected, record["outcome"], len(record["turns"]),
+                         f"{statistics.median(times):.0f} ms" if times else "-", f"{max(times)} ms" if times else "-",
+                         f"NO: {why}" if why else "yes", stage.recordings / ids[0] / "audio.wav"))
+        print("\n" + paint("1", "── Summary ──"))
+        table(rows)
+        print(f"\nRecordings, records and transcripts: {stage.recordings}\nCallbacks promised and the ledger: {stage.dir / 'firstline.db'}")
+        if args.keep:
+            print(f"\nThe line goes on: call {stage.uri} with a softphone on this computer, console {stage.api}/console. Ctrl-C ends it.", flush=True)
+            stage.line_process.wait()
+    except KeyboardInterrupt:
+        failed = failed or 130
+    finally:
+        stage.stop()
+    return failed
+
+
+def machine():
+    info = dict(l.split(":", 1) for l in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if ":" in l)
+    names = [v.strip() for k, v in info.items() if k.strip() == "model name"]
+    return f"{names[0] if names else os.uname().machine}, {os.cpu_count()} cores, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
+
+
+def used(pid):
+    """CPU seconds and most memory in MB of a process so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    peak = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(peak[1]) / 1024
+
+
+def longest_gap(report):
+    """Longest hole between sound packets that a caller saw, ms, wherever its report keeps it."""
+    if isinstance(report, dict):
+        found = [report["longest_gap_ms"]] if report.get("longest_gap_ms") is not None else []
+        report = list(report.values())
+    else:
+        found = []
+    if isinstance(report, list):
+        found += [g for g in map(longest_gap, report) if g is not None]
+    return max(found, default=None)
+
+
+def bench(args):
+    stage = Stage(args.bin, None)
+    try:
+        stage.line()
+        print(f"{machine()}\n")
+        print("| calls at once | answered | gap median | p95 | worst | worst audio gap sent | CPU a call | memory |\n|---|---|---|---|---|---|---|---|")
+        for together, rounds in ((1, args.single), (args.together, 1)):
+            if together < 1 or rounds < 1:
+                continue
+            ids, reports = [], []
+            stage.watchers = [lambda e, ids=ids: ids.append(e["call"]) if e.get("event") == "answered" else None]
+            before = used(stage.line_process.pid)[0]
+            for n in range(rounds):
+                def one(i):
+                    reports.append(stage.call("fact", "abc"[i % 3], f"+1202555{1000 + i:04}"))
+                threads = [threading.Thread(target=one, args=(n * together + i,)) for i in range(together)]
+                for t in threads:
+                    t.start()
+                for t in threads:
+                    t.join()
+            time.sleep(2)
+            cpu, memory = used(stage.line_process.pid)
+            records = [r for r in (stage.record(i) for i in ids) if r]
+            all_gaps = sorted(g for r in records for g in gaps(r))
+            if not all_gaps:
+                sys.exit(f"no call was answered: {reports[:1]}; the line's log is {stage.dir / 'line.log'}")
+            p95 = all_gaps[min(len(all_gaps) - 1, round(0.95 * (len(all_gaps) - 1)))]
+            audio = [a for r in reports for a in [longest_gap(r)] if a is not None]
+            print(f"| {together} | {len(records)} of {together * rounds} | {statistics.median(all_gaps):.0f} ms | {p95} ms | {all_gaps[-1]} ms | "
+                  f"{f'{max(audio)} ms' if audio else 'not told'} | {(cpu - before) / max(1, len(records)):.1f} s | {memory:.0f} MB |", flush=True)
+    finally:
+        stage.stop()
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="calls")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    d = kinds.add_parser("demo")
+    d.add_argument("--voices", choices=["a", "b", "c"], default="a")
+    d.add_argument("--only", choices=list(CALLS), action="append")
+    d.add_argument("--keep", action="store_true")
+    b = kinds.add_parser("bench")
+    b.add_argument("--single", type=int, default=3)
+    b.add_argument("--together", type=int, default=10)
+    for p in (d, b):
+        p.add_argument("--bin", required=True, help="folder of the built programs")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    code = demo(args) if args.kind == "demo" else bench(args)
+    sys.exit(min(code, 130) if code == 130 else int(code > 0))
+
+
+if __name__ == "__main__":
+    main()

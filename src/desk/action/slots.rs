@@ -1,0 +1,246 @@
+//! What an action needs to be told: reading it from the caller's words or keys, within the action's limits.
+
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use crate::desk::config::{Limit, Slot, SlotType};
+use crate::desk::entity::{self, Locale};
+use crate::desk::types::Listen;
+
+use super::render;
+
+/// A slot's value: as sent, and as said back to the caller.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filled {
+    pub value: Value,
+    pub said: String,
+}
+
+/// What was made of the caller's words for one slot.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    Value(Filled),
+    /// Understood, but outside the limits: phrase key, and the limit in words.
+    Outside(&'static str, String),
+    Nothing,
+}
+
+/// Words and keys of one turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    pub text: &'a str,
+    pub keyed: Option<&'a str>,
+    pub today: Date,
+    pub locale: &'a Locale,
+}
+
+/// Reads a slot the caller has just been asked for.
+pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
+    let Words { text, keyed, today, locale } = words;
+    match slot.type_ {
+        SlotType::Date => {
+            let found = keyed
+                .and_then(|keys| keyed_date(keys, today, locale))
+                .or_else(|| entity::date(text, today, locale));
+            found.map_or(Reading::Nothing, |date| date_within(slot, date, words))
+        }
+        SlotType::Money => {
+            let minor = match keyed {
+                Some(keys) => keys.parse::<i64>().ok().map(|major| major.saturating_mul(100)),
+                None => entity::money(text, locale).first().map(|m| m.minor).or_else(|| {
+                    entity::number(text).map(|n| (n * 100.0).round() as i64)
+                }),
+            };
+            minor.map_or(Reading::Nothing, |minor| money_within(slot, minor, locale))
+        }
+        SlotType::Number => {
+            let found = match keyed {
+                Some(keys) => keys.parse::<f64>().ok(),
+                None => entity::number(text),
+            };
+            found.map_or(Reading::Nothing, |n| number_within(slot, n))
+        }
+        SlotType::Digits => {
+            let found = keyed.map(str::to_owned).or_else(|| entity::digits(text));
+            found.map_or(Reading::Nothing, |d| counted(slot, d))
+        }
+        SlotType::Identifier => {
+            let found = keyed.map(str::to_owned).or_else(|| entity::identifier(text));
+            found.map_or(Reading::Nothing, |d| counted(slot, d))
+        }
+        SlotType::Name => entity::name(text).map_or(Reading::Nothing, plain),
+        SlotType::Choice => {
+            let keyed = keyed
+                .and_then(|keys| keys.parse::<usize>().ok())
+                .and_then(|n| n.checked_sub(1))
+                .filter(|n| *n < slot.choices.len());
+            keyed
+                .or_else(|| entity::choice(text, &slot.choices))
+                .map_or(Reading::Nothing, |at| plain(slot.choices[at].clone()))
+        }
+        SlotType::Text => {
+            let text = text.trim();
+            if text.chars().any(char::is_alphanumeric) {
+                plain(text.to_owned())
+            } else {
+                Reading::Nothing
+            }
+        }
+    }
+}
+
+/// Reads a slot from words that were not an answer to its question: only what cannot be mistaken for something else.
+pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
+    let words = Words { keyed: None, ..words };
+    match slot.type_ {
+        SlotType::Date | SlotType::Choice => read(slot, words),
+        SlotType::Money => match entity::money(words.text, words.locale).first() {
+            Some(money) => money_within(slot, money.minor, words.locale),
+            None => Reading::Nothing,
+        },
+        SlotType::Digits => match entity::digits(words.text) {
+            Some(digits) if digits.len() >= 4 => counted(slot, digits),
+            _ => Reading::Nothing,
+        },
+        SlotType::Identifier => match entity::identifier(words.text) {
+            Some(id) if id.len() >= 4 && id.chars().any(|c| c.is_ascii_digit()) => counted(slot, id),
+            _ => Reading::Nothing,
+        },
+        SlotType::Number | SlotType::Name | SlotType::Text => Reading::Nothing,
+    }
+}
+
+/// How endpointing and the recogniser should listen for a slot.
+pub fn listen(slot: &Slot) -> Listen {
+    match slot.type_ {
+        SlotType::Date => Listen::Date,
+        SlotType::Money => Listen::Money,
+        SlotType::Number | SlotType::Digits | SlotType::Identifier => Listen::Digits,
+        SlotType::Name => Listen::Name,
+        SlotType::Choice | SlotType::Text => Listen::Open,
+    }
+}
+
+fn plain(text: String) -> Reading {
+    Reading::Value(Filled {
+        value: Value::String(text.clone()),
+        said: text,
+    })
+}
+
+fn date_within(slot: &Slot, date: Date, words: Words<'_>) -> Reading {
+    let Words { today, locale, .. } = words;
+    let day = |limit: &Option<Limit>| limit.as_ref().and_then(|l| l.day(today));
+    if let Some(latest) = day(&slot.max)
+        && date > latest
+    {
+        return Reading::Outside("too_late", render::date(latest, locale, today));
+    }
+    if let Some(earliest) = day(&slot.min)
+        && date < earliest
+    {
+        return Reading::Outside("too_early", render::date(earliest, locale, today));
+    }
+    Reading::Value(Filled {
+        value: Value::String(date.to_string()),
+        said: render::date(date, locale, today),
+    })
+}
+
+fn money_within(slot: &Slot, minor: i64, locale: &Locale) -> Reading {
+    let bound = |limit: &Option<Limit>| match limit {
+        Some(Limit::Number(major)) => Some((major * 100.0).round() as i64),
+        _ => None,
+    };
+    let say = |minor: i64| render::money(minor, &locale.currency);
+    if let Some(most) = bound(&slot.max)
+        && minor > most
+    {
+        return Reading::Outside("too_much", say(most));
+    }
+    if let Some(least) = bound(&slot.min)
+        && minor < least
+    {
+        return Reading::Outside("too_little", say(least));
+    }
+    // Nothing or less is never an amount that a caller asks for.
+    if minor <= 0 {
+        return Reading::Nothing;
+    }
+    let value = if minor % 100 == 0 {
+        json!(minor / 100)
+    } else {
+        json!(minor as f64 / 100.0)
+    };
+    Reading::Value(Filled {
+        value,
+        said: say(minor),
+    })
+}
+
+fn number_within(slot: &Slot, number: f64) -> Reading {
+    let said = |n: f64| {
+        if n.fract() == 0.0 {
+            format!("{n:.0}")
+        } else {
+            n.to_string()
+        }
+    };
+    if let Some(Limit::Number(most)) = slot.max
+        && number > most
+    {
+        return Reading::Outside("too_much", said(most));
+    }
+    if let Some(Limit::Number(least)) = slot.min
+        && number < least
+    {
+        return Reading::Outside("too_little", said(least));
+    }
+    let value = if number.fract() == 0.0 && number.abs() < 9e15 {
+        json!(number as i64)
+    } else {
+        json!(number)
+    };
+    Reading::Value(Filled {
+        value,
+        said: said(number),
+    })
+}
+
+/// Digits and identifiers: limits count characters; a wrong count is a mishearing, so it is asked again.
+fn counted(slot: &Slot, text: String) -> Reading {
+    let count = text.chars().count() as f64;
+    let short = matches!(slot.min, Some(Limit::Number(least)) if count < least);
+    let long = matches!(slot.max, Some(Limit::Number(most)) if count > most);
+    if short || long {
+        return Reading::Nothing;
+    }
+    Reading::Value(Filled {
+        // Spaced so that it is read back one by one.
+        said: text.chars().map(String::from).collect::<Vec<_>>().join(" "),
+        value: Value::String(text),
+    })
+}
+
+/// Six or eight keys are a date in the country's order (250127, 25012027); four are day and month.
+fn keyed_date(keys: &str, today: Date, locale: &Locale) -> Option<Date> {
+    if !keys.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| keys.get(from..to)?.parse::<i16>().ok();
+    let (first, second) = (part(0, 2)?, part(2, 4)?);
+    let (day, month) = if locale.day_first() {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    let make = |year: i16| Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok();
+    match keys.len() {
+        4 => make(today.year())
+            .filter(|date| *date >= today)
+            .or_else(|| make(today.year() + 1)),
+        6 => make(2000 + part(4, 6)?),
+        8 => make(part(4, 8)?),
+        _ => None,
+    }
+}

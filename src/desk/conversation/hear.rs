@@ -1,0 +1,174 @@
+//! A turn of the caller's, sent where it belongs.
+
+use crate::desk::entity;
+use crate::desk::inquiry::social::{self, Social};
+use crate::desk::tone;
+use crate::desk::types::{Next, Reply, Route, Said};
+
+use super::{Conversation, Line, Party, Waiting};
+
+/// Escalations less certain than this are left to the inquiry.
+const ESCALATE: f32 = 0.5;
+
+impl Conversation {
+    /// What the caller said or keyed. The wish for a human, and matters that always need one, count at every moment.
+    pub fn hear(&mut self, said: &Said) -> Reply {
+        self.now = said.now;
+        let keyed: Option<String> = said
+            .keyed
+            .as_deref()
+            .map(|keys| keys.chars().filter(char::is_ascii_digit).collect::<String>())
+            .filter(|keys| !keys.is_empty());
+        let text = said.text.trim();
+        if !text.chars().any(char::is_alphanumeric) && keyed.is_none() {
+            return self.unheard();
+        }
+        self.lines.push(Line {
+            by: Party::Caller,
+            text: if text.is_empty() {
+                format!("[keys {}]", keyed.as_deref().unwrap_or_default())
+            } else {
+                text.to_owned()
+            },
+        });
+        self.misses = 0;
+        if !text.is_empty() {
+            self.mood = tone::mood(text, self.mood);
+        }
+        if keyed.as_deref() == Some("0") {
+            return self.wants_human();
+        }
+        let said = Said {
+            text: text.to_owned(),
+            keyed,
+            ..said.clone()
+        };
+        if !text.is_empty()
+            && let Some(reply) = self.at_any_moment(&said)
+        {
+            return reply;
+        }
+        match self.waiting.clone() {
+            Waiting::Open => self.question(&said),
+            Waiting::More => self.more(&said),
+            Waiting::History(earlier) => self.about_history(&earlier, &said),
+            Waiting::Clarify { between, text, vector } => self.clarified(&between, &text, &vector, &said),
+            Waiting::Human(reason) => self.offered_human(&reason, &said),
+            Waiting::Parked => self.about_parked(&said),
+            Waiting::Slot(name) => self.slot_said(&name, &said),
+            Waiting::Which => self.which_said(&said),
+            Waiting::Confirm => self.confirm_said(&said),
+            Waiting::Change => self.change_said(&said),
+            Waiting::Number => self.number_said(&said),
+            Waiting::Factor(factor) => self.factor_said(&factor, &said),
+            Waiting::Request => self.meanwhile(&said),
+            Waiting::CallbackOffer => self.callback_offered(&said),
+            Waiting::CallbackNumber => self.callback_number_said(&said),
+            Waiting::CallbackWhen => self.callback_when_said(&said),
+            Waiting::Transferring => self.say_and_listen(Route::Transfer, "a colleague is being called", "wait"),
+        }
+    }
+
+    /// What counts whatever was asked: danger and disputes, the wish for a human, and moves in the talk itself.
+    fn at_any_moment(&mut self, said: &Said) -> Option<Reply> {
+        let text = said.text.as_str();
+        let calling_back = matches!(
+            self.waiting,
+            Waiting::CallbackOffer | Waiting::CallbackNumber | Waiting::CallbackWhen
+        );
+        let understood = self.desk.understand(text, &said.vector);
+        if !calling_back {
+            if let Some(escalation) = &understood.escalation
+                && escalation.p >= ESCALATE
+            {
+                let kind = escalation.kind.clone();
+                self.rest_on(said);
+                return Some(self.transfer(&kind));
+            }
+            if entity::wants_human(text) {
+                return Some(self.wants_human());
+            }
+            if social::third_party(text) && self.is_about_an_account(said) {
+                self.rest_on(said);
+                return Some(self.transfer("third_party"));
+            }
+        } else if entity::wants_human(text) && !super::human::means_callback(text) && self.transfers_failed < 2 {
+            return Some(self.wants_human());
+        }
+        match social::social(text)? {
+            Social::Robot => {
+                self.lead_phrase("robot");
+                self.ask_again();
+            }
+            Social::Repeat => self.repeat(),
+            Social::Slower => {
+                self.lead_phrase("slower");
+                let last = std::mem::take(&mut self.last);
+                self.lead.extend(last);
+            }
+            Social::Hold => self.lead_phrase("hold"),
+            Social::Cancel if self.running.is_some() && !matches!(self.waiting, Waiting::Request) => {
+                return Some(self.cancel());
+            }
+            Social::Goodbye if !matches!(self.waiting, Waiting::Confirm | Waiting::Request) => {
+                return Some(self.goodbye());
+            }
+            Social::Thanks if matches!(self.waiting, Waiting::Open | Waiting::More) => {
+                self.waiting = Waiting::More;
+                self.lead_phrase("thanks");
+            }
+            Social::Hello if matches!(self.waiting, Waiting::Open | Waiting::More) => self.lead_phrase("hello"),
+            _ => return None,
+        }
+        if self.basis.is_none() {
+            self.rest_on(said);
+        }
+        let next = self.listen();
+        Some(self.reply(Route::Answer, "a move in the talk", next))
+    }
+
+    fn repeat(&mut self) {
+        if self.last.is_empty() {
+            self.lead_phrase("nothing_to_repeat");
+            return;
+        }
+        let last = std::mem::take(&mut self.last);
+        self.lead_phrase("again");
+        // A lead of the first saying ("here it is once more") is not said twice.
+        let again: Vec<String> = ["again", "slower", "hold"]
+            .iter()
+            .flat_map(|key| crate::desk::phrase::wordings(key))
+            .map(|wording| (*wording).to_owned())
+            .collect();
+        self.lead.extend(last.into_iter().filter(|say| !again.contains(&say.text)));
+    }
+
+    pub(super) fn goodbye(&mut self) -> Reply {
+        if let Some(reply) = self.next_parked() {
+            return reply;
+        }
+        self.lead_phrase("goodbye");
+        self.reply(Route::Answer, "the caller has all they need", Next::End)
+    }
+
+    fn more(&mut self, said: &Said) -> Reply {
+        if social::declines(&said.text) || said.keyed.as_deref() == Some("2") {
+            return self.goodbye();
+        }
+        self.waiting = Waiting::Open;
+        let short = said.text.split_whitespace().count() <= 3;
+        if (short && entity::yes_no(&said.text) == Some(true)) || said.keyed.as_deref() == Some("1") {
+            return self.say_and_listen(Route::Clarify, "the caller has another matter", "go_on");
+        }
+        self.question(said)
+    }
+
+    /// The words come while the back office is asked: kept for afterwards if they are a matter of their own.
+    fn meanwhile(&mut self, said: &Said) -> Reply {
+        let matter = said.text.split_whitespace().count() >= 4 && entity::yes_no(&said.text).is_none();
+        if matter {
+            self.parked.push(said.text.clone());
+        }
+        self.say_and_listen(Route::Act, "the back office is being asked", "wait")
+    }
+}

@@ -1,0 +1,312 @@
+//! To a human, and what happens when none can be had.
+
+use crate::desk::entity;
+use crate::desk::inquiry::social;
+use crate::desk::record::{CallbackRequest, TargetOutcome};
+use crate::desk::types::{Next, Reply, Route, Said};
+
+use super::{Conversation, Party, Waiting};
+
+impl Conversation {
+    pub(super) fn wants_human(&mut self) -> Reply {
+        self.transfer("asked")
+    }
+
+    /// To a human, with a word that fits the reason.
+    pub(super) fn transfer(&mut self, reason: &str) -> Reply {
+        let key = transfer_key(reason);
+        self.transfer_saying(reason, Some(key))
+    }
+
+    /// To a human; what there is to say has been said already where there is no `key`.
+    pub(super) fn transfer_saying(&mut self, reason: &str, key: Option<&str>) -> Reply {
+        // Kinds of distress have their own words; a second word of sympathy would sound like a recording.
+        if key.is_some_and(|key| ["transfer_asked", "transfer_unsure", "transfer_policy", "transfer"].contains(&key)) {
+            self.soften();
+        }
+        if let Some(key) = key {
+            self.lead_phrase(key);
+        }
+        self.settled = false;
+        self.handoff_reason = Some(reason.to_owned());
+        let packet = self.handoff(reason);
+        self.waiting = Waiting::Transferring;
+        self.reply(Route::Transfer, reason, Next::Transfer(Box::new(packet)))
+    }
+
+    /// The queue the desk names for this reason or intent.
+    pub(super) fn queue(&self, reason: &str, intent: Option<&str>) -> Option<String> {
+        let queues = &self.desk.config.escalation.queues;
+        let of_intent = || intent.and_then(|intent| self.desk.policy(intent).queue.clone());
+        if queues.contains_key(reason) {
+            return Some(reason.to_owned());
+        }
+        of_intent().or_else(|| {
+            intent
+                .filter(|intent| queues.contains_key(*intent))
+                .map(str::to_owned)
+        })
+    }
+
+    /// What the caller said of their matter, greetings and answers to our questions left out.
+    pub(super) fn matter_words(&self) -> String {
+        if let Some(running) = &self.running {
+            let first = running.words.split(". ").next().unwrap_or_default();
+            if !first.is_empty() {
+                return first.to_owned();
+            }
+        }
+        if let Some(topic) = &self.topic {
+            return topic.text.clone();
+        }
+        self.lines
+            .iter()
+            .rev()
+            .find(|line| {
+                line.by == Party::Caller
+                    && line.text.split_whitespace().count() >= 3
+                    && !entity::wants_human(&line.text)
+                    && social::social(&line.text).is_none()
+            })
+            .map(|line| line.text.clone())
+            .unwrap_or_default()
+    }
+
+    /// What is still open, for whoever takes over.
+    pub(super) fn open_question(&self) -> String {
+        let mut open = Vec::new();
+        if let Some(running) = &self.running {
+            open.push(format!("They wanted to {}", crate::desk::action::in_words(&running.action.name).replace("your", "their")));
+        } else if !self.settled {
+            let words = self.matter_words();
+            if !words.is_empty() {
+                open.push(words);
+            }
+        }
+        open.extend(self.parked.iter().cloned());
+        open.join("; ")
+    }
+
+    /// Nobody took it: the truth, and a callback offered.
+    pub fn transfer_failed(&mut self, outcomes: &[TargetOutcome]) -> Reply {
+        self.transfers_failed += 1;
+        self.targets.extend(outcomes.iter().cloned());
+        self.lead_phrase("nobody_free");
+        self.callback = Some(super::Promise {
+            number: self.caller.number.clone(),
+            asked: 0,
+            promised: false,
+        });
+        self.waiting = Waiting::CallbackOffer;
+        self.callback_question();
+        let next = self.listen();
+        self.reply(Route::Transfer, "nobody took the call", next)
+    }
+
+    pub(super) fn callback_question(&mut self) {
+        let known = self.callback.as_ref().is_some_and(|promise| promise.number.is_some());
+        self.lead_phrase(if known { "callback_offer" } else { "callback_offer_number" });
+    }
+
+    pub(super) fn callback_offered(&mut self, said: &Said) -> Reply {
+        let number = entity::phone(said.keyed.as_deref().unwrap_or(&said.text), &self.locale);
+        let yes = match said.keyed.as_deref() {
+            Some("1") => Some(true),
+            Some("2") => Some(false),
+            _ if number.is_some() || means_callback(&said.text) => {
+                Some(entity::yes_no(&said.text) != Some(false) || number.is_some())
+            }
+            _ => entity::yes_no(&said.text),
+        };
+        let when = when(&said.text);
+        match yes {
+            Some(true) => {
+                let elsewhere = ["different number", "another number", "other number", "not this number", "my mobile", "my work"]
+                    .iter()
+                    .any(|phrase| social::holds(&social::plain(&said.text), phrase));
+                if let Some(promise) = &mut self.callback {
+                    if number.is_some() {
+                        promise.number = number;
+                    } else if elsewhere {
+                        promise.number = None;
+                    }
+                }
+                self.callback_next(when)
+            }
+            Some(false) => {
+                self.callback = None;
+                self.waiting = Waiting::Open;
+                let words = said.text.split_whitespace().count();
+                if words >= 5 {
+                    return self.question(said);
+                }
+                self.say_and_listen(Route::Clarify, "no callback wanted", "callback_declined")
+            }
+            None if when.is_some() => self.callback_next(when),
+            None => {
+                // The caller takes the matter up again instead.
+                if let Some(inquiry) = self.aside(said) {
+                    self.waiting = Waiting::Open;
+                    self.callback = None;
+                    return self.act_on(inquiry, &said.text, &said.vector);
+                }
+                let asked = self.callback.as_mut().map_or(0, |promise| {
+                    promise.asked += 1;
+                    promise.asked
+                });
+                if asked >= 3 {
+                    self.waiting = Waiting::Open;
+                    self.callback = None;
+                    return self.say_and_listen(Route::Clarify, "no clear answer on a callback", "callback_declined");
+                }
+                self.callback_question();
+                let next = self.listen();
+                self.reply(Route::Clarify, "no clear answer on a callback", next)
+            }
+        }
+    }
+
+    fn callback_next(&mut self, when: Option<String>) -> Reply {
+        if self.callback.as_ref().is_none_or(|promise| promise.number.is_none()) {
+            self.waiting = Waiting::CallbackNumber;
+            return self.say_and_listen(Route::Clarify, "a number for the callback", "callback_number");
+        }
+        if when.is_some() {
+            return self.promise(when);
+        }
+        self.waiting = Waiting::CallbackWhen;
+        self.say_and_listen(Route::Clarify, "a time for the callback", "callback_when")
+    }
+
+    pub(super) fn callback_number_said(&mut self, said: &Said) -> Reply {
+        let spoken = said.keyed.as_deref().unwrap_or(&said.text);
+        if let Some(number) = entity::phone(spoken, &self.locale) {
+            if let Some(promise) = &mut self.callback {
+                promise.number = Some(number);
+            }
+            return self.callback_next(None);
+        }
+        let plain = social::plain(&said.text);
+        let this = ["this number", "this one", "same number", "the number im calling from", "the one im calling from"];
+        if let Some(own) = self.caller.number.clone()
+            && this.iter().any(|phrase| social::holds(&plain, phrase))
+        {
+            if let Some(promise) = &mut self.callback {
+                promise.number = Some(own);
+            }
+            return self.callback_next(None);
+        }
+        let asked = self.callback.as_mut().map_or(0, |promise| {
+            promise.asked += 1;
+            promise.asked
+        });
+        if asked >= 3 || social::declines(&said.text) {
+            self.callback = None;
+            self.waiting = Waiting::Open;
+            return self.say_and_listen(Route::Clarify, "no number for a callback", "callback_declined");
+        }
+        self.say_and_listen(Route::Clarify, "the number was not understood", "callback_number")
+    }
+
+    pub(super) fn callback_when_said(&mut self, said: &Said) -> Reply {
+        let text = said.text.trim();
+        let said = (!text.is_empty() && !social::cannot(text)).then(|| text.trim_end_matches(['.', '!']).to_owned());
+        self.promise(said)
+    }
+
+    fn promise(&mut self, when: Option<String>) -> Reply {
+        let number = self.callback.as_ref().and_then(|promise| promise.number.clone());
+        let Some(number) = number else {
+            self.waiting = Waiting::CallbackNumber;
+            return self.say_and_listen(Route::Clarify, "a number for the callback", "callback_number");
+        };
+        let reason = self.handoff_reason.clone().unwrap_or_else(|| "asked".to_owned());
+        let mut handoff = self.handoff(&reason);
+        handoff.result = "callback".to_owned();
+        if let Some(promise) = &mut self.callback {
+            promise.promised = true;
+        }
+        let callback = CallbackRequest {
+            number,
+            when: when.clone(),
+            reason,
+            handoff,
+        };
+        // Said back only where it is a time and nothing else: a caller's whole sentence would not fit the line.
+        match when.as_deref().and_then(self::when) {
+            Some(when) => {
+                let text = self.phrase("callback_promised_when", &[("when", &when)]);
+                self.lead(text);
+            }
+            None => self.lead_phrase("callback_promised"),
+        }
+        self.waiting = Waiting::More;
+        self.running = None;
+        self.lead_phrase("anything_else");
+        self.reply(Route::Transfer, "a callback is promised", Next::Callback { callback, end: false })
+    }
+}
+
+/// "Yes, have them ring me."
+pub(super) fn means_callback(text: &str) -> bool {
+    let words = social::plain(text);
+    ["call me", "ring me", "phone me", "call back", "callback", "ring back", "calls me", "give me a call", "give me a ring"]
+        .iter()
+        .any(|phrase| social::holds(&words, phrase))
+}
+
+/// The time named in an answer ("yes, tomorrow morning please"), in the caller's words.
+fn when(text: &str) -> Option<String> {
+    const TIMES: &[&str] = &[
+        "today", "tomorrow", "tonight", "morning", "afternoon", "evening", "noon", "lunchtime", "monday", "tuesday", "wednesday",
+        "thursday", "friday", "saturday", "sunday", "week", "weekend", "oclock", "am", "pm", "hour", "hours", "anytime", "soon", "now", "later",
+    ];
+    const AROUND: &[&str] = &[
+        "next", "this", "in", "the", "at", "after", "before", "around", "about", "on", "between", "and", "or", "any", "time", "an", "half", "past",
+        "quarter", "to", "early", "late", "as", "possible", "right", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    ];
+    let words: Vec<String> = social::plain(text).split(' ').map(str::to_owned).collect();
+    let is_time = |w: &str| {
+        TIMES.contains(&w)
+            || (w.len() > 2 && (w.ends_with("am") || w.ends_with("pm")) && w.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let first = words.iter().position(|w| is_time(w))?;
+    let last = words.iter().rposition(|w| is_time(w))?;
+    let near = |w: &str| AROUND.contains(&w) || w.chars().all(|c| c.is_ascii_digit());
+    let start = (0..first).rev().take_while(|at| near(&words[*at])).last().unwrap_or(first);
+    let end = (last + 1..words.len()).take_while(|at| near(&words[*at])).last().unwrap_or(last);
+    Some(words[start..=end].join(" "))
+}
+
+/// The words that go with a reason.
+fn transfer_key(reason: &str) -> &'static str {
+    match reason {
+        "asked" | "human" => "transfer_asked",
+        "dispute" | "chargeback" => "transfer_dispute",
+        "complaint" => "transfer_complaint",
+        "fraud" | "security" => "transfer_fraud",
+        "hardship" | "debt" => "transfer_hardship",
+        "distress" | "self_harm" | "emergency" | "bereavement" | "crisis" => "transfer_distress",
+        "vulnerable" | "vulnerability" => "transfer_vulnerable",
+        "legal" | "regulator" | "legal_threat" => "transfer_legal",
+        "low_confidence" | "no_answer" | "not_grounded" | "out_of_scope" => "transfer_unsure",
+        "policy" | "supervised" => "transfer_policy",
+        "third_party" => "transfer_third_party",
+        "verify_failed" => "transfer_verify",
+        "limit" => "transfer_limit",
+        "slot" => "transfer_slot",
+        _ => "transfer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_taken_out_of_the_answer() {
+        assert_eq!(when("yes, tomorrow morning please").as_deref(), Some("tomorrow morning"));
+        assert_eq!(when("after 3 pm on Friday").as_deref(), Some("after 3 pm on friday"));
+        assert_eq!(when("yes please"), None);
+    }
+}

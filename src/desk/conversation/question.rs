@@ -1,0 +1,441 @@
+//! Questions: understood with what was said before, answered, clarified, or passed on.
+
+use crate::desk::entity;
+use crate::desk::inquiry::context::{self, Lean};
+use crate::desk::inquiry::social;
+use crate::desk::inquiry::{self, Choice, Inquiry, Verdict, inquire, inquire_as};
+use crate::desk::tone;
+use crate::desk::types::{EarlierCall, Next, Reply, Route, Said, Say, Tier};
+
+use super::{Conversation, Topic, Waiting};
+
+impl Conversation {
+    /// A question or a wish, as if nothing were waited for.
+    pub(super) fn question(&mut self, said: &Said) -> Reply {
+        if said.text.is_empty() {
+            return self.say_and_listen(Route::Clarify, "keys without a question", "clarify_open");
+        }
+        self.running = None;
+        self.waiting = Waiting::Open;
+        let whole = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        if let Some((first, text)) = self.first_of_several(said, &whole) {
+            return self.act_on(first, &text, &[]);
+        }
+        let (inquiry, text, vector) = self.in_context(said, whole);
+        self.act_on(inquiry, &text, &vector)
+    }
+
+    /// Does what an inquiry came to.
+    pub(super) fn act_on(&mut self, inquiry: Inquiry, text: &str, vector: &[f32]) -> Reply {
+        let decision = inquiry.decision(String::new());
+        self.basis = Some(decision);
+        match inquiry.verdict {
+            Verdict::Answer { text: reply, source, title } => {
+                self.topic = Some(Topic {
+                    text: text.to_owned(),
+                    vector: vector.to_vec(),
+                });
+                self.answer(&reply, &source, &title, &inquiry.reason)
+            }
+            Verdict::Act { action } => {
+                self.topic = Some(Topic {
+                    text: text.to_owned(),
+                    vector: vector.to_vec(),
+                });
+                self.clarified = 0;
+                self.outside = 0;
+                self.begin(action, text)
+            }
+            Verdict::Clarify { between } => self.clarify(between, text, vector, &inquiry.reason),
+            Verdict::Outside => self.say_outside(&inquiry.reason),
+            Verdict::Transfer { reason, would_have } => {
+                if let Some(would_have) = would_have {
+                    self.tried.push(format!("Would have said: {would_have}"));
+                }
+                self.topic = Some(Topic {
+                    text: text.to_owned(),
+                    vector: vector.to_vec(),
+                });
+                self.transfer(&reason)
+            }
+        }
+    }
+
+    /// Of several matters in one breath the one to take now; the others are kept. None where it is one matter.
+    fn first_of_several(&mut self, said: &Said, whole: &Inquiry) -> Option<(Inquiry, String)> {
+        let parts = context::matters(&said.text);
+        if parts.len() < 2 || matches!(&whole.verdict, Verdict::Transfer { reason, .. } if reason != "no_answer") {
+            return None;
+        }
+        let mut clear: Vec<(Inquiry, &str)> = Vec::new();
+        for part in parts {
+            let inquiry = inquire(&self.desk, part, &[], said.heard.as_ref());
+            let matters = match &inquiry.verdict {
+                Verdict::Answer { source, .. } => !clear.iter().any(
+                    |(known, _)| matches!(&known.verdict, Verdict::Answer { source: s, .. } if s == source),
+                ),
+                Verdict::Act { action } => !clear
+                    .iter()
+                    .any(|(known, _)| known.verdict == Verdict::Act { action: *action }),
+                Verdict::Transfer { reason, .. } => reason != "no_answer",
+                Verdict::Clarify { .. } | Verdict::Outside => false,
+            };
+            if matters {
+                clear.push((inquiry, part));
+            }
+        }
+        if clear.len() < 2 {
+            return None;
+        }
+        let first = clear
+            .iter()
+            .position(|(inquiry, _)| inquiry.route() == Route::Transfer)
+            .unwrap_or(0);
+        let (inquiry, text) = clear.remove(first);
+        self.parked.extend(clear.into_iter().map(|(_, text)| text.to_owned()));
+        Some((inquiry, text.to_owned()))
+    }
+
+    /// The better of the words alone and the words with the last topic.
+    fn in_context(&self, said: &Said, alone: Inquiry) -> (Inquiry, String, Vec<f32>) {
+        let own = || (said.text.clone(), said.vector.clone());
+        let lean = context::lean(&said.text);
+        let Some(topic) = self.topic.as_ref().filter(|_| lean != Lean::Own) else {
+            let (text, vector) = own();
+            return (alone, text, vector);
+        };
+        let text = context::joined(&topic.text, &said.text);
+        let vector = context::blended(&topic.vector, &said.vector);
+        let together = inquire(&self.desk, &text, &vector, said.heard.as_ref());
+        let settles = |inquiry: &Inquiry| {
+            matches!(
+                inquiry.verdict,
+                Verdict::Answer { .. } | Verdict::Act { .. } | Verdict::Transfer { .. }
+            )
+        };
+        let better = match lean {
+            Lean::Wholly => settles(&together) || !settles(&alone),
+            Lean::Maybe | Lean::Own => {
+                settles(&together) && (!settles(&alone) || together.confidence > alone.confidence + 0.05)
+            }
+        };
+        if better {
+            // The topic stays what it was about: joined words would grow with every turn.
+            let text = if lean == Lean::Wholly { topic.text.clone() } else { text };
+            let vector = if lean == Lean::Wholly { topic.vector.clone() } else { vector };
+            (together, text, vector)
+        } else {
+            let (text, vector) = own();
+            (alone, text, vector)
+        }
+    }
+
+    fn answer(&mut self, text: &str, source: &str, title: &str, reason: &str) -> Reply {
+        self.clarified = 0;
+        self.outside = 0;
+        self.answered += 1;
+        let again = self.last_source.as_deref() == Some(source);
+        self.last_source = Some(source.to_owned());
+        self.soften();
+        self.lead(text.to_owned());
+        let step = format!("Answered from \"{title}\"");
+        if !self.tried.contains(&step) {
+            self.tried.push(step);
+        }
+        if again {
+            // The same article twice running: it does not help them.
+            self.settled = false;
+            self.waiting = Waiting::Human("asked".into());
+            self.lead_phrase("offer_human");
+            let next = self.listen();
+            return self.reply(Route::Answer, reason, next);
+        }
+        self.settled = true;
+        self.waiting = Waiting::More;
+        if self.parked.is_empty() {
+            // Asked after every answer it wears thin.
+            if self.answered % 2 == 1 {
+                self.lead_phrase("anything_else");
+            }
+        } else {
+            self.waiting = Waiting::Parked;
+            self.parked_question();
+        }
+        let next = self.listen();
+        self.reply(Route::Answer, reason, next)
+    }
+
+    /// A word for how the caller feels, where it helps.
+    pub(super) fn soften(&mut self) {
+        if let Some(words) = tone::acknowledge(self.mood, None, self.acknowledged) {
+            self.acknowledged += 1;
+            self.lead.insert(0, Say::new(words));
+        }
+    }
+
+    fn clarify(&mut self, between: Vec<Choice>, text: &str, vector: &[f32], reason: &str) -> Reply {
+        if self.clarified >= 1 {
+            return self.transfer("low_confidence");
+        }
+        self.clarified += 1;
+        self.settled = false;
+        self.waiting = Waiting::Clarify {
+            between: between.clone(),
+            text: text.to_owned(),
+            vector: vector.to_vec(),
+        };
+        self.clarify_question(&between);
+        let next = self.listen();
+        self.reply(Route::Clarify, reason, next)
+    }
+
+    pub(super) fn clarify_question(&mut self, between: &[Choice]) {
+        let text = match between {
+            [first, second, ..] => {
+                let fill = [("first", first.plain.as_str()), ("second", second.plain.as_str())];
+                self.phrase("clarify_two", &fill)
+            }
+            [first] => self.phrase("clarify_one", &[("first", first.plain.as_str())]),
+            [] => self.phrase("clarify_open", &[]),
+        };
+        self.lead(text);
+    }
+
+    /// The answer to a clarifying question: a choice, or the matter in other words.
+    pub(super) fn clarified(&mut self, between: &[Choice], text: &str, vector: &[f32], said: &Said) -> Reply {
+        self.waiting = Waiting::Open;
+        let plain: Vec<String> = between.iter().map(|choice| choice.plain.clone()).collect();
+        let keyed = said
+            .keyed
+            .as_deref()
+            .and_then(|keys| keys.parse::<usize>().ok())
+            .and_then(|n| n.checked_sub(1))
+            .filter(|at| *at < between.len());
+        let short = said.text.split_whitespace().count() <= 3;
+        let yes = entity::yes_no(&said.text);
+        let chosen = keyed
+            .or_else(|| entity::choice(&said.text, &plain))
+            .or_else(|| (between.len() == 1 && yes == Some(true)).then_some(0));
+        if let Some(choice) = chosen.and_then(|at| between.get(at)) {
+            if let Some(intent) = &choice.intent {
+                let inquiry = inquire_as(&self.desk, intent, text, vector);
+                return self.act_on(inquiry, text, vector);
+            }
+            let inquiry = inquire(&self.desk, &choice.question, &[], None);
+            return self.act_on(inquiry, &choice.question, &[]);
+        }
+        if short && (yes == Some(false) || said.text.to_lowercase().contains("neither")) {
+            self.waiting = Waiting::Clarify {
+                between: Vec::new(),
+                text: text.to_owned(),
+                vector: vector.to_vec(),
+            };
+            return self.say_and_listen(Route::Clarify, "none of what was offered", "clarify_open");
+        }
+        let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        let both = context::joined(text, &said.text);
+        let blended = context::blended(vector, &said.vector);
+        let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
+        let sure = |inquiry: &Inquiry| !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside);
+        if sure(&together) && (!sure(&alone) || together.confidence > alone.confidence) {
+            self.act_on(together, &both, &blended)
+        } else {
+            self.act_on(alone, &said.text, &said.vector)
+        }
+    }
+
+    fn say_outside(&mut self, reason: &str) -> Reply {
+        self.outside += 1;
+        if self.outside >= 2 {
+            self.waiting = Waiting::Human("out_of_scope".into());
+            return self.say_and_listen(Route::Clarify, reason, "outside_again");
+        }
+        let company = self.desk.config.company.clone();
+        let topics = self.topics();
+        let text = if topics.is_empty() {
+            self.phrase("outside_plain", &[("company", &company)])
+        } else {
+            let topics = crate::desk::action::render::list(&topics, "and");
+            self.phrase("outside", &[("topics", &topics), ("company", &company)])
+        };
+        self.lead(text);
+        let next = self.listen();
+        self.reply(Route::Clarify, reason, next)
+    }
+
+    /// Up to three things this line does by itself, in plain words.
+    fn topics(&self) -> Vec<String> {
+        let own = self.desk.phrases.all("topics");
+        if !own.is_empty() {
+            return own.to_vec();
+        }
+        self.desk
+            .config
+            .intents
+            .iter()
+            .filter(|(_, policy)| policy.mode == crate::desk::config::Mode::Autonomous)
+            .map(|(name, _)| inquiry::topic(&self.desk, name))
+            .take(3)
+            .collect()
+    }
+
+    pub(super) fn parked_question(&mut self) {
+        let Some(text) = self.parked.first().cloned() else { return };
+        let inquiry = inquire(&self.desk, &text, &[], None);
+        let matter = match (&inquiry.verdict, &inquiry.intent) {
+            (_, Some(intent)) => inquiry::topic(&self.desk, intent),
+            (Verdict::Answer { title, .. }, None) => title.clone(),
+            _ => "something else".to_owned(),
+        };
+        let text = self.phrase("also_asked", &[("matter", &matter)]);
+        self.lead(text);
+    }
+
+    pub(super) fn about_parked(&mut self, said: &Said) -> Reply {
+        let yes = match said.keyed.as_deref() {
+            Some("1") => Some(true),
+            Some("2") => Some(false),
+            _ => entity::yes_no(&said.text),
+        };
+        if yes == Some(true) && said.text.split_whitespace().count() <= 6 {
+            if let Some(reply) = self.next_parked() {
+                return reply;
+            }
+        } else if yes == Some(false) && said.text.split_whitespace().count() <= 6 {
+            self.parked.clear();
+            self.waiting = Waiting::More;
+            return self.say_and_listen(Route::Clarify, "the other matter is dropped", "anything_else");
+        }
+        self.question(said)
+    }
+
+    /// The next matter that was put off.
+    pub(super) fn next_parked(&mut self) -> Option<Reply> {
+        if self.parked.is_empty() {
+            return None;
+        }
+        let text = self.parked.remove(0);
+        self.running = None;
+        self.waiting = Waiting::Open;
+        let inquiry = inquire(&self.desk, &text, &[], None);
+        Some(self.act_on(inquiry, &text, &[]))
+    }
+
+    pub(super) fn about_history(&mut self, earlier: &EarlierCall, said: &Said) -> Reply {
+        self.waiting = Waiting::Open;
+        let short = said.text.split_whitespace().count() <= 6;
+        let yes = match said.keyed.as_deref() {
+            Some("1") => Some(true),
+            Some("2") => Some(false),
+            _ => entity::yes_no(&said.text),
+        };
+        match (yes, earlier.intent.as_deref()) {
+            (Some(true), Some(intent)) if short => {
+                let text = inquiry::topic(&self.desk, intent);
+                self.tried.push(format!("Rang before about {text}: {}", earlier.summary));
+                let inquiry = inquire_as(&self.desk, intent, &text, &[]);
+                let decided = match &inquiry.verdict {
+                    Verdict::Act { .. } => true,
+                    Verdict::Transfer { reason, .. } => reason != "no_answer",
+                    _ => false,
+                };
+                if decided {
+                    return self.act_on(inquiry, &text, &[]);
+                }
+                self.basis = Some(inquiry.decision(String::new()));
+                self.topic = Some(Topic {
+                    text,
+                    vector: Vec::new(),
+                });
+                self.say_and_listen(Route::Clarify, "about the earlier call", "history_yes")
+            }
+            (Some(false), _) if short && said.text.split_whitespace().count() <= 3 => {
+                self.say_and_listen(Route::Clarify, "not about the earlier call", "history_no")
+            }
+            _ => self.question(said),
+        }
+    }
+
+    /// Sets what the next decision rests on without acting on it.
+    pub(super) fn rest_on(&mut self, said: &Said) {
+        let inquiry = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        self.basis = Some(inquiry.decision(String::new()));
+        if inquiry.understood.in_scope >= 0.5 || self.topic.is_none() {
+            self.topic = Some(Topic {
+                text: said.text.clone(),
+                vector: said.vector.clone(),
+            });
+        }
+    }
+
+    /// A question beside the one that was asked, if an article answers it surely.
+    pub(super) fn aside(&self, said: &Said) -> Option<Inquiry> {
+        if said.text.split_whitespace().count() < 3 || social::declines(&said.text) {
+            return None;
+        }
+        let inquiry = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        matches!(inquiry.verdict, Verdict::Answer { .. }).then_some(inquiry)
+    }
+
+    /// Answers a question beside, then comes back to what is under way.
+    pub(super) fn answer_aside(&mut self, inquiry: Inquiry) -> Reply {
+        if let Verdict::Answer { text, title, .. } = inquiry.verdict {
+            self.lead(text);
+            self.tried.push(format!("Answered from \"{title}\""));
+        }
+        self.lead_phrase("back_to");
+        self.ask_again();
+        let next = self.listen();
+        self.reply(Route::Answer, &inquiry.reason, next)
+    }
+
+    pub(super) fn offered_human(&mut self, reason: &str, said: &Said) -> Reply {
+        let yes = match said.keyed.as_deref() {
+            Some("1") => Some(true),
+            Some("2") => Some(false),
+            _ => entity::yes_no(&said.text),
+        };
+        match yes {
+            Some(true) => self.transfer(reason),
+            Some(false) if said.text.split_whitespace().count() <= 4 => {
+                self.waiting = Waiting::More;
+                if social::declines(&said.text) && self.settled {
+                    return self.goodbye();
+                }
+                self.say_and_listen(Route::Clarify, "no human wanted", "declined_human")
+            }
+            _ => self.question(said),
+        }
+    }
+
+    pub(super) fn is_about_an_account(&self, said: &Said) -> bool {
+        let needs_proof = |tier: Tier| tier > Tier::None;
+        if self
+            .running
+            .as_ref()
+            .is_some_and(|running| needs_proof(running.action.verify))
+        {
+            return true;
+        }
+        let understood = self.desk.understand(&said.text, &said.vector);
+        understood
+            .intents
+            .first()
+            .and_then(|(name, _)| self.desk.action_for(name))
+            .is_some_and(|action| needs_proof(action.verify))
+    }
+
+    /// Says what comes of a matter that is over and turns to what is next.
+    pub(super) fn settle(&mut self, route: Route, reason: &str) -> Reply {
+        self.running = None;
+        self.waiting = Waiting::More;
+        if self.parked.is_empty() {
+            self.lead_phrase("anything_else");
+        } else {
+            self.waiting = Waiting::Parked;
+            self.parked_question();
+        }
+        let next: Next = self.listen();
+        self.reply(route, reason, next)
+    }
+}

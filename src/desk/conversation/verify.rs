@@ -1,0 +1,219 @@
+//! Finding out who is calling before anything of an account is said.
+
+use crate::desk::action::render;
+use crate::desk::action::template;
+use crate::desk::entity;
+use crate::desk::identity::{Check, FoundBy};
+use crate::desk::inquiry::social;
+use crate::desk::types::{Next, Reply, Route, Said, Tier};
+
+use super::{Conversation, Lookup, Waiting};
+
+/// Failures in all where the desk sets no number.
+const FAILURES: u32 = 3;
+/// Times the caller is asked for a number or account to look up.
+const NUMBER_ASKS: u32 = 3;
+
+impl Conversation {
+    /// The next step of proof for the action under way.
+    pub(super) fn verify(&mut self) -> Reply {
+        if self.identity.is_locked() {
+            return self.transfer("verify_failed");
+        }
+        if !self.identity.has_record() {
+            return self.find_record();
+        }
+        let Some(config) = self.desk.config.identity.clone() else {
+            return self.transfer("verify_failed");
+        };
+        let (today, locale) = (self.today(), self.locale.clone());
+        let words = self.running.as_ref().map(|r| r.words.clone()).unwrap_or_default();
+        self.identity.glean(&config.factors, &words, today, &locale);
+        if self.verified() >= self.needed() {
+            return self.advance();
+        }
+        match self.identity.next_factor(&config.factors) {
+            Some(factor) => {
+                let first = !matches!(self.waiting, Waiting::Factor(_) | Waiting::Number | Waiting::Request);
+                if first {
+                    self.lead_phrase("verify_why");
+                }
+                self.waiting = Waiting::Factor(factor.clone());
+                let ask = self.factor_question(&factor);
+                self.lead(ask);
+                let next = self.listen();
+                self.reply(Route::Act, "needs proof of who is calling", next)
+            }
+            None => self.transfer("verify_failed"),
+        }
+    }
+
+    fn needed(&self) -> Tier {
+        self.running
+            .as_ref()
+            .map_or(Tier::Basic, |running| running.action.verify.max(Tier::Basic))
+    }
+
+    fn find_record(&mut self) -> Reply {
+        match self.lookup {
+            Lookup::NotTried => {
+                if let Some(request) = self.lookup_by_number() {
+                    self.waiting = Waiting::Request;
+                    self.lead_phrase("looking");
+                    return self.reply(Route::Act, "looks the caller up", Next::Request(request));
+                }
+                self.ask_number()
+            }
+            Lookup::UnderWay => {
+                self.waiting = Waiting::Request;
+                self.say_and_listen(Route::Act, "the look-up is under way", "wait")
+            }
+            Lookup::Failed => {
+                self.lead_phrase("failed_read");
+                self.transfer_saying("action_failed", None)
+            }
+            Lookup::Found | Lookup::Missed => self.ask_number(),
+        }
+    }
+
+    /// Asks for what can find the caller's record, if the desk's look-up takes anything they can state.
+    pub(super) fn ask_number(&mut self) -> Reply {
+        if self.stated_path().is_none() || self.desk.config.backoffice.is_none() {
+            return self.transfer("verify_failed");
+        }
+        self.stated_asked += 1;
+        if self.stated_asked > NUMBER_ASKS {
+            return self.transfer("verify_failed");
+        }
+        if self.stated_asked == 1 {
+            self.lead_phrase("verify_why");
+        }
+        self.waiting = Waiting::Number;
+        let ask = self.number_question();
+        self.lead(ask);
+        let next = self.listen();
+        self.reply(Route::Act, "needs to find the caller's record", next)
+    }
+
+    /// The look-up's path, and whether it takes a phone number (else an account).
+    fn stated_path(&self) -> Option<(String, bool)> {
+        let config = self.desk.config.identity.as_ref()?;
+        if let Some(path) = &config.lookup_account {
+            return Some((path.clone(), false));
+        }
+        let path = config.lookup.clone()?;
+        match template::names(&path).as_slice() {
+            [name] if name == "caller_number" => Some((path, true)),
+            [name] if name == "account" => Some((path, false)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn number_question(&mut self) -> String {
+        match self.stated_path() {
+            Some((_, false)) => self.phrase("ask_account", &[("factor", "account number")]),
+            _ => self.phrase("ask_caller_number", &[]),
+        }
+    }
+
+    pub(super) fn number_said(&mut self, said: &Said) -> Reply {
+        let Some((path, phone)) = self.stated_path() else {
+            return self.transfer("verify_failed");
+        };
+        self.keep_words(&said.text);
+        if social::cannot(&said.text) {
+            return self.transfer("verify_failed");
+        }
+        if social::asks_why(&said.text) {
+            self.lead_phrase("verify_reason");
+            return self.ask_number();
+        }
+        let spoken = said.keyed.as_deref().unwrap_or(&said.text);
+        let stated = if phone {
+            entity::phone(spoken, &self.locale)
+        } else {
+            said.keyed.clone().or_else(|| entity::identifier(spoken))
+        };
+        let Some(stated) = stated else {
+            if let Some(inquiry) = self.aside(said) {
+                return self.answer_aside(inquiry);
+            }
+            self.lead_phrase("verify_unclear");
+            return self.ask_number();
+        };
+        if let Some(request) = self.lookup_request(&path, &stated, FoundBy::Stated) {
+            self.stated = Some(stated);
+            self.waiting = Waiting::Request;
+            self.lead_phrase("looking");
+            return self.reply(Route::Act, "looks the caller up", Next::Request(request));
+        }
+        self.ask_number()
+    }
+
+    /// Proof may be given before it is asked for, in any turn of the action.
+    fn keep_words(&mut self, text: &str) {
+        if let Some(running) = &mut self.running {
+            running.words.push_str(". ");
+            running.words.push_str(text);
+        }
+    }
+
+    pub(super) fn factor_question(&mut self, factor: &str) -> String {
+        let plain = render::words(factor);
+        let key = format!("ask_{}", factor.to_lowercase());
+        if crate::desk::phrase::is_key(&key) {
+            self.phrase(&key, &[])
+        } else {
+            self.phrase("ask_factor", &[("factor", &plain)])
+        }
+    }
+
+    pub(super) fn factor_said(&mut self, factor: &str, said: &Said) -> Reply {
+        let Some(config) = self.desk.config.identity.clone() else {
+            return self.transfer("verify_failed");
+        };
+        if social::asks_why(&said.text) {
+            self.lead_phrase("verify_reason");
+            self.ask_again();
+            let next = self.listen();
+            return self.reply(Route::Act, "why proof is needed", next);
+        }
+        if social::cannot(&said.text) {
+            self.identity.skip(factor);
+            return self.verify();
+        }
+        let (today, locale) = (self.today(), self.locale.clone());
+        let spoken = said.keyed.as_deref().unwrap_or(&said.text);
+        let limit = if config.attempts == 0 { FAILURES } else { config.attempts };
+        match self.identity.check(factor, spoken, limit, today, &locale) {
+            Check::Passed => {
+                self.identity.glean(&config.factors, &said.text, today, &locale);
+                if self.verified() >= self.needed() {
+                    self.lead_phrase("verify_done");
+                    return self.advance();
+                }
+                self.verify()
+            }
+            Check::Again => {
+                self.lead_phrase("verify_again");
+                self.ask_again();
+                let next = self.listen();
+                self.reply(Route::Act, "proof not matched", next)
+            }
+            Check::Unread => {
+                if let Some(inquiry) = self.aside(said) {
+                    return self.answer_aside(inquiry);
+                }
+                self.lead_phrase("verify_unclear");
+                self.ask_again();
+                let next = self.listen();
+                self.reply(Route::Act, "no proof in the words", next)
+            }
+            Check::Spent => {
+                self.lead_phrase("verify_again");
+                self.verify()
+            }
+            Check::Locked => self.transfer("verify_failed"),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What a human is given when a call comes to them: the written packet, and the brief spoken before the caller is joined.
+
+use serde_json::Value;
+
+use super::record::{ActionRecord, ActionStatus, Handoff};
+use super::types::{Mood, Source, Tier};
+
+/// About 18 seconds aloud.
+const BRIEF_WORDS: usize = 45;
+
+/// What is known when the packet is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub reason: &'a str,
+    pub intent: Option<&'a str>,
+    /// The intent in plain words.
+    pub topic: Option<&'a str>,
+    /// The caller's own words on the matter.
+    pub words: &'a str,
+    pub customer: Option<&'a Value>,
+    pub number: Option<&'a str>,
+    pub verified: Tier,
+    pub mood: Mood,
+    pub confidence: f32,
+    pub sources: &'a [Source],
+    pub tried: &'a [String],
+    pub actions: &'a [ActionRecord],
+    pub open_question: &'a str,
+    pub queue: Option<&'a str>,
+}
+
+/// The packet.
+pub fn packet(facts: Facts<'_>) -> Handoff {
+    Handoff {
+        reason: facts.reason.to_owned(),
+        intent: facts.intent.map(str::to_owned),
+        summary: summary(&facts),
+        spoken_brief: brief(&facts),
+        tried: facts.tried.to_vec(),
+        sources: facts.sources.to_vec(),
+        confidence: facts.confidence,
+        verified: facts.verified,
+        sentiment: facts.mood,
+        open_question: facts.open_question.to_owned(),
+        targets: Vec::new(),
+        result: String::new(),
+        accepted_by: None,
+        queue: facts.queue.map(str::to_owned),
+    }
+}
+
+/// The customer's name as a record has it.
+pub fn name(customer: &Value) -> Option<String> {
+    let text = |key: &str| {
+        customer
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+    };
+    let parts = || match (
+        text("first_name").or_else(|| text("given_name")),
+        text("last_name").or_else(|| text("family_name")),
+    ) {
+        (Some(first), Some(last)) => Some(format!("{first} {last}")),
+        (first, last) => first.or(last),
+    };
+    text("name").or_else(|| text("full_name")).or_else(parts)
+}
+
+/// One word of why, as it is said.
+pub fn why(reason: &str) -> String {
+    match reason {
+        "asked" => "asked for a person".into(),
+        "low_confidence" => "I was not sure what they need".into(),
+        "no_answer" => "our articles do not answer it".into(),
+        "not_grounded" => "I could not back up an answer".into(),
+        "out_of_scope" => "it is outside what I handle".into(),
+        "policy" => "this goes to a person".into(),
+        "supervised" => "I may not answer this alone yet".into(),
+        "third_party" => "they speak for somebody else".into(),
+        "verify_failed" => "they could not be verified".into(),
+        "action_unknown" => "it is not known whether it went through".into(),
+        "action_failed" => "the system could not be reached".into(),
+        "action_refused" => "the system refused it".into(),
+        "not_heard" => "the line is bad".into(),
+        other => other.replace('_', " "),
+    }
+}
+
+fn summary(facts: &Facts<'_>) -> String {
+    let mut parts = Vec::new();
+    let who = facts.customer.and_then(name);
+    let about = facts.topic.unwrap_or("a matter not yet clear");
+    parts.push(match who {
+        Some(name) => format!("{name} rang about {about}."),
+        None => format!("The caller rang about {about}."),
+    });
+    if !facts.words.is_empty() {
+        parts.push(format!("In their words: \"{}\".", clip(facts.words, 40).trim_end_matches('.')));
+    }
+    parts.push(format!("Handed over because: {}.", why(facts.reason)));
+    for action in facts.actions {
+        let status = match action.status {
+            ActionStatus::Done => "done",
+            ActionStatus::Failed => "not done",
+            ActionStatus::Unknown => "not known whether it went through",
+        };
+        parts.push(format!("{}: {status}.", super::action::render::words(&action.name)));
+    }
+    parts.join(" ")
+}
+
+/// Who, what, why, what was tried, how far verified, what is open; cut at whole words so that it stays under 20 seconds.
+fn brief(facts: &Facts<'_>) -> String {
+    let who = facts
+        .customer
+        .and_then(name)
+        .unwrap_or_else(|| "A caller".to_owned());
+    let verified = match facts.verified {
+        Tier::Full => "fully verified",
+        Tier::Basic => "number verified",
+        Tier::None => "not verified",
+    };
+    let mut parts = vec![format!("{who}, {verified}.")];
+    if let Some(topic) = facts.topic {
+        parts.push(format!("About {}.", clip(topic, 8)));
+    }
+    if !facts.words.is_empty() {
+        parts.push(format!("They said: {}.", clip(facts.words, 14).trim_end_matches(['.', '?', '!'])));
+    }
+    parts.push(format!("{}.", capital(&why(facts.reason))));
+    if let Some(last) = facts.tried.last() {
+        parts.push(format!("{}.", clip(last, 9).trim_end_matches('.')));
+    }
+    match facts.mood {
+        Mood::Angry => parts.push("They are angry.".into()),
+        Mood::Frustrated => parts.push("They are frustrated.".into()),
+        Mood::Distressed => parts.push("They are distressed.".into()),
+        Mood::Worried => parts.push("They are worried.".into()),
+        Mood::Calm | Mood::Pleased | Mood::Confused => {}
+    }
+    let mut brief = String::new();
+    for part in parts {
+        let count = brief.split_whitespace().count() + part.split_whitespace().count();
+        if count > BRIEF_WORDS {
+            break;
+        }
+        if !brief.is_empty() {
+            brief.push(' ');
+        }
+        brief.push_str(&part);
+    }
+    brief
+}
+
+fn clip(text: &str, words: usize) -> String {
+    let all: Vec<&str> = text.split_whitespace().collect();
+    if all.len() <= words {
+        all.join(" ")
+    } else {
+        format!("{} ...", all[..words].join(" "))
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_brief_is_short_and_says_who_and_why() {
+        let words = "my meter has been running backwards and forwards ".repeat(10);
+        let customer = json!({"first_name": "Ada", "last_name": "Brook"});
+        let tried = vec!["Answered from \"Reading your meter\"".to_owned()];
+        let handoff = packet(Facts {
+            reason: "asked",
+            intent: Some("meter"),
+            topic: Some("meter readings"),
+            words: &words,
+            customer: Some(&customer),
+            number: None,
+            verified: Tier::Full,
+            mood: Mood::Angry,
+            confidence: 0.4,
+            sources: &[],
+            tried: &tried,
+            actions: &[],
+            open_question: "",
+            queue: None,
+        });
+        assert!(handoff.spoken_brief.split_whitespace().count() <= BRIEF_WORDS);
+        assert!(handoff.spoken_brief.starts_with("Ada Brook, fully verified."));
+        assert!(handoff.spoken_brief.contains("Asked for a person"));
+        assert!(handoff.spoken_brief.contains("angry"));
+    }
+}

@@ -1,0 +1,233 @@
+//! What people say that is no question: greetings, thanks, "hold on", "say that again", "are you a robot".
+
+/// A move in the talk itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Social {
+    Hello,
+    Thanks,
+    /// "No, that's all, bye."
+    Goodbye,
+    Robot,
+    Repeat,
+    Slower,
+    Hold,
+    /// "Forget it", of what is under way.
+    Cancel,
+}
+
+/// Words lowered, without punctuation.
+pub fn plain(text: &str) -> String {
+    let lower = text.to_lowercase().replace(['\u{2019}', '\''], "");
+    let kept: String = lower
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+        .collect();
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The social move the whole utterance is; none where there is more in it.
+pub fn social(text: &str) -> Option<Social> {
+    let words = plain(text);
+    let count = words.split(' ').count();
+    let any = |phrases: &[&str]| phrases.iter().any(|phrase| holds(&words, phrase));
+    if any(&[
+        "are you a robot", "are you a bot", "are you a machine", "are you a computer", "are you human", "are you a human",
+        "are you a person", "are you a real person", "are you real", "are you an ai", "are you ai", "am i talking to a robot",
+        "am i talking to a machine", "am i speaking to a robot", "am i talking to a computer", "am i speaking to a machine",
+        "am i talking to an ai", "is this a robot", "is this a bot", "is this a machine", "is this an ai", "is this a computer",
+        "is this a recording", "is this a real person", "talking to a real person", "are you automated", "am i talking to a human",
+        "am i speaking to a human", "am i speaking to a real person",
+    ]) && count <= 14
+    {
+        return Some(Social::Robot);
+    }
+    if count <= 9
+        && any(&[
+            "say that again", "repeat that", "repeat it", "can you repeat", "could you repeat", "please repeat", "come again",
+            "what did you say", "what was that", "i missed that", "didnt catch that", "didnt hear you", "didnt hear that",
+            "once more please", "say again", "say it again", "pardon", "one more time",
+        ])
+    {
+        return Some(Social::Repeat);
+    }
+    if count <= 7 && any(&["slower", "slow down", "more slowly", "too fast", "speak slowly"]) {
+        return Some(Social::Slower);
+    }
+    if count <= 10
+        && any(&[
+            "hold on", "hang on", "one moment", "just a moment", "just a second", "one second", "just a sec", "one sec",
+            "give me a second", "give me a moment", "give me a minute", "wait a second", "wait a minute", "just a minute",
+            "one minute", "bear with me", "let me get", "let me find", "let me look for",
+        ])
+    {
+        return Some(Social::Hold);
+    }
+    if count <= 8
+        && any(&[
+            "never mind", "nevermind", "forget it", "forget that", "forget about it", "leave it", "cancel that",
+            "i changed my mind", "ive changed my mind", "dont bother", "stop that", "dont do it", "dont do that",
+        ])
+    {
+        return Some(Social::Cancel);
+    }
+    let rest = strip(&words, THANKS);
+    let rest = strip(&rest, BYE);
+    let rest = strip(&rest, FILLER);
+    let left = rest.trim();
+    let bye = any(&["bye", "goodbye", "bye bye", "cheerio", "have a good day", "have a nice day", "thats all", "thats it",
+        "thats everything", "that is all", "nothing else", "im done", "all done", "im all set", "all set", "that will be all",
+        "thatll be all", "no more questions", "i have no more questions", "nothing more"]);
+    if bye && left.is_empty() {
+        return Some(Social::Goodbye);
+    }
+    if left.is_empty() && any(&["thanks", "thank you", "cheers", "thankyou", "ta", "appreciate it"]) {
+        return Some(Social::Thanks);
+    }
+    if count <= 6 && strip(&strip(&words, HELLO), FILLER).trim().is_empty() && strip(&words, HELLO) != words {
+        return Some(Social::Hello);
+    }
+    None
+}
+
+/// "No", "no thanks", "nope, that's it": an answer to "anything else?".
+pub fn declines(text: &str) -> bool {
+    let words = plain(text);
+    let rest = strip(&strip(&strip(&words, BYE), THANKS), FILLER);
+    rest.trim().is_empty() && words.split(' ').any(|w| ["no", "nope", "nah", "not", "nothing"].contains(&w))
+}
+
+/// Speaking for somebody else's account.
+pub fn third_party(text: &str) -> bool {
+    let words = plain(text);
+    const WHO: &[&str] = &[
+        "mother", "mum", "mom", "father", "dad", "husband", "wife", "partner", "son", "daughter", "brother", "sister", "friend",
+        "neighbour", "neighbor", "boss", "client", "tenant", "roommate", "flatmate", "grandmother", "grandfather", "gran",
+        "girlfriend", "boyfriend", "uncle", "aunt", "colleague", "ex",
+    ];
+    if ["on behalf of", "calling for someone", "calling for somebody", "someone elses account", "somebody elses account",
+        "not my account", "isnt my account", "another persons account", "another customers", "other peoples account"]
+        .iter()
+        .any(|phrase| holds(&words, phrase))
+    {
+        return true;
+    }
+    let all: Vec<&str> = words.split(' ').collect();
+    all.windows(2).enumerate().any(|(at, pair)| {
+        let theirs = |w: &str| WHO.iter().any(|who| w.strip_suffix('s') == Some(*who));
+        let who = |w: &str| WHO.contains(&w) || theirs(w);
+        if !(["my", "a", "his", "her"].contains(&pair[0]) && who(pair[1])) {
+            return false;
+        }
+        let before = at.checked_sub(1).map(|i| all[i]).unwrap_or_default();
+        let after = all.get(at + 2).copied().unwrap_or_default();
+        // "my mother's account", "calling for my wife"; not "my wife gave me your number".
+        (theirs(pair[1]) && ["account", "payment", "payments", "balance", "order", "plan", "bill", "card", "details"].contains(&after))
+            || (["for", "behalf"].contains(&before) && all[..at].iter().any(|w| ["calling", "ringing", "phoning", "asking", "call"].contains(w)))
+    })
+}
+
+/// The caller cannot or will not say what was asked.
+pub fn cannot(text: &str) -> bool {
+    let words = plain(text);
+    [
+        "i dont know", "dont know it", "cant remember", "dont remember", "i forgot", "ive forgotten", "not sure", "no idea",
+        "dont have it", "havent got it", "dont have that", "rather not", "dont want to", "wont give", "not telling", "not giving",
+        "not with me", "dont have one", "i do not know", "i do not have",
+    ]
+    .iter()
+    .any(|phrase| holds(&words, phrase))
+}
+
+/// "Why do you need that?"
+pub fn asks_why(text: &str) -> bool {
+    let words = plain(text);
+    ["why do you", "what for", "why should i", "what do you need that for", "why is that", "why would you"]
+        .iter()
+        .any(|phrase| holds(&words, phrase))
+}
+
+/// Whole words of `phrase` in a row in `words` (both plain).
+pub fn holds(words: &str, phrase: &str) -> bool {
+    words.match_indices(phrase).any(|(at, _)| {
+        let before = words[..at].chars().next_back();
+        let after = words[at + phrase.len()..].chars().next();
+        before.is_none_or(|c| c == ' ') && after.is_none_or(|c| c == ' ')
+    })
+}
+
+const THANKS: &[&str] = &[
+    "thank you very much", "thank you so much", "thanks very much", "thanks so much", "thanks a lot", "many thanks", "thank you", "thankyou",
+    "thanks", "cheers", "i appreciate it", "appreciate it", "much appreciated", "ta",
+];
+const BYE: &[&str] = &[
+    "have a good day", "have a nice day", "have a great day", "that will be all", "thatll be all", "thats everything", "that is all",
+    "thats all", "thats it", "nothing else", "nothing more", "no more questions", "i have", "im all set", "all set", "im done",
+    "all done", "bye bye", "goodbye", "good bye", "cheerio", "bye", "you too", "see you", "for now", "for today", "i needed", "i need", "i wanted",
+];
+const FILLER: &[&str] = &[
+    "for your help", "for that", "for helping", "your help", "you have been", "youve been", "very helpful", "that was", "thats", "it is", "its",
+    "no", "nope", "nah", "not", "yes", "yeah", "ok", "okay", "alright", "all right", "great", "perfect", "lovely", "brilliant", "good",
+    "fine", "wonderful", "excellent", "right", "well", "then", "so", "and", "oh", "um", "uh", "er", "please", "just", "really", "very",
+    "there", "now", "nothing", "everything", "all", "that", "i think", "think", "i", "am", "im", "helpful", "awesome", "sure", "cool", "much", "a", "lot", "me", "you", "it",
+];
+const HELLO: &[&str] = &[
+    "good morning", "good afternoon", "good evening", "how are you doing", "how are you today", "how are you", "hello", "hi", "hey", "hiya", "morning",
+    "afternoon", "evening",
+];
+
+/// `words` without any of the phrases, longest first as listed.
+fn strip(words: &str, phrases: &[&str]) -> String {
+    let mut out = format!(" {words} ");
+    for phrase in phrases {
+        let find = format!(" {phrase} ");
+        while out.contains(&find) {
+            out = out.replacen(&find, " ", 1);
+        }
+    }
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_are_told_from_questions() {
+        let cases = [
+            ("No, that's all, bye.", Some(Social::Goodbye)),
+            ("Thanks, bye!", Some(Social::Goodbye)),
+            ("Thank you very much for your help", Some(Social::Thanks)),
+            ("Hello?", Some(Social::Hello)),
+            ("Am I talking to a robot?", Some(Social::Robot)),
+            ("Sorry, can you repeat that please?", Some(Social::Repeat)),
+            ("Slow down please", Some(Social::Slower)),
+            ("Hang on a second", Some(Social::Hold)),
+            ("Oh, never mind", Some(Social::Cancel)),
+            ("Thanks, and what about late fees?", None),
+            ("Hello, my meter is leaking", None),
+            ("How do I cancel my plan?", None),
+            ("I need a new meter", None),
+            ("What is the late fee?", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(social(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn declining_is_only_declining() {
+        assert!(declines("no thanks"));
+        assert!(declines("Nope, that's it."));
+        assert!(!declines("No, I want a refund"));
+        assert!(!declines("yes"));
+    }
+
+    #[test]
+    fn other_peoples_accounts() {
+        assert!(third_party("I'm calling for my mother"));
+        assert!(third_party("Can you tell me my husband's balance?"));
+        assert!(third_party("I'm ringing on behalf of a customer"));
+        assert!(!third_party("My wife gave me your number"));
+        assert!(!third_party("My account is locked"));
+    }
+}

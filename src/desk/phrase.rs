@@ -1,0 +1,192 @@
+//! What the line says around the facts: a table of wordings, each of which a desk's `phrases.toml` may replace.
+//!
+//! Several wordings of one key are said in turn, so that nobody hears the same sentence twice running. `{name}` in a wording is
+//! filled by the place that says it; a wording that lacks a placeholder simply does not say that part.
+
+use std::collections::HashMap;
+
+/// Every key, with the wordings used where the desk brings none.
+#[rustfmt::skip]
+const TABLE: &[(&str, &[&str])] = &[
+    // The start.
+    ("greeting", &["Hi, I'm {agent}, the automated assistant at {company}. How can I help?"]),
+    ("greeting_plain", &["Hi, this is the automated assistant at {company}. How can I help?"]),
+    ("disclosure", &["You're talking to an automated assistant."]),
+    ("history", &["You rang on {day} about {matter}. Is it about that?"]),
+    ("history_yes", &["Right, let's pick that up. What can I do about it?"]),
+    ("history_no", &["OK. What can I do for you?"]),
+    ("go_on", &["Sure, what is it?", "Of course, go ahead."]),
+    ("hello", &["Hello! What can I do for you?", "Hi there. How can I help?"]),
+    ("thanks", &["You're welcome. Anything else?", "No problem at all. Is there anything else?", "Glad to help. Anything else I can do?"]),
+    ("robot", &["Yes, I'm an automated assistant. I can bring in a person whenever you like; just say so.", "I am, yes: a machine, not a person. If you'd rather have a colleague, say the word."]),
+    ("hold", &["Sure, take your time.", "No rush, I'll be here."]),
+    ("slower", &["Of course, I'll take it bit by bit."]),
+    ("nothing_to_repeat", &["I hadn't said much yet. What can I do for you?"]),
+    // After an answer.
+    ("anything_else", &["Anything else I can help with?", "Is there anything else?", "What else can I do for you?", "Does that cover it?"]),
+    ("also_asked", &["You also asked about {matter}. Shall I go on to that?"]),
+    ("again", &["Here it is once more.", "I'll say that again."]),
+    ("offer_human", &["Would you like me to bring in a colleague?", "Shall I put you through to a colleague?"]),
+    ("declined_human", &["All right. What would you like to do, then?", "OK, we'll carry on. What can I do?"]),
+    ("goodbye", &["Thanks for calling. Bye now.", "Glad I could help. Take care, bye."]),
+    ("goodbye_silence", &["It's gone quiet, so I'll hang up now. Call us again any time. Bye."]),
+    // Not sure.
+    ("clarify_two", &["Just so I get it right: is it about {first}, or about {second}?", "Do you mean {first}, or {second}?"]),
+    ("clarify_one", &["Is this about {first}?", "Do you mean {first}?"]),
+    ("clarify_open", &["Could you tell me a bit more about what you need?", "Could you put that another way for me?"]),
+    ("outside", &["That's not something I can help with here. I can help with things like {topics}. What do you need?", "I'm afraid that's outside what this line does. I know about {topics}."]),
+    ("outside_plain", &["That's not something I can help with here. Is there something about {company} I can do for you?"]),
+    ("outside_again", &["I don't think I'm the right one for that. Would you like me to bring in a colleague?"]),
+    // Not heard.
+    ("unheard", &["Sorry, I didn't catch that. Could you say it again?", "I couldn't make that out. Could you try once more?"]),
+    ("unheard_keypad", &["The line isn't clear. You can type it on your keypad, or press zero for a colleague."]),
+    ("unheard_human", &["I'm still not hearing you well. Say \"colleague\" or press zero, and I'll bring somebody in. Otherwise, try me once more."]),
+    ("silence", &["Are you still there?", "Take your time. I'm still here."]),
+    ("silence_human", &["I can't hear anything. If you'd like a colleague, say so or press zero."]),
+    // To a human.
+    ("transfer_asked", &["Of course, I'll bring in a colleague. One moment.", "Sure, let me get you a colleague."]),
+    ("transfer_dispute", &["I understand. That needs a person to look at it, so I'll bring in a colleague now."]),
+    ("transfer_complaint", &["I'm sorry it came to that. I'll bring in a colleague who can take this up."]),
+    ("transfer_fraud", &["Thanks for telling me. Let's deal with that right away; I'm bringing in a colleague now."]),
+    ("transfer_hardship", &["Thank you for telling me. There are ways we can help, and a colleague can go through them with you. I'll get them now."]),
+    ("transfer_distress", &["I'm sorry, that sounds really hard. Let me bring in somebody who can help, right now."]),
+    ("transfer_vulnerable", &["Thank you for telling me. I'll bring in a colleague who can take proper care of this."]),
+    ("transfer_legal", &["I understand. I'll bring in a colleague who can deal with that properly."]),
+    ("transfer_unsure", &["I don't want to guess at that. I'll bring in a colleague who can tell you.", "I'd rather you had that from somebody who knows for sure. Let me get a colleague."]),
+    ("transfer_policy", &["That's one for a colleague. I'll bring them in now.", "A colleague looks after that. Let me bring them in."]),
+    ("transfer_third_party", &["I can only talk about an account with its holder. A colleague can tell you what's possible; I'll bring one in."]),
+    ("transfer_verify", &["I couldn't match those details, so I can't go into the account here. I'll bring in a colleague."]),
+    ("transfer_limit", &["I've already done that once on this call, so a colleague needs to look at it. I'll bring them in."]),
+    ("transfer_slot", &["Let's not go round in circles. I'll bring in a colleague to sort this out."]),
+    ("transfer", &["I'll bring in a colleague. One moment."]),
+    ("nobody_free", &["I'm sorry, nobody could take the call just now. I've written down what you told me."]),
+    // Callback.
+    ("callback_offer", &["Can a colleague call you back on this number?", "Shall I have somebody ring you back on the number you're calling from?"]),
+    ("callback_offer_number", &["Can a colleague call you back? If so, on which number?"]),
+    ("callback_number", &["Which number should they ring?", "Could you give me the number again, slowly? Or type it on your keypad."]),
+    ("callback_when", &["When would suit you?"]),
+    ("callback_promised", &["That's arranged: a colleague will ring you back. They'll know what it's about, so you won't have to explain again."]),
+    ("callback_promised_when", &["That's arranged: you asked for {when}, and I've passed that on. They'll know what it's about, so you won't have to explain again."]),
+    ("callback_declined", &["OK, no callback. Is there anything I can do for you meanwhile?"]),
+    // Doing.
+    ("cancelled", &["OK, I've left that alone. Anything else?"]),
+    ("back_to", &["Now, back to where we were.", "Let's go back to your request."]),
+    ("confirm", &["Let me read that back: {what}. Shall I go ahead?", "So, {what}. Is that right?"]),
+    ("confirm_again", &["I need a clear yes or no for this. You can also press 1 for yes or 2 for no."]),
+    ("confirm_no", &["OK, nothing's been changed. What would you like instead?"]),
+    ("corrected", &["Right.", "Got it, I've changed that."]),
+    ("wait", &["One moment, I'm on it.", "Still working on that, one moment."]),
+    ("looking", &["Let me look.", "One moment, I'll check.", "Let me see."]),
+    ("doing", &["I'll do that now.", "Doing that now."]),
+    ("too_late", &["The latest I can do is {limit}."]),
+    ("too_early", &["The earliest I can do is {limit}."]),
+    ("too_much", &["The most I can do is {limit}."]),
+    ("too_little", &["It has to be at least {limit}."]),
+    ("slot_again", &["Sorry, I didn't get that.", "Let me ask once more."]),
+    ("slot_choices", &["You can choose {choices}."]),
+    ("which_one", &["Which one do you mean: {choices}?", "There's more than one: {choices}. Which is it?"]),
+    ("done", &["That's done."]),
+    ("refused", &["I'm sorry, the system wouldn't let me do that, and nothing's been changed. I'll bring in a colleague."]),
+    ("refused_read", &["I'm sorry, the system wouldn't show me that. I'll bring in a colleague."]),
+    ("not_found", &["I can't find that on the system, so I'd rather not guess. I'll bring in a colleague."]),
+    ("failed", &["I'm sorry, I can't reach our system just now, and nothing's been changed. I'll bring in a colleague."]),
+    ("failed_read", &["I'm sorry, I can't get at our system just now. I'll bring in a colleague."]),
+    ("unknown", &["I have to be honest: I don't know whether that went through. Please don't try it again yet; a colleague will check. I'll bring them in now."]),
+    ("incomplete", &["The system answered, but not with what I need to tell you safely. I'll bring in a colleague."]),
+    // Who is calling.
+    ("verify_why", &["I'll just need to check it's you."]),
+    ("verify_reason", &["I ask so that nobody else gets at your account."]),
+    ("verify_again", &["I couldn't match that.", "That didn't work for me."]),
+    ("verify_unclear", &["Sorry, I didn't get that.", "I missed that."]),
+    ("verify_done", &["Thanks, that's all I need.", "Thank you, that's fine."]),
+    ("ask_postcode", &["What's your postcode?", "Could you give me your postcode?"]),
+    ("ask_date_of_birth", &["What's your date of birth?", "Could you give me your date of birth?"]),
+    ("ask_name", &["What's your full name?", "Could you give me your full name?"]),
+    ("ask_factor", &["What's your {factor}?", "Could you give me your {factor}?"]),
+    ("ask_caller_number", &["What's the phone number on your account?", "Could you give me the phone number on the account, digit by digit? You can type it, too."]),
+    ("ask_account", &["What's your {factor}? You can say it or type it.", "Could you give me the {factor} again, slowly?"]),
+    ("lookup_missed", &["I can't find anything under that."]),
+];
+
+/// Every key a `phrases.toml` may hold. `confirm.ACTION` may be used, too.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(key, _)| *key)
+}
+
+/// The built-in wordings of a key.
+pub fn wordings(key: &str) -> &'static [&'static str] {
+    TABLE
+        .iter()
+        .find(|(known, _)| *known == key)
+        .map_or(&[], |(_, wordings)| wordings)
+}
+
+/// Whether a key of `phrases.toml` means anything. Beside the table: `confirm.ACTION` is an action's read-back (slots in braces),
+/// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with.
+pub fn is_key(key: &str) -> bool {
+    ["confirm.", "topic."].iter().any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
+        || key == "topics"
+        || TABLE.iter().any(|(known, _)| *known == key)
+}
+
+/// Chooses wordings for one conversation: in turn, never the same one twice running while there is another.
+#[derive(Debug, Clone, Default)]
+pub struct Wording {
+    used: HashMap<String, usize>,
+}
+
+impl Wording {
+    /// The next wording of `key` with its placeholders filled; empty for an unknown key. `own` is what the desk brings for it.
+    pub fn say(&mut self, own: Option<&[String]>, key: &str, fill: &[(&str, &str)]) -> String {
+        let built_in = wordings(key);
+        let count = match own {
+            Some(own) if !own.is_empty() => own.len(),
+            _ => built_in.len(),
+        };
+        if count == 0 {
+            return String::new();
+        }
+        let turn = self.used.entry(key.to_owned()).or_default();
+        let at = *turn % count;
+        *turn += 1;
+        let mut text = match own {
+            Some(own) if !own.is_empty() => own[at].clone(),
+            _ => built_in[at].to_owned(),
+        };
+        for (name, value) in fill {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wordings_take_turns() {
+        let mut wording = Wording::default();
+        let first = wording.say(None, "anything_else", &[]);
+        let second = wording.say(None, "anything_else", &[]);
+        assert_ne!(first, second);
+        assert!(!first.is_empty());
+    }
+
+    #[test]
+    fn a_desk_replaces_a_wording() {
+        let own = vec!["Cheers from {company}.".to_owned()];
+        let said = Wording::default().say(Some(&own), "goodbye", &[("company", "Brook Water")]);
+        assert_eq!(said, "Cheers from Brook Water.");
+    }
+
+    #[test]
+    fn every_key_is_there_once_and_says_something() {
+        let mut seen = std::collections::HashSet::new();
+        for (key, wordings) in TABLE {
+            assert!(seen.insert(key), "{key} twice");
+            assert!(wordings.iter().all(|w| !w.trim().is_empty()) && !wordings.is_empty());
+        }
+        assert!(is_key("goodbye") && is_key("confirm.move_payment") && !is_key("godbye") && !is_key("confirm."));
+    }
+}

@@ -1,0 +1,466 @@
+//! SIP: calls in and out over UDP and TCP, each as one [`Leg`].
+//!
+//! ```text
+//! stack      the one importer of rsipstack
+//! signalling one task a dialog: what SIP asks, answered; what the leg asks, sent
+//! session    our side of SDP offer and answer for one dialog
+//! leg        what the call's task holds: media by hand, signalling over small bounded channels
+//! uri        addresses as people type them
+//! ```
+//!
+//! A call that there is no room for is refused before anything is made for it ([`SipConfig::admit`]).
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::rtp::{RtpPorts, RtpSession};
+use super::{EndCause, Ended, Leg, LegInfo, Signal};
+
+mod leg;
+mod session;
+mod signalling;
+mod stack;
+mod uri;
+
+pub use session::{Agreed, Law};
+pub use stack::Listener;
+pub use uri::{SipUri, address_of, party_of};
+
+use leg::SipLeg;
+use session::Session;
+use stack::{Incoming, Stack, local_towards};
+
+/// The methods this program understands, as Allow says them.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// Held by a leg while its call lasts; dropped with it.
+pub type Permit = Box<dyn Send>;
+/// Decides whether there is room for one call more: a permit, or after how many seconds to ask again.
+pub type Admit = Arc<dyn Fn() -> Result<Permit, u32> + Send + Sync>;
+
+/// What the SIP edge is started with.
+#[derive(Clone)]
+pub struct SipConfig {
+    /// `udp:ip:port` or `tcp:ip:port`; port 0 takes any free one.
+    pub listen: Vec<String>,
+    /// Address for Contact and SDP; none takes the address of the interface that routes to the peer.
+    pub advertise: Option<IpAddr>,
+    /// First and last RTP port; RTP takes even ones, RTCP the next.
+    pub rtp_ports: (u16, u16),
+    pub accept: Accept,
+    /// Addresses whose word on the caller's number is good (P-Asserted-Identity, else From).
+    pub vouched: Vec<Net>,
+    /// As User-Agent and Server say it, such as `firstline/0.1.0`.
+    pub user_agent: String,
+    pub admit: Admit,
+}
+
+/// Whose calls are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accept {
+    /// Whoever calls.
+    Any,
+    /// These networks, and this computer always.
+    Nets(Vec<Net>),
+}
+
+/// A network in CIDR form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Net {
+    addr: IpAddr,
+    prefix: u8,
+}
+
+impl Net {
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        match (self.addr, ip.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                let shift = 32 - u32::from(self.prefix);
+                u32::from(net).checked_shr(shift) == u32::from(ip).checked_shr(shift)
+            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                let shift = 128 - u32::from(self.prefix);
+                u128::from(net).checked_shr(shift) == u128::from(ip).checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Net {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad =
+            || format!("\"{text}\" is no network: write it as 192.0.2.0/24 or as one address");
+        let (addr, prefix) = match text.trim().split_once('/') {
+            Some((addr, prefix)) => (addr, Some(prefix)),
+            None => (text.trim(), None),
+        };
+        let addr: IpAddr = addr.parse().map_err(|_| bad())?;
+        let widest = if addr.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix
+                .parse()
+                .ok()
+                .filter(|p| *p <= widest)
+                .ok_or_else(bad)?,
+            None => widest,
+        };
+        Ok(Self { addr, prefix })
+    }
+}
+
+/// Why the edge cannot start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SipError {
+    /// A listener: the sentence says which, and what to do.
+    Listen(String),
+}
+
+impl std::fmt::Display for SipError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::Listen(sentence) = self;
+        f.write_str(sentence)
+    }
+}
+
+impl std::error::Error for SipError {}
+
+/// A call that came in and was let in; nothing but 100 has been answered yet.
+pub struct IncomingCall {
+    pub leg: Box<dyn Leg>,
+    /// The caller's number or user; none when withheld.
+    pub from: Option<String>,
+    /// What was called.
+    pub to: Option<String>,
+    pub call_id: String,
+    /// P-Asserted-Identity, Diversion, History-Info and X-* as they came.
+    pub headers: Vec<(String, String)>,
+    pub source: Option<SocketAddr>,
+}
+
+/// Requests of one dialog, found by Call-ID and our tag.
+type Routes = Arc<Mutex<HashMap<(String, String), mpsc::Sender<Incoming>>>>;
+
+/// Everything the edge's tasks share.
+struct Shared {
+    stack: Stack,
+    config: SipConfig,
+    routes: Routes,
+    ports: RtpPorts,
+    /// Signalling tasks alive.
+    tasks: AtomicUsize,
+}
+
+/// The SIP listeners, and the way to place calls.
+#[derive(Clone)]
+pub struct SipEdge {
+    shared: Arc<Shared>,
+}
+
+/// What is alive now: for the console, and for tests that nothing leaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    pub dialogs: usize,
+    pub tasks: usize,
+    pub transactions: usize,
+}
+
+impl SipEdge {
+    /// Binds every listener; calls come out of the receiver. Runs until [`SipEdge::stop`] or until the last handle is dropped.
+    ///
+    /// # Errors
+    /// One sentence when an address cannot be listened on or the RTP range is too small.
+    pub async fn start(
+        config: SipConfig,
+    ) -> Result<(Self, mpsc::Receiver<IncomingCall>), SipError> {
+        let ports = RtpPorts::new(config.rtp_ports).map_err(SipError::Listen)?;
+        let (stack, mut incoming) =
+            Stack::start(&config.listen, config.advertise, &config.user_agent).await?;
+        let shared = Arc::new(Shared {
+            stack,
+            config,
+            routes: Routes::default(),
+            ports,
+            tasks: AtomicUsize::new(0),
+        });
+        let (calls_tx, calls_rx) = mpsc::channel(64);
+        // Weak: the edge's last handle ends the stack, and with it this loop.
+        let weak = Arc::downgrade(&shared);
+        tokio::spawn(async move {
+            while let Some(tx) = incoming.recv().await {
+                let Some(shared) = weak.upgrade() else { break };
+                dispatch(&shared, Incoming::new(tx), &calls_tx);
+            }
+        });
+        Ok((Self { shared }, calls_rx))
+    }
+
+    /// Where it listens, with the ports that were taken for 0.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.shared.stack.listeners
+    }
+
+    pub fn census(&self) -> Census {
+        Census {
+            dialogs: self.shared.stack.dialogs(),
+            tasks: self.shared.tasks.load(Ordering::Relaxed),
+            transactions: self.shared.stack.transactions(),
+        }
+    }
+
+    /// Closes every listener. Calls that are up lose their signalling: end them first.
+    pub fn stop(&self) {
+        self.shared.stack.stop();
+    }
+
+    /// Places a call. The leg's signals say how it goes; what is wrong with the address comes as `Ended(Failed)` too.
+    ///
+    /// `from` is a number or a SIP address; `ring_s` the longest it may ring (a `ring_s` in the address wins).
+    pub fn dial(
+        &self,
+        uri: &str,
+        from: &str,
+        ring_s: u32,
+        headers: &[(String, String)],
+    ) -> Box<dyn Leg> {
+        let info = LegInfo {
+            channel: "sip",
+            from: Some(from.to_owned()).filter(|f| !f.is_empty()),
+            to: Some(uri.to_owned()),
+            vouched: true,
+            ..LegInfo::default()
+        };
+        let started = uri
+            .parse::<SipUri>()
+            .and_then(|target| Ok((target, self.shared.media_socket()?)));
+        let (target, rtp) = match started {
+            Ok(parts) => parts,
+            Err(why) => return Box::new(SipLeg::failed(info, why)),
+        };
+        let (wires, leg) = signalling::wires(info, rtp, None);
+        let port = leg.media_port();
+        let shared = self.shared.clone();
+        let (from, headers) = (from.to_owned(), headers.to_vec());
+        tokio::spawn(async move {
+            let _alive = Alive::new(&shared);
+            let ring_s = target.ring_s.unwrap_or(ring_s).max(1);
+            signalling::outbound(&shared, wires, target, &from, ring_s, &headers, port).await;
+        });
+        Box::new(leg)
+    }
+}
+
+impl Shared {
+    fn media_socket(&self) -> Result<RtpSession, String> {
+        // A line that listens on one address only takes media there only, too.
+        let listeners = &self.stack.listeners;
+        let ip = listeners
+            .first()
+            .map(|l| l.addr.ip())
+            .filter(|ip| listeners.iter().all(|l| l.addr.ip() == *ip))
+            .unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        self.ports.open(ip)
+    }
+
+    /// Our address as `peer` sees it.
+    fn our_address(&self, peer: SocketAddr) -> IpAddr {
+        self.config.advertise.unwrap_or_else(|| local_towards(peer))
+    }
+
+    fn contact(&self, user: Option<&str>, peer: SocketAddr, tcp: bool) -> SipUri {
+        let listeners = &self.stack.listeners;
+        let port = listeners
+            .iter()
+            .find(|l| l.tcp == tcp)
+            .or_else(|| listeners.first())
+            .map(|l| l.addr.port());
+        let tcp = tcp && listeners.iter().any(|l| l.tcp);
+        SipUri::new(user, self.our_address(peer).to_string(), port, tcp)
+    }
+
+    fn route(&self, key: (String, String)) -> mpsc::Receiver<Incoming> {
+        let (tx, rx) = mpsc::channel(16);
+        self.lock_routes().insert(key, tx);
+        rx
+    }
+
+    fn unroute(&self, key: &(String, String)) {
+        self.lock_routes().remove(key);
+    }
+
+    fn lock_routes(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<(String, String), mpsc::Sender<Incoming>>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lets_in(&self, source: Option<SocketAddr>) -> bool {
+        match (&self.config.accept, source.map(|s| s.ip().to_canonical())) {
+            (Accept::Any, _) => true,
+            (Accept::Nets(nets), Some(ip)) => {
+                ip.is_loopback() || nets.iter().any(|n| n.contains(ip))
+            }
+            (Accept::Nets(_), None) => false,
+        }
+    }
+}
+
+/// Counts a signalling task while it lives.
+struct Alive(Arc<Shared>);
+
+impl Alive {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.tasks.fetch_add(1, Ordering::Relaxed);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.tasks.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sends one request where it belongs. Never waits: one slow peer must not hold up the others.
+fn dispatch(shared: &Arc<Shared>, incoming: Incoming, calls: &mpsc::Sender<IncomingCall>) {
+    let refuse = |mut incoming: Incoming, code: u16, headers: Vec<(&'static str, String)>| {
+        tokio::spawn(async move { incoming.reply(code, &headers, None).await });
+    };
+    if let Some(tag) = incoming.local_tag() {
+        let key = (incoming.call_id().unwrap_or_default(), tag);
+        let Some(route) = shared.lock_routes().get(&key).cloned() else {
+            return refuse(incoming, 481, vec![]);
+        };
+        match route.try_send(incoming) {
+            Ok(()) => {}
+            // One dialog may not fill memory with requests it sends faster than we answer them.
+            Err(mpsc::error::TrySendError::Full(incoming)) => {
+                refuse(incoming, 500, vec![("Retry-After", "5".into())]);
+            }
+            Err(mpsc::error::TrySendError::Closed(incoming)) => refuse(incoming, 481, vec![]),
+        }
+        return;
+    }
+    match incoming.method().as_str() {
+        "INVITE" if !shared.lets_in(incoming.source()) => {
+            tracing::warn!(source = ?incoming.source(), "a call from an address that is no trunk's was refused");
+            refuse(incoming, 403, vec![]);
+        }
+        "INVITE" => match (shared.config.admit)() {
+            Ok(permit) => invite(shared, incoming, permit, calls),
+            Err(after) => refuse(incoming, 503, vec![("Retry-After", after.to_string())]),
+        },
+        "OPTIONS" => refuse(
+            incoming,
+            200,
+            vec![("Accept", "application/sdp, application/dtmf-relay".into())],
+        ),
+        "CANCEL" | "BYE" | "INFO" | "UPDATE" | "PRACK" => refuse(incoming, 481, vec![]),
+        _ => refuse(incoming, 405, vec![]),
+    }
+}
+
+/// A new call that there is room for.
+fn invite(
+    shared: &Arc<Shared>,
+    incoming: Incoming,
+    permit: Permit,
+    calls: &mpsc::Sender<IncomingCall>,
+) {
+    let refuse = |mut incoming: Incoming, code: u16, after: Option<u32>, why: String| {
+        tracing::info!(code, why, "a call was refused");
+        let mut headers = vec![(
+            "Reason",
+            format!("SIP;cause={code};text=\"{}\"", why.replace('"', "'")),
+        )];
+        headers.extend(after.map(|s| ("Retry-After", s.to_string())));
+        tokio::spawn(async move { incoming.reply(code, &headers, None).await });
+    };
+    let Ok(slot) = calls.clone().try_reserve_owned() else {
+        return refuse(incoming, 503, Some(5), "too many calls at once".into());
+    };
+    let (Some(source), Some(call_id)) = (incoming.source(), incoming.call_id()) else {
+        return refuse(incoming, 400, None, "no Call-ID".into());
+    };
+    let rtp = match shared.media_socket() {
+        Ok(rtp) => rtp,
+        Err(why) => return refuse(incoming, 503, Some(10), why),
+    };
+    let mut session = Session::new(shared.our_address(source), rtp.port());
+    let offer = incoming.body().to_vec();
+    if !offer.is_empty()
+        && let Err(why) = session.answer(&offer)
+    {
+        return refuse(incoming, 488, None, why);
+    }
+    let vouched = source.ip().is_loopback()
+        || shared
+            .config
+            .vouched
+            .iter()
+            .any(|n| n.contains(source.ip()));
+    let asserted = incoming.header("P-Asserted-Identity").filter(|_| vouched);
+    let from = party_of(asserted.as_deref().unwrap_or(&incoming.from()));
+    let to = incoming.called().or_else(|| party_of(&incoming.to()));
+    let headers: Vec<_> = incoming
+        .headers()
+        .into_iter()
+        .filter(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            matches!(
+                name.as_str(),
+                "p-asserted-identity" | "diversion" | "history-info"
+            ) || name.starts_with("x-")
+        })
+        .take(32)
+        .collect();
+    let contact = shared.contact(Some("firstline"), source, incoming.over_tcp());
+    let cseq = incoming.cseq().unwrap_or(0);
+    let (dialog, steps) = match shared.stack.accept_invite(incoming, &contact) {
+        Ok(made) => made,
+        Err((incoming, why)) => return refuse(*incoming, 400, None, why),
+    };
+    let info = LegInfo {
+        channel: "sip",
+        from: from.clone(),
+        to: to.clone(),
+        vouched,
+        ..LegInfo::default()
+    };
+    let (wires, leg) = signalling::wires(info, rtp, Some(permit));
+    let (task_shared, had_offer) = (shared.clone(), !offer.is_empty());
+    tokio::spawn(async move {
+        let _alive = Alive::new(&task_shared);
+        let requests = task_shared.route(dialog.key());
+        signalling::inbound(
+            &task_shared,
+            wires,
+            dialog,
+            steps,
+            requests,
+            session,
+            had_offer,
+            contact,
+            cseq,
+        )
+        .await;
+    });
+    slot.send(IncomingCall {
+        leg: Box::new(leg),
+        from,
+        to,
+        call_id,
+        headers,
+        source: Some(source),
+    });
+}
+
+/// How long a task lingers for the last answers of a call that is over for its leg.
+const LINGER: Duration = Duration::from_secs(40);

@@ -1,0 +1,610 @@
+//! One task a dialog. It answers what SIP asks within the dialog, sends what the leg asks, and tells the leg what happened.
+//!
+//! Nothing here touches sound: SDP settles where media goes, and the leg is handed the result. A leg that is dropped hangs up.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::leg::SipLeg;
+use super::session::{Agreed, Session};
+use super::stack::{Dialog, Incoming, Invite, Over, Step, Steps};
+use super::uri::SipUri;
+use super::{EndCause, Ended, LINGER, LegInfo, Permit, RtpSession, Shared, Signal};
+
+/// No answer of any kind to an INVITE within this: nobody is there. Four sendings over UDP fit in it (0, 0.5, 1.5, 3.5 s).
+const NOBODY_THERE: Duration = Duration::from_secs(6);
+/// Requests that wait for a dialog to be confirmed, at most.
+const WAITING: usize = 16;
+
+/// What a leg asks of its dialog.
+#[derive(Debug)]
+pub(super) enum Command {
+    Ring,
+    Answer,
+    Hangup(u16, String),
+}
+
+/// What a dialog tells its leg.
+#[derive(Debug)]
+pub(super) enum ToLeg {
+    Media(Agreed),
+    Signal(Signal),
+}
+
+/// The dialog's ends of the channels to its leg.
+pub(super) struct Wires {
+    commands: mpsc::Receiver<Command>,
+    to_leg: mpsc::Sender<ToLeg>,
+}
+
+/// A leg and the ends its dialog holds.
+pub(super) fn wires(info: LegInfo, rtp: RtpSession, permit: Option<Permit>) -> (Wires, SipLeg) {
+    let (command_tx, commands) = mpsc::channel(16);
+    let (to_leg, from_dialog) = mpsc::channel(64);
+    let leg = SipLeg::new(info, rtp, permit, command_tx, from_dialog);
+    (Wires { commands, to_leg }, leg)
+}
+
+/// A dialog while it lives.
+struct Talk<'a> {
+    shared: &'a Arc<Shared>,
+    dialog: Dialog,
+    session: Session,
+    contact: SipUri,
+    to_leg: mpsc::Sender<ToLeg>,
+    inbound: bool,
+    /// The caller's INVITE carried an offer; otherwise ours goes out in the 200 and the answer comes in the ACK.
+    had_offer: bool,
+    /// Outbound: something came back to the INVITE.
+    alive: bool,
+    rang: bool,
+    answered: bool,
+    confirmed: bool,
+    /// The leg was told that it is over.
+    told: bool,
+    /// Hang up as soon as the dialog allows it.
+    leaving: bool,
+    held: bool,
+    last_cseq: u32,
+    waiting: VecDeque<Incoming>,
+    /// Bodies of ACKs to re-INVITEs that had no offer.
+    acks: mpsc::Sender<Vec<u8>>,
+}
+
+/// Carries an inbound call from INVITE to the last answer.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one new call, each of another kind"
+)]
+pub(super) async fn inbound(
+    shared: &Arc<Shared>,
+    wires: Wires,
+    dialog: Dialog,
+    steps: Steps,
+    requests: mpsc::Receiver<Incoming>,
+    session: Session,
+    had_offer: bool,
+    contact: SipUri,
+    cseq: u32,
+) {
+    let (acks, ack_bodies) = mpsc::channel(4);
+    let talk = Talk {
+        shared,
+        dialog,
+        session,
+        contact,
+        to_leg: wires.to_leg,
+        inbound: true,
+        had_offer,
+        alive: true,
+        rang: false,
+        answered: false,
+        confirmed: false,
+        told: false,
+        leaving: false,
+        held: false,
+        last_cseq: cseq,
+        waiting: VecDeque::new(),
+        acks,
+    };
+    talk.run(steps, wires.commands, requests, ack_bodies, None)
+        .await;
+}
+
+/// Places a call and carries it to its end.
+pub(super) async fn outbound(
+    shared: &Arc<Shared>,
+    wires: Wires,
+    uri: SipUri,
+    from: &str,
+    ring_s: u32,
+    headers: &[(String, String)],
+    port: u16,
+) {
+    let to_leg = wires.to_leg;
+    let fail = async |cause, detail: String| {
+        let ended = Ended { cause, detail };
+        let _ = to_leg.send(ToLeg::Signal(Signal::Ended(ended))).await;
+    };
+    let (uri, peer, target) = match resolve(uri).await {
+        Ok(found) => found,
+        Err(why) => return fail(EndCause::Unreachable, why).await,
+    };
+    if uri.tcp()
+        && let Err(why) = shared.stack.connect_tcp(peer).await
+    {
+        return fail(EndCause::Unreachable, why).await;
+    }
+    let contact = shared.contact(Some("firstline"), peer, uri.tcp());
+    let from = match caller(from, &contact) {
+        Ok(from) => from,
+        Err(why) => return fail(EndCause::Failed, why).await,
+    };
+    let mut session = Session::new(shared.our_address(peer), port);
+    let offer = session.offer();
+    let (dialog, steps, invite) = match shared
+        .stack
+        .invite(&uri, target, &from, &contact, headers, offer)
+    {
+        Ok(made) => made,
+        Err(why) => return fail(EndCause::Failed, why).await,
+    };
+    let requests = shared.route(dialog.key());
+    let (acks, ack_bodies) = mpsc::channel(4);
+    let started = Instant::now();
+    let talk = Talk {
+        shared,
+        dialog,
+        session,
+        contact,
+        to_leg,
+        inbound: false,
+        had_offer: false,
+        alive: false,
+        rang: false,
+        answered: false,
+        confirmed: false,
+        told: false,
+        leaving: false,
+        held: false,
+        last_cseq: 0,
+        waiting: VecDeque::new(),
+        acks,
+    };
+    let ringing = Ringing {
+        invite,
+        nobody_at: started + NOBODY_THERE,
+        give_up_at: started + Duration::from_secs(u64::from(ring_s)),
+    };
+    talk.run(steps, wires.commands, requests, ack_bodies, Some(ringing))
+        .await;
+}
+
+/// An outbound INVITE under way, and how long it may take.
+struct Ringing {
+    invite: Invite,
+    nobody_at: Instant,
+    give_up_at: Instant,
+}
+
+impl Talk<'_> {
+    async fn run(
+        mut self,
+        mut steps: Steps,
+        mut commands: mpsc::Receiver<Command>,
+        mut requests: mpsc::Receiver<Incoming>,
+        mut ack_bodies: mpsc::Receiver<Vec<u8>>,
+        ringing: Option<Ringing>,
+    ) {
+        let key = self.dialog.key();
+        let far = Instant::now() + Duration::from_secs(60 * 60 * 24 * 365);
+        let mut linger_until = far;
+        let mut leg_gone = false;
+        loop {
+            let deadline = match &ringing {
+                _ if self.told => linger_until,
+                Some(ringing) if !self.answered && !self.alive => {
+                    ringing.nobody_at.min(ringing.give_up_at)
+                }
+                Some(ringing) if !self.answered => ringing.give_up_at,
+                _ => far,
+            };
+            tokio::select! {
+                step = steps.next() => match step {
+                    Some(Step::Over(over)) => {
+                        self.over(over).await;
+                        break;
+                    }
+                    Some(step) => self.step(step).await,
+                    None => break,
+                },
+                command = commands.recv(), if !leg_gone => {
+                    leg_gone = command.is_none();
+                    self.command(command.unwrap_or_else(|| Command::Hangup(480, String::new()))).await;
+                }
+                Some(request) = requests.recv() => self.request(request).await,
+                Some(body) = ack_bodies.recv() => self.late_answer(&body).await,
+                () = sleep_until(deadline) => {
+                    if self.told {
+                        break;
+                    }
+                    let cause = if self.alive { EndCause::NoAnswer } else { EndCause::Unreachable };
+                    let detail = if self.alive { "it rang and nobody answered" } else { "no answer of any kind to the INVITE" };
+                    self.dialog.cancel();
+                    self.end(cause, detail.into()).await;
+                }
+            }
+            if self.told && linger_until == far {
+                linger_until = Instant::now() + LINGER;
+            }
+        }
+        // What still waits is answered, not left to time out.
+        requests.close();
+        while let Some(mut request) = requests.recv().await {
+            request.reply(481, &[], None).await;
+        }
+        for mut request in self.waiting.drain(..) {
+            request.reply(481, &[], None).await;
+        }
+        self.end(
+            EndCause::Failed,
+            "the dialog ended without saying why".into(),
+        )
+        .await;
+        self.shared.unroute(&key);
+        if let Some(mut ringing) = ringing
+            && timeout(LINGER, &mut ringing.invite).await.is_err()
+        {
+            ringing.invite.abort();
+        }
+        self.dialog.forget();
+    }
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Ring if self.inbound && !self.answered => self.dialog.ring(),
+            Command::Answer if self.inbound && !self.answered && !self.told => {
+                let body = match self.had_offer {
+                    // The answer was worked out when the INVITE came; writing it again changes nothing.
+                    true => self.session.last_answer(),
+                    false => self.session.offer(),
+                };
+                self.dialog.accept(body);
+                self.answered = true;
+                self.media().await;
+            }
+            Command::Hangup(code, reason) if !self.leaving => {
+                self.leaving = true;
+                if self.inbound && !self.answered {
+                    let code = if (300..700).contains(&code) {
+                        code
+                    } else {
+                        480
+                    };
+                    self.dialog
+                        .reject(code, Some(reason.clone()).filter(|r| !r.is_empty()));
+                } else if !self.inbound && !self.answered {
+                    self.dialog.cancel();
+                } else if self.confirmed {
+                    self.dialog.bye();
+                }
+                self.end(EndCause::Ours, reason).await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Trying => self.alive = true,
+            Step::Early(body) => {
+                self.alive = true;
+                // Early media (183 with SDP) is heard like any other; a description that does not fit waits for the 200's.
+                if !body.is_empty() && self.session.answered(&body).is_ok() {
+                    self.media().await;
+                }
+                if !self.rang {
+                    self.rang = true;
+                    self.signal(Signal::Ringing).await;
+                }
+            }
+            Step::WaitAck => {}
+            Step::Confirmed(body) if !self.confirmed => self.confirm(body).await,
+            Step::Confirmed(_) | Step::Over(_) => {}
+        }
+    }
+
+    async fn confirm(&mut self, body: Vec<u8>) {
+        self.confirmed = true;
+        self.answered = true;
+        let settled = match (self.inbound, self.had_offer) {
+            (true, true) => Ok(()),
+            (false, _) if body.is_empty() && self.session.agreed().is_some() => Ok(()),
+            _ => self.session.answered(&body),
+        };
+        if self.leaving || self.told {
+            self.dialog.bye();
+            return;
+        }
+        if let Err(why) = settled {
+            self.dialog.bye();
+            self.leaving = true;
+            self.end(EndCause::Failed, why).await;
+            return;
+        }
+        self.media().await;
+        self.signal(Signal::Answered).await;
+        while let Some(request) = self.waiting.pop_front() {
+            self.request(request).await;
+        }
+    }
+
+    async fn over(&mut self, over: Over) {
+        let detail = |text: &str| text.to_owned();
+        let (cause, detail) = match over {
+            Over::RemoteBye => (EndCause::Remote, detail("BYE")),
+            Over::LocalBye => (EndCause::Failed, detail("the 200 was never acknowledged")),
+            Over::Cancelled => (EndCause::Cancelled, detail("CANCEL")),
+            Over::Timeout => (EndCause::Failed, detail("time-out")),
+            Over::Refused(code) => (refusal(code, self.alive), code.to_string()),
+        };
+        self.end(cause, detail).await;
+    }
+
+    /// A request within the dialog. Those that come before it is confirmed wait for that (one may share a segment with the ACK).
+    async fn request(&mut self, mut request: Incoming) {
+        let stranger = request.remote_tag().is_none_or(|tag| {
+            let ours = self.dialog.remote_tag();
+            !ours.is_empty() && tag != ours
+        });
+        if stranger {
+            return request.reply(481, &[], None).await;
+        }
+        let method = request.method();
+        let Some(cseq) = request.cseq() else {
+            return request.reply(400, &[], None).await;
+        };
+        if !self.confirmed {
+            match method.as_str() {
+                "BYE" if self.inbound => {}
+                "OPTIONS" | "PRACK" => {}
+                _ if self.waiting.len() < WAITING => return self.waiting.push_back(request),
+                _ => {
+                    return request
+                        .reply(500, &[("Retry-After", "2".into())], None)
+                        .await;
+                }
+            }
+        }
+        // RFC 3261 section 12.2.2: a number below the last one is answered 500, and the dialog stands.
+        if cseq < self.last_cseq {
+            return request.reply(500, &[], None).await;
+        }
+        self.last_cseq = cseq;
+        match method.as_str() {
+            "BYE" => self.dialog.take_bye(request).await,
+            "INVITE" | "UPDATE" => self.renegotiate(request, method == "INVITE").await,
+            "INFO" => self.info(request).await,
+            "OPTIONS" => {
+                let accept = "application/sdp, application/dtmf-relay".to_owned();
+                request.reply(200, &[("Accept", accept)], None).await;
+            }
+            // Nothing reliable was sent that a PRACK could acknowledge (RFC 3262 section 3).
+            "PRACK" => request.reply(481, &[], None).await,
+            _ => request.reply(405, &[], None).await,
+        }
+    }
+
+    /// A re-INVITE or UPDATE: hold, resume, a new address, or a refresh.
+    async fn renegotiate(&mut self, mut request: Incoming, invite: bool) {
+        let offer = request.body().to_vec();
+        let contact = ("Contact", format!("<{}>", self.contact));
+        let (body, late) = if !offer.is_empty() {
+            match self.session.answer(&offer) {
+                Ok(answer) => (answer, false),
+                Err(why) => {
+                    tracing::info!(why, "a change of media was refused");
+                    return request.reply(488, &[contact], None).await;
+                }
+            }
+        } else if invite {
+            (self.session.offer(), true)
+        } else {
+            return request.reply(200, &[contact], None).await;
+        };
+        self.dialog.refresh_target(&request);
+        request
+            .reply(200, &[contact], Some(("application/sdp", body)))
+            .await;
+        if invite {
+            // The transaction repeats its 200 until the ACK, so it lives on in a task of its own.
+            let (acks, dialog) = (self.acks.clone(), self.dialog.clone());
+            tokio::spawn(async move {
+                match request.ack().await {
+                    Some(body) if late => {
+                        let _ = acks.try_send(body);
+                    }
+                    Some(_) => {}
+                    // RFC 3261 section 14.2: no ACK ends the session.
+                    None => dialog.bye(),
+                }
+            });
+        }
+        if !late {
+            self.changed().await;
+        }
+    }
+
+    async fn late_answer(&mut self, body: &[u8]) {
+        match self.session.answered(body) {
+            Ok(()) => self.changed().await,
+            Err(why) => tracing::info!(why, "an answer in an ACK was passed over"),
+        }
+    }
+
+    /// Media changed: the leg is told where it goes now, and whether it is on hold.
+    async fn changed(&mut self) {
+        self.media().await;
+        let held = self.session.agreed().is_some_and(Agreed::held);
+        if held != self.held {
+            self.held = held;
+            self.signal(if held { Signal::Held } else { Signal::Resumed })
+                .await;
+        }
+    }
+
+    async fn info(&mut self, mut request: Incoming) {
+        let kind = request
+            .header("Content-Type")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let key = match kind.split(';').next().unwrap_or_default().trim() {
+            "application/dtmf-relay" => dtmf_relay(request.body()),
+            "application/dtmf" => key_of(&String::from_utf8_lossy(request.body())),
+            _ if request.body().is_empty() => return request.reply(200, &[], None).await,
+            _ => {
+                let accept = "application/dtmf-relay".to_owned();
+                return request.reply(415, &[("Accept", accept)], None).await;
+            }
+        };
+        request
+            .reply(if key.is_some() { 200 } else { 400 }, &[], None)
+            .await;
+        if let Some(key) = key {
+            self.signal(Signal::Digit(key)).await;
+        }
+    }
+
+    async fn media(&mut self) {
+        if let Some(agreed) = self.session.agreed() {
+            let _ = self.to_leg.try_send(ToLeg::Media(agreed.clone()));
+        }
+    }
+
+    async fn signal(&mut self, signal: Signal) {
+        if !self.told {
+            let _ = self.to_leg.try_send(ToLeg::Signal(signal));
+        }
+    }
+
+    /// Tells the leg that it is over, once. A leg whose task is stuck gets a second to take it.
+    async fn end(&mut self, cause: EndCause, detail: String) {
+        if self.told {
+            return;
+        }
+        self.told = true;
+        let ended = ToLeg::Signal(Signal::Ended(Ended { cause, detail }));
+        let _ = timeout(Duration::from_secs(1), self.to_leg.send(ended)).await;
+    }
+}
+
+/// What a refusal of our INVITE means for the person who was called.
+fn refusal(code: u16, alive: bool) -> EndCause {
+    match code {
+        486 | 600 => EndCause::Busy,
+        603 | 403 | 607 => EndCause::Declined,
+        480 | 487 => EndCause::NoAnswer,
+        408 if alive => EndCause::NoAnswer,
+        404 | 408 | 410 | 484 | 500..=504 | 604 => EndCause::Unreachable,
+        _ => EndCause::Failed,
+    }
+}
+
+/// Where an address is. A literal is taken as it stands, without DNS; so is `localhost`. A name with a port is looked up as a
+/// host (RFC 3263 section 4.2); one without is left to the stack, which asks for SRV records.
+async fn resolve(mut uri: SipUri) -> Result<(SipUri, SocketAddr, Option<SocketAddr>), String> {
+    if uri.host.eq_ignore_ascii_case("localhost") {
+        uri.host = "127.0.0.1".into();
+    }
+    if let Some(addr) = uri.literal() {
+        return Ok((uri, addr, None));
+    }
+    let port = uri.port.unwrap_or(5060);
+    let host = uri.host.clone();
+    let found = timeout(
+        Duration::from_secs(5),
+        tokio::net::lookup_host((host.as_str(), port)),
+    )
+    .await;
+    match found {
+        Ok(Ok(mut addrs)) => match addrs.next() {
+            Some(addr) => {
+                let target = uri.port.map(|_| addr);
+                Ok((uri, addr, target))
+            }
+            None => Err(format!("{} has no address", uri.host)),
+        },
+        Ok(Err(error)) => Err(format!("{} could not be looked up: {error}", uri.host)),
+        Err(_) => Err(format!(
+            "looking up {} took longer than 5 seconds",
+            uri.host
+        )),
+    }
+}
+
+/// Who we say is calling: a SIP address as it stands, or a number at our own address.
+fn caller(from: &str, contact: &SipUri) -> Result<SipUri, String> {
+    if from.trim().to_ascii_lowercase().starts_with("sip:") {
+        return from.parse();
+    }
+    let user: String = from
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "+-_.".contains(*c))
+        .collect();
+    let user = Some(user.as_str())
+        .filter(|u| !u.is_empty())
+        .unwrap_or("anonymous");
+    let mut uri = contact.clone();
+    uri.user = Some(user.to_owned());
+    uri.params.clear();
+    Ok(uri)
+}
+
+/// The key in an INFO body such as `Signal=5` and `Duration=160` on two lines.
+fn dtmf_relay(body: &[u8]) -> Option<char> {
+    let text = String::from_utf8_lossy(body);
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("signal"))
+        .and_then(|(_, value)| key_of(value))
+}
+
+fn key_of(text: &str) -> Option<char> {
+    match text.trim() {
+        "10" => Some('*'),
+        "11" => Some('#'),
+        text => {
+            let mut chars = text.chars();
+            let key = chars.next()?.to_ascii_uppercase();
+            (chars.next().is_none() && "0123456789*#ABCD".contains(key)).then_some(key)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_in_info() {
+        assert_eq!(dtmf_relay(b"Signal= 5\r\nDuration=160\r\n"), Some('5'));
+        assert_eq!(dtmf_relay(b"signal=#\n"), Some('#'));
+        assert_eq!(dtmf_relay(b"Signal=10"), Some('*'));
+        assert_eq!(dtmf_relay(b"Duration=160"), None);
+        assert_eq!(key_of("12"), None);
+    }
+
+    #[test]
+    fn refusals_in_the_words_of_a_transfer() {
+        assert_eq!(refusal(486, true), EndCause::Busy);
+        assert_eq!(refusal(603, true), EndCause::Declined);
+        assert_eq!(refusal(408, false), EndCause::Unreachable);
+        assert_eq!(refusal(408, true), EndCause::NoAnswer);
+        assert_eq!(refusal(488, true), EndCause::Failed);
+    }
+}
