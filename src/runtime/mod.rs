@@ -6,5 +6,6 @@
 
 pub mod actions;
 pub mod clock;
+pub mod desks;
 pub mod models;
 pub mod phone;
