@@ -5,5 +5,6 @@
 )]
 
 pub mod actions;
+pub mod clause_cache;
 pub mod clock;
 pub mod models;
