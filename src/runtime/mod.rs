@@ -8,3 +8,4 @@ pub mod actions;
 pub mod clause_cache;
 pub mod clock;
 pub mod models;
+pub mod phone;
