@@ -17,7 +17,7 @@ pub struct Learned {
 }
 
 /// Bump when the bytes or the recipe change.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// One labelled sentence as it is learned from.
 struct Labelled<'a> {

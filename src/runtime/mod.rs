@@ -6,4 +6,5 @@
 
 pub mod actions;
 pub mod clock;
+pub mod desks;
 pub mod models;

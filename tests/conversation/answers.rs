@@ -57,10 +57,10 @@ fn another_subject_is_another_subject() {
 #[test]
 fn outside_is_said_once_then_a_human_is_offered() {
     let mut line = Line::from(None);
-    let first = line.say("What is the weather tomorrow?");
+    let first = line.say("Penguins singing opera");
     assert_eq!(first.decision.route, Route::Clarify, "{:?}", first.decision);
     assert!(first.decision.intent.is_some());
-    let second = line.say("Who won the football?");
+    let second = line.say("Bagpipes, saxophones, trombones");
     assert_eq!(second.decision.route, Route::Clarify, "{:?}", second.decision);
     assert_ne!(first.decision.reply, second.decision.reply);
     let third = line.say("Yes please");
@@ -162,6 +162,30 @@ fn a_disclosure_that_was_cut_is_said_again() {
     assert!(!line.talk.disclosed());
     let reply = line.say("How do I read my water meter?");
     assert!(reply.say[0].must_hear && reply.say[0].text.contains("automated"), "{reply:?}");
+}
+
+#[test]
+fn a_rehearsal_decides_and_asks_nothing_of_the_back_office() {
+    use firstline::desk::{Conversation, Pending, Said};
+    let ask = |text: &str| {
+        let mut talk = Conversation::rehearsal(build(&files("")), "q1", super::desk::now());
+        talk.hear(&Said {
+            text: text.into(),
+            now: super::desk::now(),
+            ..Said::default()
+        })
+    };
+    for (text, action, pending) in [
+        ("What is my balance?", "get_balance", Pending::Verify),
+        ("I need an engineer to come", "book_visit", Pending::Slot),
+        ("Send an engineer on Thursday afternoon", "book_visit", Pending::Confirm),
+    ] {
+        let reply = ask(text);
+        assert_eq!(reply.decision.route, Route::Act, "{reply:?}");
+        assert_eq!(reply.decision.action.as_deref(), Some(action));
+        assert_eq!(reply.decision.pending, Some(pending));
+        assert!(!matches!(reply.next, Next::Request(_)));
+    }
 }
 
 #[test]
