@@ -8,3 +8,4 @@ pub mod actions;
 pub mod clock;
 pub mod desks;
 pub mod models;
+pub mod phone;
