@@ -3,21 +3,23 @@
 //! A step machine. Words or an outcome go in, one [`Reply`] comes out; nothing here reads a clock or waits. A clone is cheap, so
 //! the runtime may decide on a clone before the caller has finished and keep it if the turn becomes final.
 //!
-//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` runs actions, `verify` finds out
+//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `items`
+//! finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
 //! who is calling, `human` hands over and promises callbacks, `saying` words the replies.
 
 mod doing;
 mod hear;
 mod human;
+mod items;
 mod question;
 mod result;
 mod saying;
+mod send;
 mod verify;
 
 use std::sync::Arc;
 
 use super::action::Running;
-use super::action::template::{self, Fill};
 use super::desk::Desk;
 use super::entity::Locale;
 use super::handoff;
@@ -401,48 +403,6 @@ impl Conversation {
 
     fn today(&self) -> jiff::civil::Date {
         self.locale.today(self.now)
-    }
-
-    fn lookup_by_number(&mut self) -> Option<Request> {
-        let number = self.caller.number.clone()?;
-        let config = self.desk.config.identity.clone()?;
-        let path = config.lookup?;
-        if template::names(&path) != ["caller_number"] {
-            return None;
-        }
-        self.desk.config.backoffice.as_ref()?;
-        let by = FoundBy::Number {
-            vouched: self.caller.vouched,
-        };
-        self.lookup_request(&path, &number, by)
-    }
-
-    fn lookup_request(&mut self, path: &str, number: &str, by: FoundBy) -> Option<Request> {
-        let mut slots = serde_json::Map::new();
-        slots.insert("account".into(), number.into());
-        let fill = Fill {
-            slots: &slots,
-            customer: None,
-            result: None,
-            caller_number: Some(number),
-        };
-        let path = template::path(path, fill).ok()?;
-        let id = self.request_id();
-        self.lookup = Lookup::UnderWay;
-        self.flights.push(Flight {
-            id,
-            purpose: Purpose::Lookup(by),
-            record: None,
-        });
-        Some(Request {
-            id,
-            method: "GET".into(),
-            path,
-            body: None,
-            idempotency_key: None,
-            name: "lookup".into(),
-            slots: serde_json::Map::new(),
-        })
     }
 
     fn request_id(&mut self) -> u64 {
