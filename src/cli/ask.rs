@@ -69,7 +69,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let told = if args.questions.is_empty() {
         let mut failed = Ok(());
         for (at, line) in std::io::stdin().lock().lines().enumerate() {
-            let line = line.context("stdin cannot be read as UTF-8 text; send the questions as UTF-8")?;
+            let line =
+                line.context("stdin cannot be read as UTF-8 text; send the questions as UTF-8")?;
             if line.trim().is_empty() {
                 continue;
             }
@@ -77,7 +78,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 match serde_json::from_str::<Question>(&line) {
                     Ok(question) => (id_text(question.id, at + 1), question.text),
                     Err(error) => {
-                        eprintln!("firstline: line {}: {error}; write {{\"id\": \"1\", \"text\": \"...\"}}", at + 1);
+                        eprintln!(
+                            "firstline: line {}: {error}; write {{\"id\": \"1\", \"text\": \"...\"}}",
+                            at + 1
+                        );
                         misused = true;
                         continue;
                     }

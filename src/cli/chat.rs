@@ -13,8 +13,8 @@ use crate::backoffice::HttpBackoffice;
 use crate::config::Config;
 use crate::desk::entity;
 use crate::desk::{
-    AgentTurn, CallOutcome, CallRecord, Caller, CallerTurn, Conversation, Decision, Desk, Handoff, Next, Outcome, Reply, Request,
-    Said, StagesMs, Termination, TurnRecord,
+    AgentTurn, CallOutcome, CallRecord, Caller, CallerTurn, Conversation, Decision, Desk, Handoff,
+    Next, Outcome, Reply, Request, Said, StagesMs, Termination, TurnRecord,
 };
 use crate::reason::Embedder;
 use crate::runtime::{actions, clock, desks};
@@ -61,7 +61,8 @@ struct Line {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     clock::fixed().map_err(anyhow::Error::msg)?;
-    let config = Config::load(args.config.as_deref()).map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
+    let config = Config::load(args.config.as_deref())
+        .map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
     let mut encoder = encoder(args.models.as_deref(), args.words);
     let dir = args.desk.clone().unwrap_or_else(|| config.desk.clone());
     let desk = load(&dir, &mut encoder)?;
@@ -132,16 +133,25 @@ async fn talk(
             match serde_json::from_str::<Line>(&line) {
                 Ok(line) => line,
                 Err(error) => {
-                    eprintln!("firstline: line {}: {error}; write {{\"say\": \"...\"}}", at + 1);
+                    eprintln!(
+                        "firstline: line {}: {error}; write {{\"say\": \"...\"}}",
+                        at + 1
+                    );
                     misused = true;
                     continue;
                 }
             }
         } else {
-            Line { say: line, keys: None }
+            Line {
+                say: line,
+                keys: None,
+            }
         };
         if call.over.is_some() {
-            eprintln!("firstline: line {}: the call is over; nothing more is heard", at + 1);
+            eprintln!(
+                "firstline: line {}: the call is over; nothing more is heard",
+                at + 1
+            );
             continue;
         }
         let said = Said {
@@ -169,10 +179,19 @@ async fn talk(
     if args.jsonl {
         writeln!(out, "{}", serde_json::to_string(&record)?)?;
     } else {
-        eprintln!("[{}]", serde_json::to_value(record.outcome)?.as_str().unwrap_or_default());
+        eprintln!(
+            "[{}]",
+            serde_json::to_value(record.outcome)?
+                .as_str()
+                .unwrap_or_default()
+        );
     }
     out.flush()?;
-    Ok(if misused { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    Ok(if misused {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 struct Call {
@@ -213,7 +232,9 @@ impl Call {
                     self.store
                         .add_callback(&self.id, &callback)
                         .await
-                        .map_err(|error| anyhow::anyhow!("the callback could not be recorded: {error}"))?;
+                        .map_err(|error| {
+                            anyhow::anyhow!("the callback could not be recorded: {error}")
+                        })?;
                     if end {
                         self.over = Some((CallOutcome::Callback, "callback promised"));
                     }
@@ -229,14 +250,17 @@ impl Call {
 
     async fn perform(&self, request: &Request) -> Outcome {
         match &self.backoffice {
-            Some(backoffice) => actions::perform_recorded(&self.store, backoffice, &self.id, request).await,
+            Some(backoffice) => {
+                actions::perform_recorded(&self.store, backoffice, &self.id, request).await
+            }
             None => Outcome::Failed("this desk has no [backoffice] url".into()),
         }
     }
 
     /// Text has no sound: what is said is heard, and times are those of the clock.
     fn turn(&self, index: u32, line: Option<Line>, decision: Decision) -> TurnRecord {
-        let ms = u64::try_from(clock::now().duration_since(self.started).as_millis()).unwrap_or_default();
+        let ms = u64::try_from(clock::now().duration_since(self.started).as_millis())
+            .unwrap_or_default();
         TurnRecord {
             index,
             caller: line.map(|line| CallerTurn {
@@ -285,7 +309,11 @@ impl Call {
 /// The number in E.164 where it is one of the desk's country, else as given.
 fn number(raw: &str, desk: &Desk) -> String {
     let config = &desk.config;
-    let locale = entity::Locale::new(&config.language, config.currency.as_deref(), config.timezone.as_deref());
+    let locale = entity::Locale::new(
+        &config.language,
+        config.currency.as_deref(),
+        config.timezone.as_deref(),
+    );
     locale
         .ok()
         .and_then(|locale| entity::e164(raw, locale.country()))
@@ -301,7 +329,9 @@ fn backoffice(desk: &Desk) -> anyhow::Result<Option<HttpBackoffice>> {
         Some(name) => match std::env::var(name) {
             Ok(token) => Some(format!("Bearer {token}")),
             Err(_) => {
-                eprintln!("firstline: {name} is not set, so the back office is asked without a token; set it to the token");
+                eprintln!(
+                    "firstline: {name} is not set, so the back office is asked without a token; set it to the token"
+                );
                 None
             }
         },
@@ -316,7 +346,12 @@ pub(super) fn encoder(models: Option<&Path>, words: bool) -> Option<Box<dyn Embe
     if words {
         return None;
     }
-    let found = || crate::runtime::models::model_dir("minilm").ok()?.parent().map(Path::to_owned);
+    let found = || {
+        crate::runtime::models::model_dir("minilm")
+            .ok()?
+            .parent()
+            .map(Path::to_owned)
+    };
     let dir = models
         .map(Path::to_owned)
         .or_else(found)
@@ -324,12 +359,18 @@ pub(super) fn encoder(models: Option<&Path>, words: bool) -> Option<Box<dyn Embe
     desks::encoder(&dir)
 }
 
-pub(super) fn load(dir: &Path, encoder: &mut Option<Box<dyn Embedder>>) -> anyhow::Result<Arc<Desk>> {
+pub(super) fn load(
+    dir: &Path,
+    encoder: &mut Option<Box<dyn Embedder>>,
+) -> anyhow::Result<Arc<Desk>> {
     let embedder = encoder.as_mut().map(|e| e.as_mut() as &mut dyn Embedder);
     desks::load(dir, embedder).map_err(super::ask::desk_error)
 }
 
-pub(super) fn vector(encoder: &mut Option<Box<dyn Embedder>>, text: &str) -> anyhow::Result<Vec<f32>> {
+pub(super) fn vector(
+    encoder: &mut Option<Box<dyn Embedder>>,
+    text: &str,
+) -> anyhow::Result<Vec<f32>> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }

@@ -99,28 +99,137 @@ limits = { per_call = 1 }
 "#;
 
 const EXAMPLES: &[(&str, &[&str])] = &[
-    ("meter_reading", &["how do I read my water meter", "where do I send my meter reading", "submit a meter reading", "how often do you read the meter", "what do the red numbers on the meter mean"]),
-    ("hard_water", &["is my water hard", "how hard is the water", "limescale in my kettle", "what is the water hardness", "why is there limescale"]),
-    ("direct_debit", &["how do I set up a direct debit", "can I pay by direct debit", "pay monthly by direct debit", "which payment methods can I use", "is there a discount for direct debit"]),
-    ("balance", &["what is my balance", "how much do I owe", "tell me my account balance", "how much is my bill", "what do I owe you"]),
-    ("book_visit", &["book an engineer visit", "I need an engineer to come", "send an engineer", "can an engineer visit me", "schedule an engineer appointment", "send an engineer on Tuesday morning", "an engineer visit on Wednesday afternoon please", "can an engineer come on Monday"]),
-    ("move_payment", &["move my payment to another date", "can I change my payment date", "postpone my payment", "I need to move my payment", "pay later than the due date", "I need to move my payment, my postcode is LS1 4DY", "move my payment please, my date of birth is"]),
-    ("report_leak", &["there is a leak in the street", "report a burst pipe", "water is leaking from the road", "a pipe has burst", "leak outside my house"]),
-    ("moving_home", &["I am moving house", "moving to a new home", "close my account because I move out", "I am moving out next month", "new tenant moving in"]),
+    (
+        "meter_reading",
+        &[
+            "how do I read my water meter",
+            "where do I send my meter reading",
+            "submit a meter reading",
+            "how often do you read the meter",
+            "what do the red numbers on the meter mean",
+        ],
+    ),
+    (
+        "hard_water",
+        &[
+            "is my water hard",
+            "how hard is the water",
+            "limescale in my kettle",
+            "what is the water hardness",
+            "why is there limescale",
+        ],
+    ),
+    (
+        "direct_debit",
+        &[
+            "how do I set up a direct debit",
+            "can I pay by direct debit",
+            "pay monthly by direct debit",
+            "which payment methods can I use",
+            "is there a discount for direct debit",
+        ],
+    ),
+    (
+        "balance",
+        &[
+            "what is my balance",
+            "how much do I owe",
+            "tell me my account balance",
+            "how much is my bill",
+            "what do I owe you",
+        ],
+    ),
+    (
+        "book_visit",
+        &[
+            "book an engineer visit",
+            "I need an engineer to come",
+            "send an engineer",
+            "can an engineer visit me",
+            "schedule an engineer appointment",
+            "send an engineer on Tuesday morning",
+            "an engineer visit on Wednesday afternoon please",
+            "can an engineer come on Monday",
+        ],
+    ),
+    (
+        "move_payment",
+        &[
+            "move my payment to another date",
+            "can I change my payment date",
+            "postpone my payment",
+            "I need to move my payment",
+            "pay later than the due date",
+            "I need to move my payment, my postcode is LS1 4DY",
+            "move my payment please, my date of birth is",
+        ],
+    ),
+    (
+        "report_leak",
+        &[
+            "there is a leak in the street",
+            "report a burst pipe",
+            "water is leaking from the road",
+            "a pipe has burst",
+            "leak outside my house",
+        ],
+    ),
+    (
+        "moving_home",
+        &[
+            "I am moving house",
+            "moving to a new home",
+            "close my account because I move out",
+            "I am moving out next month",
+            "new tenant moving in",
+        ],
+    ),
 ];
 
 const NOT_OURS: &[&str] = &[
-    "what is the weather tomorrow", "play some jazz", "who won the football", "book a flight to Rome", "tell me a joke", "what is the capital of France",
-    "order a pizza with mushrooms", "translate this into Spanish", "how tall is the Eiffel tower", "set an alarm for seven",
+    "what is the weather tomorrow",
+    "play some jazz",
+    "who won the football",
+    "book a flight to Rome",
+    "tell me a joke",
+    "what is the capital of France",
+    "order a pizza with mushrooms",
+    "translate this into Spanish",
+    "how tall is the Eiffel tower",
+    "set an alarm for seven",
 ];
 
 const ARTICLES: &[(&str, &str, &str)] = &[
-    ("read-meter", "How to read your water meter", "Read the black numbers on your water meter from left to right. The red numbers on the meter count litres, and you can leave them out. Send your meter reading by text to 61070."),
-    ("hardness", "How hard is the water", "Our water is moderately hard, at 14 degrees. Limescale in a kettle is harmless."),
-    ("direct-debit", "Paying by direct debit", "You can set up a direct debit at any time. Paying by direct debit takes 3 percent off your bill. The direct debit is taken on the 5th of each month."),
-    ("visit", "Engineer visits", "An engineer visit takes about 40 minutes. Somebody over 18 has to be at home."),
-    ("leak", "Reporting a leak", "A leak in the street is repaired by our crews day and night."),
-    ("moving", "Moving home", "Tell us 5 days before you move. We will send a final bill to your new address."),
+    (
+        "read-meter",
+        "How to read your water meter",
+        "Read the black numbers on your water meter from left to right. The red numbers on the meter count litres, and you can leave them out. Send your meter reading by text to 61070.",
+    ),
+    (
+        "hardness",
+        "How hard is the water",
+        "Our water is moderately hard, at 14 degrees. Limescale in a kettle is harmless.",
+    ),
+    (
+        "direct-debit",
+        "Paying by direct debit",
+        "You can set up a direct debit at any time. Paying by direct debit takes 3 percent off your bill. The direct debit is taken on the 5th of each month.",
+    ),
+    (
+        "visit",
+        "Engineer visits",
+        "An engineer visit takes about 40 minutes. Somebody over 18 has to be at home.",
+    ),
+    (
+        "leak",
+        "Reporting a leak",
+        "A leak in the street is repaired by our crews day and night.",
+    ),
+    (
+        "moving",
+        "Moving home",
+        "Tell us 5 days before you move. We will send a final bill to your new address.",
+    ),
 ];
 
 /// The files of the desk; `more` is added to `desk.toml`.
@@ -134,8 +243,15 @@ pub fn files(more: &str) -> DeskFiles {
             lines.push_str(&format!("{}\n", json!({"text": text, "intent": intent})));
         }
     }
-    for text in ["list my payments", "which payments are coming", "show my upcoming payments"] {
-        lines.push_str(&format!("{}\n", json!({"text": text, "intent": "list_payments"})));
+    for text in [
+        "list my payments",
+        "which payments are coming",
+        "show my upcoming payments",
+    ] {
+        lines.push_str(&format!(
+            "{}\n",
+            json!({"text": text, "intent": "list_payments"})
+        ));
     }
     for text in NOT_OURS {
         lines.push_str(&format!("{}\n", json!({"text": text, "intent": null})));
@@ -143,7 +259,10 @@ pub fn files(more: &str) -> DeskFiles {
     files.insert("intents.jsonl".to_owned(), lines);
     let mut articles = String::new();
     for (id, title, text) in ARTICLES {
-        articles.push_str(&format!("{}\n", json!({"id": id, "title": title, "text": text})));
+        articles.push_str(&format!(
+            "{}\n",
+            json!({"id": id, "title": title, "text": text})
+        ));
     }
     files.insert("knowledge/articles.jsonl".to_owned(), articles);
     DeskFiles(files)
@@ -184,7 +303,12 @@ impl Line {
         Self::with("", number, true, office)
     }
 
-    pub fn with(more: &str, number: Option<&str>, vouched: bool, answers: impl FnMut(&Request) -> Option<Outcome> + 'static) -> Self {
+    pub fn with(
+        more: &str,
+        number: Option<&str>,
+        vouched: bool,
+        answers: impl FnMut(&Request) -> Option<Outcome> + 'static,
+    ) -> Self {
         let caller = Caller {
             number: number.map(str::to_owned),
             vouched,
@@ -193,7 +317,11 @@ impl Line {
         Self::of(build(&files(more)), caller, answers)
     }
 
-    pub fn of(desk: Arc<Desk>, caller: Caller, answers: impl FnMut(&Request) -> Option<Outcome> + 'static) -> Self {
+    pub fn of(
+        desk: Arc<Desk>,
+        caller: Caller,
+        answers: impl FnMut(&Request) -> Option<Outcome> + 'static,
+    ) -> Self {
         let mut line = Self {
             talk: Conversation::new(desk, caller, "call-1", now()),
             requests: Vec::new(),
@@ -231,7 +359,9 @@ impl Line {
         while let Next::Request(request) = reply.next.clone() {
             self.requests.push(request.clone());
             // No answer: it is still in the air.
-            let Some(outcome) = (self.answers)(&request) else { break };
+            let Some(outcome) = (self.answers)(&request) else {
+                break;
+            };
             reply = self.talk.resume(request.id, outcome);
             words.push(reply.decision.reply.clone());
         }
@@ -242,7 +372,10 @@ impl Line {
     }
 
     pub fn writes(&self) -> Vec<&Request> {
-        self.requests.iter().filter(|request| request.is_write()).collect()
+        self.requests
+            .iter()
+            .filter(|request| request.is_write())
+            .collect()
     }
 
     pub fn tier(&self) -> Tier {
@@ -264,10 +397,16 @@ pub fn office(request: &Request) -> Option<Outcome> {
     } else if path == "/customers/C7/payments" {
         Outcome::Done(payments())
     } else if path == "/visits" {
-        let day = request.body.as_ref().map_or(Value::Null, |body| body["day"].clone());
+        let day = request
+            .body
+            .as_ref()
+            .map_or(Value::Null, |body| body["day"].clone());
         Outcome::Done(json!({"id": "V1", "day": day}))
     } else if path.starts_with("/payments/") {
-        let due = request.body.as_ref().map_or(Value::Null, |body| body["date"].clone());
+        let due = request
+            .body
+            .as_ref()
+            .map_or(Value::Null, |body| body["date"].clone());
         Outcome::Done(json!({"amount": 25.5, "due": due}))
     } else {
         Outcome::NotFound

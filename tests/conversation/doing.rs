@@ -7,7 +7,11 @@ use super::desk::{ADA, Line, office};
 
 fn visit(answer: impl Fn(&Request) -> Option<Outcome> + 'static) -> Line {
     Line::with("", None, true, move |request: &Request| {
-        if request.path == "/visits" { answer(request) } else { office(request) }
+        if request.path == "/visits" {
+            answer(request)
+        } else {
+            office(request)
+        }
     })
 }
 
@@ -22,19 +26,35 @@ fn confirmed(line: &mut Line) -> firstline::desk::Reply {
 fn slots_are_asked_read_back_and_sent_once() {
     let mut line = Line::from(None);
     let reply = line.say("I need an engineer to come");
-    assert_eq!((reply.decision.route, reply.decision.pending), (Route::Act, Some(Pending::Slot)), "{reply:?}");
+    assert_eq!(
+        (reply.decision.route, reply.decision.pending),
+        (Route::Act, Some(Pending::Slot)),
+        "{reply:?}"
+    );
     let reply = line.say("Friday");
     assert_eq!(reply.decision.reply, "Morning or afternoon?");
     let reply = line.say("The morning please");
     assert_eq!(reply.decision.pending, Some(Pending::Confirm));
     let back = reply.say.last().expect("a read-back");
-    assert!(back.must_hear && back.text.contains("Friday 27 November") && back.text.contains("morning"), "{back:?}");
+    assert!(
+        back.must_hear && back.text.contains("Friday 27 November") && back.text.contains("morning"),
+        "{back:?}"
+    );
     assert!(line.requests.is_empty());
     let reply = line.say("Yes, go ahead");
-    assert!(reply.decision.reply.contains("We'll come on Friday 27 November in the morning."), "{reply:?}");
+    assert!(
+        reply
+            .decision
+            .reply
+            .contains("We'll come on Friday 27 November in the morning."),
+        "{reply:?}"
+    );
     let writes = line.writes();
     assert_eq!(writes.len(), 1);
-    assert_eq!(writes[0].body, Some(json!({"day": "2026-11-27", "slot": "morning"})));
+    assert_eq!(
+        writes[0].body,
+        Some(json!({"day": "2026-11-27", "slot": "morning"}))
+    );
     assert!(writes[0].idempotency_key.is_some());
     let record = &line.talk.actions()[0];
     assert!(record.confirmed && record.status == ActionStatus::Done);
@@ -59,7 +79,10 @@ fn the_same_effect_has_the_same_key() {
         line.writes()[0].idempotency_key.clone()
     };
     let one = key(&["Send an engineer on Thursday afternoon", "yes"]);
-    assert_eq!(one, key(&["I need an engineer to come", "Thursday", "afternoon", "yes"]));
+    assert_eq!(
+        one,
+        key(&["I need an engineer to come", "Thursday", "afternoon", "yes"])
+    );
     assert_ne!(one, key(&["Send an engineer on Thursday morning", "yes"]));
 }
 
@@ -69,10 +92,16 @@ fn a_change_in_the_yes_is_read_back_again() {
     line.say("Send an engineer on Thursday afternoon");
     let reply = line.say("Yes, but make it Friday");
     assert_eq!(reply.decision.pending, Some(Pending::Confirm));
-    assert!(reply.decision.reply.contains("Friday 27 November"), "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("Friday 27 November"),
+        "{reply:?}"
+    );
     assert!(line.requests.is_empty());
     line.say("yes");
-    assert_eq!(line.writes()[0].body, Some(json!({"day": "2026-11-27", "slot": "afternoon"})));
+    assert_eq!(
+        line.writes()[0].body,
+        Some(json!({"day": "2026-11-27", "slot": "afternoon"}))
+    );
 }
 
 #[test]
@@ -81,7 +110,10 @@ fn a_correction_changes_what_was_given() {
     line.say("I need an engineer to come");
     line.say("On the 24th");
     let reply = line.say("No, I meant the 26th");
-    assert!(reply.decision.reply.contains("Morning or afternoon?"), "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("Morning or afternoon?"),
+        "{reply:?}"
+    );
     let reply = line.say("morning");
     assert!(reply.decision.reply.contains("26 November"), "{reply:?}");
 }
@@ -91,7 +123,10 @@ fn limits_are_told_and_asked_again() {
     let mut line = Line::from(None);
     line.say("I need an engineer to come");
     let reply = line.say("The 20th of January");
-    assert!(reply.decision.reply.contains("Monday 7 December"), "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("Monday 7 December"),
+        "{reply:?}"
+    );
     assert_eq!(reply.decision.pending, Some(Pending::Slot));
 }
 
@@ -134,7 +169,10 @@ fn no_is_no() {
     let mut line = Line::from(None);
     line.say("Send an engineer on Thursday afternoon");
     let reply = line.say("No");
-    assert!(reply.decision.reply.contains("nothing's been changed"), "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("nothing's been changed"),
+        "{reply:?}"
+    );
     line.say("Oh, never mind");
     assert!(line.requests.is_empty());
 }
@@ -143,15 +181,24 @@ fn no_is_no() {
 fn words_after_the_yes_do_not_send_twice() {
     let mut line = visit(|_| None);
     let reply = confirmed(&mut line);
-    let Next::Request(request) = reply.next else { panic!("{reply:?}") };
+    let Next::Request(request) = reply.next else {
+        panic!("{reply:?}")
+    };
     line.say("yes");
     line.say("yes, yes, go on");
     assert_eq!(line.requests.iter().filter(|r| r.is_write()).count(), 1);
     assert_eq!(line.talk.actions()[0].status, ActionStatus::Unknown);
-    let reply = line.talk.resume(request.id, Outcome::Done(json!({"day": "2026-11-27"})));
+    let reply = line
+        .talk
+        .resume(request.id, Outcome::Done(json!({"day": "2026-11-27"})));
     assert!(reply.decision.reply.contains("Booked"));
     // A second delivery of the same outcome says nothing.
-    assert!(line.talk.resume(request.id, Outcome::Done(json!({}))).say.is_empty());
+    assert!(
+        line.talk
+            .resume(request.id, Outcome::Done(json!({})))
+            .say
+            .is_empty()
+    );
 }
 
 #[test]
@@ -167,17 +214,36 @@ fn the_limit_of_a_call_holds() {
 #[test]
 fn every_outcome_is_told_as_it_is() {
     let cases = [
-        (Outcome::Unknown("timed out".into()), ActionStatus::Unknown, "don't know whether"),
-        (Outcome::Refused("no slots".into()), ActionStatus::Failed, "wouldn't let me"),
-        (Outcome::Failed("refused connection".into()), ActionStatus::Failed, "nothing's been changed"),
+        (
+            Outcome::Unknown("timed out".into()),
+            ActionStatus::Unknown,
+            "don't know whether",
+        ),
+        (
+            Outcome::Refused("no slots".into()),
+            ActionStatus::Failed,
+            "wouldn't let me",
+        ),
+        (
+            Outcome::Failed("refused connection".into()),
+            ActionStatus::Failed,
+            "nothing's been changed",
+        ),
         (Outcome::NotFound, ActionStatus::Failed, "can't find"),
-        (Outcome::Done(json!({"id": "V1"})), ActionStatus::Done, "not with what I need"),
+        (
+            Outcome::Done(json!({"id": "V1"})),
+            ActionStatus::Done,
+            "not with what I need",
+        ),
     ];
     for (outcome, status, words) in cases {
         let given = outcome.clone();
         let mut line = visit(move |_| Some(given.clone()));
         let reply = confirmed(&mut line);
-        assert!(reply.decision.reply.contains(words), "{outcome:?}: {reply:?}");
+        assert!(
+            reply.decision.reply.contains(words),
+            "{outcome:?}: {reply:?}"
+        );
         assert!(!reply.decision.reply.contains("Booked"), "{reply:?}");
         assert!(matches!(reply.next, Next::Transfer(_)));
         assert_eq!(line.talk.actions()[0].status, status);
@@ -192,7 +258,11 @@ fn a_read_is_tried_once_more() {
     let mut line = Line::with("", ADA, true, move |request| {
         if request.path.ends_with("/balance") {
             tries += 1;
-            return Some(if tries == 1 { Outcome::Failed("down".into()) } else { office(request).expect("an answer") });
+            return Some(if tries == 1 {
+                Outcome::Failed("down".into())
+            } else {
+                office(request).expect("an answer")
+            });
         }
         office(request)
     });
@@ -205,13 +275,25 @@ fn the_payment_meant_is_found_and_asked_for() {
     let mut line = Line::from(ADA);
     line.say("I need to move my payment");
     let reply = line.say("SW1A 1AA");
-    assert!(reply.decision.reply.contains("£25.50") && reply.decision.reply.contains("£40"), "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("£25.50") && reply.decision.reply.contains("£40"),
+        "{reply:?}"
+    );
     let reply = line.say("The first one");
     assert_eq!(reply.decision.reply, "Which day should it move to?");
     let reply = line.say("The 10th of December");
-    assert!(reply.decision.reply.contains("£25.50") && reply.decision.reply.contains("10 December"), "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("£25.50") && reply.decision.reply.contains("10 December"),
+        "{reply:?}"
+    );
     let reply = line.say("Yes");
-    assert!(reply.decision.reply.contains("£25.50 is now due on Thursday 10 December"), "{reply:?}");
+    assert!(
+        reply
+            .decision
+            .reply
+            .contains("£25.50 is now due on Thursday 10 December"),
+        "{reply:?}"
+    );
     assert_eq!(line.writes()[0].path, "/payments/P1/move");
 }
 
@@ -221,7 +303,11 @@ fn a_question_in_between_is_answered_and_the_request_goes_on() {
     line.say("I need an engineer to come");
     let reply = line.say("How long does an engineer visit take?");
     if reply.decision.route == Route::Answer {
-        assert!(reply.decision.reply.contains("40 minutes") && reply.decision.reply.contains("Which day"), "{reply:?}");
+        assert!(
+            reply.decision.reply.contains("40 minutes")
+                && reply.decision.reply.contains("Which day"),
+            "{reply:?}"
+        );
     }
     let reply = line.say("Friday");
     assert_eq!(reply.decision.reply, "Morning or afternoon?");

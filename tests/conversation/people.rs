@@ -29,8 +29,14 @@ fn asked_for_at_every_moment() {
             for said in *script {
                 line.say(said);
             }
-            let reply = if way == "key" { line.key("0") } else { line.say("Can I speak to a person please?") };
-            let Next::Transfer(packet) = &reply.next else { panic!("{script:?} {way}: {reply:?}") };
+            let reply = if way == "key" {
+                line.key("0")
+            } else {
+                line.say("Can I speak to a person please?")
+            };
+            let Next::Transfer(packet) = &reply.next else {
+                panic!("{script:?} {way}: {reply:?}")
+            };
             assert_eq!(packet.reason, "asked");
             assert!(packet.spoken_brief.split_whitespace().count() <= 45);
         }
@@ -42,17 +48,34 @@ fn the_packet_tells_the_story() {
     let mut line = Line::from(ADA);
     line.say("How do I read my water meter?");
     let reply = line.say("I want to talk to somebody");
-    let Next::Transfer(packet) = reply.next else { panic!("no transfer") };
-    assert!(packet.spoken_brief.contains("Ada Brook") && packet.spoken_brief.contains("number verified"), "{packet:?}");
-    assert!(packet.tried.iter().any(|t| t.contains("How to read your water meter")));
-    assert!(packet.summary.contains("read my water meter"), "{}", packet.summary);
+    let Next::Transfer(packet) = reply.next else {
+        panic!("no transfer")
+    };
+    assert!(
+        packet.spoken_brief.contains("Ada Brook")
+            && packet.spoken_brief.contains("number verified"),
+        "{packet:?}"
+    );
+    assert!(
+        packet
+            .tried
+            .iter()
+            .any(|t| t.contains("How to read your water meter"))
+    );
+    assert!(
+        packet.summary.contains("read my water meter"),
+        "{}",
+        packet.summary
+    );
 }
 
 #[test]
 fn the_name_stays_out_below_basic() {
     let mut line = Line::with("", ADA, false, office);
     let reply = line.say("I want to talk to somebody");
-    let Next::Transfer(packet) = reply.next else { panic!("no transfer") };
+    let Next::Transfer(packet) = reply.next else {
+        panic!("no transfer")
+    };
     assert!(!packet.spoken_brief.contains("Ada") && !packet.summary.contains("Ada"));
 }
 
@@ -65,7 +88,9 @@ fn nobody_free_is_told_and_a_callback_promised() {
     assert_eq!(line.talk.outcome(), CallOutcome::Abandoned);
     line.say("Yes please");
     let reply = line.say("Tomorrow morning");
-    let Next::Callback { callback, end } = reply.next else { panic!("{reply:?}") };
+    let Next::Callback { callback, end } = reply.next else {
+        panic!("{reply:?}")
+    };
     assert!(!end);
     assert_eq!(callback.number, "+442071838750");
     assert_eq!(callback.when.as_deref(), Some("Tomorrow morning"));
@@ -83,7 +108,9 @@ fn a_withheld_number_is_asked_for() {
     line.say("Yes");
     line.say("020 7183 8750");
     let reply = line.say("any time");
-    let Next::Callback { callback, .. } = reply.next else { panic!("{reply:?}") };
+    let Next::Callback { callback, .. } = reply.next else {
+        panic!("{reply:?}")
+    };
     assert_eq!(callback.number, "+442071838750");
 }
 
@@ -126,7 +153,10 @@ fn returning(vouched: bool) -> Line {
 fn an_open_matter_is_taken_up_again() {
     let mut line = returning(true);
     let opening = line.said[0].decision.reply.clone();
-    assert!(opening.contains("Friday") && opening.contains("direct debit"), "{opening}");
+    assert!(
+        opening.contains("Friday") && opening.contains("direct debit"),
+        "{opening}"
+    );
     let reply = line.say("No, how do I read my water meter?");
     assert!(reply.decision.reply.contains("black numbers"), "{reply:?}");
 }
@@ -148,5 +178,10 @@ fn a_clone_decides_without_touching_the_call() {
         ..Default::default()
     });
     assert_eq!(line.talk.history().len(), before);
-    assert!(line.say("How do I read my water meter?").decision.reply.contains("black numbers"));
+    assert!(
+        line.say("How do I read my water meter?")
+            .decision
+            .reply
+            .contains("black numbers")
+    );
 }

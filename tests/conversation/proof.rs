@@ -9,7 +9,13 @@ fn a_vouched_number_is_basic() {
     let mut line = Line::from(ADA);
     assert_eq!(line.tier(), Tier::Basic);
     let reply = line.say("What is my balance?");
-    assert!(reply.decision.reply.contains("£65.50, due on Tuesday 1 December"), "{reply:?}");
+    assert!(
+        reply
+            .decision
+            .reply
+            .contains("£65.50, due on Tuesday 1 December"),
+        "{reply:?}"
+    );
 }
 
 #[test]
@@ -63,7 +69,13 @@ fn three_failures_bring_a_human_and_no_hint() {
     assert!(matches!(three.next, Next::Transfer(_)), "{three:?}");
     for reply in [one, two, three] {
         let said = reply.decision.reply.to_lowercase();
-        assert!(!said.contains("sw1") && !said.contains("1984") && !said.contains("ada") && !said.contains("close"), "{said}");
+        assert!(
+            !said.contains("sw1")
+                && !said.contains("1984")
+                && !said.contains("ada")
+                && !said.contains("close"),
+            "{said}"
+        );
     }
     assert!(line.writes().is_empty());
     assert_eq!(line.tier(), Tier::Basic);

@@ -3,21 +3,23 @@
 //! A step machine. Words or an outcome go in, one [`Reply`] comes out; nothing here reads a clock or waits. A clone is cheap, so
 //! the runtime may decide on a clone before the caller has finished and keep it if the turn becomes final.
 //!
-//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` runs actions, `verify` finds out
+//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `items`
+//! finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
 //! who is calling, `human` hands over and promises callbacks, `saying` words the replies.
 
 mod doing;
 mod hear;
 mod human;
+mod items;
 mod question;
 mod result;
 mod saying;
+mod send;
 mod verify;
 
 use std::sync::Arc;
 
 use super::action::Running;
-use super::action::template::{self, Fill};
 use super::desk::Desk;
 use super::entity::Locale;
 use super::handoff;
@@ -26,7 +28,8 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route, Say, Tier,
+    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route,
+    Say, Tier,
 };
 
 /// One caller's conversation with one desk.
@@ -93,7 +96,11 @@ enum Waiting {
     More,
     /// "You rang on Tuesday about ...?"
     History(EarlierCall),
-    Clarify { between: Vec<Choice>, text: String, vector: Vec<f32> },
+    Clarify {
+        between: Vec<Choice>,
+        text: String,
+        vector: Vec<f32>,
+    },
     /// A human was offered, for this reason.
     Human(String),
     /// "You also asked about ...": shall it be taken now?
@@ -171,12 +178,16 @@ impl Conversation {
     /// A conversation that is about to open. `call_id` seeds the idempotency keys: the same call and effect give the same key.
     pub fn new(desk: Arc<Desk>, caller: Caller, call_id: &str, now: jiff::Timestamp) -> Self {
         let config = &desk.config;
-        let locale = Locale::new(&config.language, config.currency.as_deref(), config.timezone.as_deref())
-            .unwrap_or_else(|_| Locale {
-                language: "en-US".into(),
-                currency: "USD".into(),
-                tz: jiff::tz::TimeZone::UTC,
-            });
+        let locale = Locale::new(
+            &config.language,
+            config.currency.as_deref(),
+            config.timezone.as_deref(),
+        )
+        .unwrap_or_else(|_| Locale {
+            language: "en-US".into(),
+            currency: "USD".into(),
+            tz: jiff::tz::TimeZone::UTC,
+        });
         Self {
             desk,
             locale,
@@ -266,7 +277,12 @@ impl Conversation {
         }
         if let Some(line) = self.lines.last_mut().filter(|line| line.by == Party::Line) {
             heard.trim().clone_into(&mut line.text);
-        } else if let Some(line) = self.lines.iter_mut().rev().find(|line| line.by == Party::Line) {
+        } else if let Some(line) = self
+            .lines
+            .iter_mut()
+            .rev()
+            .find(|line| line.by == Party::Line)
+        {
             heard.trim().clone_into(&mut line.text);
         }
         let reached = heard.split_whitespace().count();
@@ -291,7 +307,9 @@ impl Conversation {
     /// The packet for a human, as things stand.
     pub fn handoff(&self, reason: &str) -> Handoff {
         let intent = self.intent();
-        let topic = intent.as_deref().map(|name| inquiry::topic(&self.desk, name));
+        let topic = intent
+            .as_deref()
+            .map(|name| inquiry::topic(&self.desk, name));
         let queue = self.queue(reason, intent.as_deref());
         let words = self.matter_words();
         let open = self.open_question();
@@ -353,9 +371,16 @@ impl Conversation {
         }
         let mut parts = Vec::new();
         if let Some(intent) = self.intent() {
-            parts.push(format!("Rang about {}.", inquiry::topic(&self.desk, &intent)));
+            parts.push(format!(
+                "Rang about {}.",
+                inquiry::topic(&self.desk, &intent)
+            ));
         }
-        parts.extend(self.tried.iter().map(|step| format!("{}.", step.trim_end_matches('.'))));
+        parts.extend(
+            self.tried
+                .iter()
+                .map(|step| format!("{}.", step.trim_end_matches('.'))),
+        );
         parts.join(" ")
     }
 
@@ -363,7 +388,11 @@ impl Conversation {
     pub fn outcome(&self) -> CallOutcome {
         if self.transferred_to.is_some() {
             CallOutcome::Transferred
-        } else if self.callback.as_ref().is_some_and(|promise| promise.promised) {
+        } else if self
+            .callback
+            .as_ref()
+            .is_some_and(|promise| promise.promised)
+        {
             CallOutcome::Callback
         } else if self.settled && self.parked.is_empty() {
             CallOutcome::Resolved
@@ -374,48 +403,6 @@ impl Conversation {
 
     fn today(&self) -> jiff::civil::Date {
         self.locale.today(self.now)
-    }
-
-    fn lookup_by_number(&mut self) -> Option<Request> {
-        let number = self.caller.number.clone()?;
-        let config = self.desk.config.identity.clone()?;
-        let path = config.lookup?;
-        if template::names(&path) != ["caller_number"] {
-            return None;
-        }
-        self.desk.config.backoffice.as_ref()?;
-        let by = FoundBy::Number {
-            vouched: self.caller.vouched,
-        };
-        self.lookup_request(&path, &number, by)
-    }
-
-    fn lookup_request(&mut self, path: &str, number: &str, by: FoundBy) -> Option<Request> {
-        let mut slots = serde_json::Map::new();
-        slots.insert("account".into(), number.into());
-        let fill = Fill {
-            slots: &slots,
-            customer: None,
-            result: None,
-            caller_number: Some(number),
-        };
-        let path = template::path(path, fill).ok()?;
-        let id = self.request_id();
-        self.lookup = Lookup::UnderWay;
-        self.flights.push(Flight {
-            id,
-            purpose: Purpose::Lookup(by),
-            record: None,
-        });
-        Some(Request {
-            id,
-            method: "GET".into(),
-            path,
-            body: None,
-            idempotency_key: None,
-            name: "lookup".into(),
-            slots: serde_json::Map::new(),
-        })
     }
 
     fn request_id(&mut self) -> u64 {
@@ -477,9 +464,11 @@ impl Conversation {
                 .map_or(Listen::Open, super::action::slots::listen),
             Waiting::Factor(factor) => super::identity::listen(factor),
             Waiting::Number | Waiting::CallbackNumber => Listen::Digits,
-            Waiting::Confirm | Waiting::CallbackOffer | Waiting::Human(_) | Waiting::Parked | Waiting::History(_) => {
-                Listen::YesNo
-            }
+            Waiting::Confirm
+            | Waiting::CallbackOffer
+            | Waiting::Human(_)
+            | Waiting::Parked
+            | Waiting::History(_) => Listen::YesNo,
             _ => Listen::Open,
         })
     }
