@@ -50,38 +50,196 @@ struct Row {
     help: &'static str,
 }
 
-const MS: &[f64] = &[50., 100., 200., 350., 500., 800., 1200., 2000., 3000., 5000., 10000.];
+const MS: &[f64] = &[
+    50., 100., 200., 350., 500., 800., 1200., 2000., 3000., 5000., 10000.,
+];
 
 /// The one table of names. A row is found by its metric's place, which a test holds to.
 const TABLE: &[Row] = &[
-    row(Metric::CallsActive, "firstline_calls_active", Shape::Gauge, &[], "Calls in progress."),
-    row(Metric::CallsStarted, "firstline_calls_started_total", Shape::Counter, &["channel"], "Calls taken."),
-    row(Metric::Calls, "firstline_calls_total", Shape::Counter, &["outcome"], "Calls ended, by outcome."),
-    row(Metric::CallsTurnedAway, "firstline_calls_turned_away_total", Shape::Counter, &["why"], "Calls not taken: full, draining, not allowed."),
-    row(Metric::Turns, "firstline_turns_total", Shape::Counter, &[], "Turns of callers."),
-    row(Metric::GapMs, "firstline_reply_gap_ms", Shape::Histogram(MS), &[], "From the end of the caller's speech to the first sound of the reply."),
-    row(Metric::EndpointMs, "firstline_endpoint_ms", Shape::Histogram(MS), &[], "Waiting to be sure that the caller is done."),
-    row(Metric::SttMs, "firstline_stt_ms", Shape::Histogram(MS), &[], "Recognising one utterance."),
-    row(Metric::DecideMs, "firstline_decide_ms", Shape::Histogram(MS), &[], "Deciding one reply."),
-    row(Metric::TtsMs, "firstline_tts_ms", Shape::Histogram(MS), &[], "The first sound of one reply."),
-    row(Metric::Decisions, "firstline_decisions_total", Shape::Counter, &["route"], "Decisions: answer, act, clarify, transfer."),
-    row(Metric::Interruptions, "firstline_interruptions_total", Shape::Counter, &[], "Replies cut by the caller."),
-    row(Metric::Transfers, "firstline_transfers_total", Shape::Counter, &["result"], "Transfers: accepted, callback, returned, caller_gone."),
-    row(Metric::Actions, "firstline_actions_total", Shape::Counter, &["action", "status"], "Actions: done, failed, unknown."),
-    row(Metric::BackofficeMs, "firstline_backoffice_ms", Shape::Histogram(MS), &[], "One request to the back office."),
-    row(Metric::Callbacks, "firstline_callbacks_promised_total", Shape::Counter, &[], "Callbacks promised."),
-    row(Metric::PacketsIn, "firstline_rtp_packets_in_total", Shape::Counter, &[], "RTP packets received."),
-    row(Metric::PacketsLost, "firstline_rtp_packets_lost_total", Shape::Counter, &[], "RTP packets that never came."),
-    row(Metric::PacketsLate, "firstline_rtp_packets_late_total", Shape::Counter, &[], "RTP packets that came too late to be heard."),
-    row(Metric::TicksLate, "firstline_ticks_late_total", Shape::Counter, &[], "20 ms ticks that ran more than 20 ms late."),
-    row(Metric::JobsDropped, "firstline_jobs_dropped_total", Shape::Counter, &["kind"], "Inference jobs refused or past their deadline."),
-    row(Metric::Webhooks, "firstline_webhooks_total", Shape::Counter, &["result"], "Packets delivered: sent, retried, given_up."),
-    row(Metric::StoreErrors, "firstline_store_errors_total", Shape::Counter, &[], "Writes the database did not take."),
-    row(Metric::Panics, "firstline_panics_total", Shape::Counter, &[], "Calls that ended by a bug."),
+    row(
+        Metric::CallsActive,
+        "firstline_calls_active",
+        Shape::Gauge,
+        &[],
+        "Calls in progress.",
+    ),
+    row(
+        Metric::CallsStarted,
+        "firstline_calls_started_total",
+        Shape::Counter,
+        &["channel"],
+        "Calls taken.",
+    ),
+    row(
+        Metric::Calls,
+        "firstline_calls_total",
+        Shape::Counter,
+        &["outcome"],
+        "Calls ended, by outcome.",
+    ),
+    row(
+        Metric::CallsTurnedAway,
+        "firstline_calls_turned_away_total",
+        Shape::Counter,
+        &["why"],
+        "Calls not taken: full, draining, not allowed.",
+    ),
+    row(
+        Metric::Turns,
+        "firstline_turns_total",
+        Shape::Counter,
+        &[],
+        "Turns of callers.",
+    ),
+    row(
+        Metric::GapMs,
+        "firstline_reply_gap_ms",
+        Shape::Histogram(MS),
+        &[],
+        "From the end of the caller's speech to the first sound of the reply.",
+    ),
+    row(
+        Metric::EndpointMs,
+        "firstline_endpoint_ms",
+        Shape::Histogram(MS),
+        &[],
+        "Waiting to be sure that the caller is done.",
+    ),
+    row(
+        Metric::SttMs,
+        "firstline_stt_ms",
+        Shape::Histogram(MS),
+        &[],
+        "Recognising one utterance.",
+    ),
+    row(
+        Metric::DecideMs,
+        "firstline_decide_ms",
+        Shape::Histogram(MS),
+        &[],
+        "Deciding one reply.",
+    ),
+    row(
+        Metric::TtsMs,
+        "firstline_tts_ms",
+        Shape::Histogram(MS),
+        &[],
+        "The first sound of one reply.",
+    ),
+    row(
+        Metric::Decisions,
+        "firstline_decisions_total",
+        Shape::Counter,
+        &["route"],
+        "Decisions: answer, act, clarify, transfer.",
+    ),
+    row(
+        Metric::Interruptions,
+        "firstline_interruptions_total",
+        Shape::Counter,
+        &[],
+        "Replies cut by the caller.",
+    ),
+    row(
+        Metric::Transfers,
+        "firstline_transfers_total",
+        Shape::Counter,
+        &["result"],
+        "Transfers: accepted, callback, returned, caller_gone.",
+    ),
+    row(
+        Metric::Actions,
+        "firstline_actions_total",
+        Shape::Counter,
+        &["action", "status"],
+        "Actions: done, failed, unknown.",
+    ),
+    row(
+        Metric::BackofficeMs,
+        "firstline_backoffice_ms",
+        Shape::Histogram(MS),
+        &[],
+        "One request to the back office.",
+    ),
+    row(
+        Metric::Callbacks,
+        "firstline_callbacks_promised_total",
+        Shape::Counter,
+        &[],
+        "Callbacks promised.",
+    ),
+    row(
+        Metric::PacketsIn,
+        "firstline_rtp_packets_in_total",
+        Shape::Counter,
+        &[],
+        "RTP packets received.",
+    ),
+    row(
+        Metric::PacketsLost,
+        "firstline_rtp_packets_lost_total",
+        Shape::Counter,
+        &[],
+        "RTP packets that never came.",
+    ),
+    row(
+        Metric::PacketsLate,
+        "firstline_rtp_packets_late_total",
+        Shape::Counter,
+        &[],
+        "RTP packets that came too late to be heard.",
+    ),
+    row(
+        Metric::TicksLate,
+        "firstline_ticks_late_total",
+        Shape::Counter,
+        &[],
+        "20 ms ticks that ran more than 20 ms late.",
+    ),
+    row(
+        Metric::JobsDropped,
+        "firstline_jobs_dropped_total",
+        Shape::Counter,
+        &["kind"],
+        "Inference jobs refused or past their deadline.",
+    ),
+    row(
+        Metric::Webhooks,
+        "firstline_webhooks_total",
+        Shape::Counter,
+        &["result"],
+        "Packets delivered: sent, retried, given_up.",
+    ),
+    row(
+        Metric::StoreErrors,
+        "firstline_store_errors_total",
+        Shape::Counter,
+        &[],
+        "Writes the database did not take.",
+    ),
+    row(
+        Metric::Panics,
+        "firstline_panics_total",
+        Shape::Counter,
+        &[],
+        "Calls that ended by a bug.",
+    ),
 ];
 
-const fn row(metric: Metric, name: &'static str, shape: Shape, labels: &'static [&'static str], help: &'static str) -> Row {
-    Row { metric, name, shape, labels, help }
+const fn row(
+    metric: Metric,
+    name: &'static str,
+    shape: Shape,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Row {
+    Row {
+        metric,
+        name,
+        shape,
+        labels,
+        help,
+    }
 }
 
 /// Label sets kept for one metric; what comes after is counted under `other`, so that no caller's words can fill the memory.
@@ -90,7 +248,11 @@ const SERIES_MAX: usize = 100;
 #[derive(Debug)]
 enum Cell {
     Number(f64),
-    Histogram { buckets: Vec<u64>, sum: f64, count: u64 },
+    Histogram {
+        buckets: Vec<u64>,
+        sum: f64,
+        count: u64,
+    },
 }
 
 /// The registry. One for a line; shared by reference.
@@ -128,9 +290,16 @@ impl Metrics {
 
     /// One measurement of a histogram.
     pub fn observe(&self, metric: Metric, value: f64) {
-        let Shape::Histogram(bounds) = find(metric).shape else { return };
+        let Shape::Histogram(bounds) = find(metric).shape else {
+            return;
+        };
         self.change(metric, &[], |cell| {
-            if let Cell::Histogram { buckets, sum, count } = cell {
+            if let Cell::Histogram {
+                buckets,
+                sum,
+                count,
+            } = cell
+            {
                 if let Some(at) = bounds.iter().position(|b| value <= *b) {
                     buckets[at] += 1;
                 }
@@ -142,11 +311,22 @@ impl Metrics {
 
     fn change(&self, metric: Metric, labels: &[&str], with: impl FnOnce(&mut Cell)) {
         let row = find(metric);
-        debug_assert_eq!(labels.len(), row.labels.len(), "{} has other labels", row.name);
+        debug_assert_eq!(
+            labels.len(),
+            row.labels.len(),
+            "{} has other labels",
+            row.name
+        );
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut key = (metric, labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>());
+        let mut key = (
+            metric,
+            labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>(),
+        );
         if !labels.is_empty() && !cells.contains_key(&key) {
-            let kept = cells.range((metric, Vec::new())..).take_while(|((m, _), _)| *m == metric).count();
+            let kept = cells
+                .range((metric, Vec::new())..)
+                .take_while(|((m, _), _)| *m == metric)
+                .count();
             if kept >= SERIES_MAX {
                 key.1 = vec!["other".to_owned(); labels.len()];
             }
@@ -164,13 +344,25 @@ impl Metrics {
                 Shape::Gauge => "gauge",
                 Shape::Histogram(_) => "histogram",
             };
-            let _ = writeln!(out, "# HELP {} {}\n# TYPE {} {kind}", row.name, row.help, row.name);
+            let _ = writeln!(
+                out,
+                "# HELP {} {}\n# TYPE {} {kind}",
+                row.name, row.help, row.name
+            );
             if row.labels.is_empty() {
                 let none = empty(row);
-                render_cell(&mut out, row, &[], cells.get(&(row.metric, Vec::new())).unwrap_or(&none));
+                render_cell(
+                    &mut out,
+                    row,
+                    &[],
+                    cells.get(&(row.metric, Vec::new())).unwrap_or(&none),
+                );
                 continue;
             }
-            for ((_, labels), cell) in cells.range((row.metric, Vec::new())..).take_while(|((m, _), _)| *m == row.metric) {
+            for ((_, labels), cell) in cells
+                .range((row.metric, Vec::new())..)
+                .take_while(|((m, _), _)| *m == row.metric)
+            {
                 render_cell(&mut out, row, labels, cell);
             }
         }
@@ -180,29 +372,55 @@ impl Metrics {
 
 fn empty(row: &Row) -> Cell {
     match row.shape {
-        Shape::Histogram(bounds) => Cell::Histogram { buckets: vec![0; bounds.len()], sum: 0., count: 0 },
+        Shape::Histogram(bounds) => Cell::Histogram {
+            buckets: vec![0; bounds.len()],
+            sum: 0.,
+            count: 0,
+        },
         _ => Cell::Number(0.),
     }
 }
 
 fn render_cell(out: &mut String, row: &Row, labels: &[String], cell: &Cell) {
     match (cell, row.shape) {
-        (Cell::Histogram { buckets, sum, count }, Shape::Histogram(bounds)) => {
+        (
+            Cell::Histogram {
+                buckets,
+                sum,
+                count,
+            },
+            Shape::Histogram(bounds),
+        ) => {
             let mut below = 0;
             for (bound, n) in bounds.iter().zip(buckets) {
                 below += n;
                 let _ = writeln!(out, "{}_bucket{{le=\"{bound}\"}} {below}", row.name);
             }
-            let _ = writeln!(out, "{}_bucket{{le=\"+Inf\"}} {count}\n{}_sum {sum}\n{}_count {count}", row.name, row.name, row.name);
+            let _ = writeln!(
+                out,
+                "{}_bucket{{le=\"+Inf\"}} {count}\n{}_sum {sum}\n{}_count {count}",
+                row.name, row.name, row.name
+            );
         }
         (Cell::Number(n), _) => {
             let pairs: Vec<String> = row
                 .labels
                 .iter()
                 .zip(labels)
-                .map(|(k, v)| format!("{k}=\"{}\"", v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")))
+                .map(|(k, v)| {
+                    format!(
+                        "{k}=\"{}\"",
+                        v.replace('\\', "\\\\")
+                            .replace('"', "\\\"")
+                            .replace('\n', "\\n")
+                    )
+                })
                 .collect();
-            let pairs = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
+            let pairs = if pairs.is_empty() {
+                String::new()
+            } else {
+                format!("{{{}}}", pairs.join(","))
+            };
             let _ = writeln!(out, "{}{pairs} {n}", row.name);
         }
         _ => {}
@@ -218,9 +436,14 @@ fn find(metric: Metric) -> &'static Row {
 pub fn init_logging(level: &str) {
     use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("warn,firstline={level}")));
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,firstline={level}")));
+    let colour = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let base = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour);
     let _ = if std::env::var("FIRSTLINE_LOG").is_ok_and(|v| v == "json") {
         base.json().try_init()
     } else {
@@ -236,8 +459,17 @@ mod tests {
     fn each_row_stands_at_its_metrics_place_and_names_differ() {
         for (place, row) in TABLE.iter().enumerate() {
             assert_eq!(row.metric as usize, place, "{}", row.name);
-            assert_eq!(TABLE.iter().filter(|r| r.name == row.name).count(), 1, "{}", row.name);
-            assert!(matches!(row.shape, Shape::Counter) == row.name.ends_with("_total"), "{}", row.name);
+            assert_eq!(
+                TABLE.iter().filter(|r| r.name == row.name).count(),
+                1,
+                "{}",
+                row.name
+            );
+            assert!(
+                matches!(row.shape, Shape::Counter) == row.name.ends_with("_total"),
+                "{}",
+                row.name
+            );
         }
         assert_eq!(TABLE.len(), Metric::Panics as usize + 1);
     }
@@ -274,7 +506,12 @@ mod tests {
             metrics.count(Metric::Actions, &[&format!("a{n}"), "done"]);
         }
         let text = metrics.render();
-        assert!(text.lines().filter(|l| l.starts_with("firstline_actions_total{")).count() <= SERIES_MAX + 1);
+        assert!(
+            text.lines()
+                .filter(|l| l.starts_with("firstline_actions_total{"))
+                .count()
+                <= SERIES_MAX + 1
+        );
         assert!(text.contains("firstline_actions_total{action=\"other\",status=\"other\"} 9900"));
     }
 }

@@ -18,5 +18,7 @@ enum What {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let What::Verify { call_id } = args.what;
-    anyhow::bail!("call {call_id} cannot be checked: this version writes no sealed trail; its record is in recordings/{call_id}/record.json")
+    anyhow::bail!(
+        "call {call_id} cannot be checked: this version writes no sealed trail; its record is in recordings/{call_id}/record.json"
+    )
 }

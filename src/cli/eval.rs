@@ -21,16 +21,22 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Accuracy, and how well words out of scope are told apart
-    #[command(after_help = "Example: firstline eval intents --train intents.jsonl --test held-out.jsonl\n\
-        Lines are {\"text\",\"intent\"}; an intent of null is out of scope.")]
+    #[command(
+        after_help = "Example: firstline eval intents --train intents.jsonl --test held-out.jsonl\n\
+        Lines are {\"text\",\"intent\"}; an intent of null is out of scope."
+    )]
     Intents(Intents),
     /// How often the right article comes first
-    #[command(after_help = "Example: firstline eval retrieval --desk examples/larchpay --test questions.jsonl\n\
-        Test lines are {\"text\",\"relevant\":[article ids]}; --articles takes lines {\"id\",\"title\",\"text\"} in place of a desk.")]
+    #[command(
+        after_help = "Example: firstline eval retrieval --desk examples/larchpay --test questions.jsonl\n\
+        Test lines are {\"text\",\"relevant\":[article ids]}; --articles takes lines {\"id\",\"title\",\"text\"} in place of a desk."
+    )]
     Retrieval(Retrieval),
     /// Whether 80 % sure is right 80 times in 100; --write fits the desk's calibration.toml
-    #[command(after_help = "Example: firstline eval confidence --desk examples/larchpay --test questions.jsonl --write\n\
-        Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids].")]
+    #[command(
+        after_help = "Example: firstline eval confidence --desk examples/larchpay --test questions.jsonl --write\n\
+        Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids]."
+    )]
     Confidence(Confidence),
 }
 
@@ -68,7 +74,11 @@ struct Intents {
 #[derive(Debug, clap::Args)]
 struct Retrieval {
     /// The desk to test
-    #[arg(long, conflicts_with = "articles", required_unless_present = "articles")]
+    #[arg(
+        long,
+        conflicts_with = "articles",
+        required_unless_present = "articles"
+    )]
     desk: Option<PathBuf>,
     /// Articles as lines, in place of a desk
     #[arg(long)]
@@ -113,9 +123,14 @@ impl Bench {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", lines.join("\n"))
         })?;
-        let mut encoder: Option<Box<dyn Embedder>> = if common.words { None } else { desks::encoder(&common.models) };
+        let mut encoder: Option<Box<dyn Embedder>> = if common.words {
+            None
+        } else {
+            desks::encoder(&common.models)
+        };
         let vectors = match &mut encoder {
-            Some(e) => desks::embed(questions, e.as_mut(), &desks::cache_dir()).map_err(anyhow::Error::msg)?,
+            Some(e) => desks::embed(questions, e.as_mut(), &desks::cache_dir())
+                .map_err(anyhow::Error::msg)?,
             None => HashMap::new(),
         };
         let embedder = encoder.as_mut().map(|e| e.as_mut() as &mut dyn Embedder);
@@ -139,8 +154,13 @@ struct Line {
 fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
     let text = read(path)?;
     let mut out = Vec::new();
-    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let v: Json = serde_json::from_str(line).with_context(|| format!("{}:{} is not JSON", path.display(), n + 1))?;
+    for (n, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
+        let v: Json = serde_json::from_str(line)
+            .with_context(|| format!("{}:{} is not JSON", path.display(), n + 1))?;
         let Some(text) = v["text"].as_str() else {
             bail!("{}:{} has no `text`", path.display(), n + 1);
         };
@@ -149,7 +169,12 @@ fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
             intent: v["intent"].as_str().map(str::to_string),
             relevant: v["relevant"]
                 .as_array()
-                .map(|a| a.iter().filter_map(Json::as_str).map(str::to_string).collect())
+                .map(|a| {
+                    a.iter()
+                        .filter_map(Json::as_str)
+                        .map(str::to_string)
+                        .collect()
+                })
                 .unwrap_or_default(),
         });
     }
@@ -159,7 +184,10 @@ fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
     Ok(out)
 }
 
-#[allow(clippy::disallowed_methods, reason = "the command line reads the files it is given")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the command line reads the files it is given"
+)]
 fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
@@ -228,7 +256,11 @@ fn retrieval(a: &Retrieval) -> anyhow::Result<ExitCode> {
     let test = lines(&a.test)?;
     let texts: Vec<String> = test.iter().map(|l| l.text.clone()).collect();
     let bench = Bench::new(
-        desk_files(a.desk.as_deref(), "knowledge/articles.jsonl", a.articles.as_deref())?,
+        desk_files(
+            a.desk.as_deref(),
+            "knowledge/articles.jsonl",
+            a.articles.as_deref(),
+        )?,
         &texts,
         &a.common,
     )?;
@@ -259,7 +291,11 @@ fn retrieval(a: &Retrieval) -> anyhow::Result<ExitCode> {
 mod confidence;
 
 fn ratio(a: usize, b: usize) -> f64 {
-    if b == 0 { 0.0 } else { round(a as f64 / b as f64) }
+    if b == 0 {
+        0.0
+    } else {
+        round(a as f64 / b as f64)
+    }
 }
 
 fn round(x: f64) -> f64 {
@@ -276,7 +312,11 @@ fn auroc(positives: &[f32], negatives: &[f32]) -> f64 {
         let mut j = i;
         let (mut p, mut n) = (0f64, 0f64);
         while j < all.len() && all[j].0 == all[i].0 {
-            if all[j].1 { p += 1.0 } else { n += 1.0 }
+            if all[j].1 {
+                p += 1.0
+            } else {
+                n += 1.0
+            }
             j += 1;
         }
         wins += p * (below + n / 2.0);
@@ -339,7 +379,8 @@ fn print(out: &Json, json: bool) {
         for (k, v) in o {
             match v {
                 Json::Object(inner) => {
-                    let parts: Vec<String> = inner.iter().map(|(k, v)| format!("{k} {v}")).collect();
+                    let parts: Vec<String> =
+                        inner.iter().map(|(k, v)| format!("{k} {v}")).collect();
                     println!("{k:<18} {}", parts.join("  "));
                 }
                 Json::Array(rows) => {

@@ -22,10 +22,20 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         let vector = bench.vector(&line.text);
         let u = bench.desk.understand(&line.text, vector);
         let answer = bench.desk.answer(&line.text, vector, &u);
-        let intent = line.intent.is_some() && u.intents.first().map(|i| &i.0) == line.intent.as_ref();
-        let article = answer.as_ref().is_some_and(|x| line.relevant.contains(&x.source));
-        let good = if line.relevant.is_empty() { intent } else { article && (intent || line.intent.is_none()) };
-        now.push((crate::desk::confidence(&bench.desk, &u, answer.as_ref(), None), good));
+        let intent =
+            line.intent.is_some() && u.intents.first().map(|i| &i.0) == line.intent.as_ref();
+        let article = answer
+            .as_ref()
+            .is_some_and(|x| line.relevant.contains(&x.source));
+        let good = if line.relevant.is_empty() {
+            intent
+        } else {
+            article && (intent || line.intent.is_none())
+        };
+        now.push((
+            crate::desk::confidence(&bench.desk, &u, answer.as_ref(), None),
+            good,
+        ));
         rows.push(evidence(&u, answer.as_ref(), None));
         truth.push(good);
     }
@@ -55,7 +65,10 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
             .collect()
     };
     let brier = |pairs: &[(f32, bool)]| {
-        let sum: f64 = pairs.iter().map(|(p, y)| (f64::from(*p) - f64::from(u8::from(*y))).powi(2)).sum();
+        let sum: f64 = pairs
+            .iter()
+            .map(|(p, y)| (f64::from(*p) - f64::from(u8::from(*y))).powi(2))
+            .sum();
         round(sum / pairs.len() as f64)
     };
     let out = json!({
@@ -70,10 +83,15 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
     print(&out, a.common.json);
     if a.write {
         if test.len() < 50 {
-            anyhow::bail!("{} lines are too few to fit a calibration on: label at least 50", test.len());
+            anyhow::bail!(
+                "{} lines are too few to fit a calibration on: label at least 50",
+                test.len()
+            );
         }
         let weights = fit(&rows, &truth);
-        let mut text = String::from("# Written by `firstline eval confidence --write`: weights of the evidence behind a confidence.\n");
+        let mut text = String::from(
+            "# Written by `firstline eval confidence --write`: weights of the evidence behind a confidence.\n",
+        );
         for (name, w) in FEATURES.iter().zip(weights) {
             text += &format!("{name} = {w:.4}\n");
         }

@@ -45,8 +45,13 @@ impl MiniLm {
             }))
             .map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
-        let model = Model::load_file(dir.join("model.onnx")).map_err(|e| missing("model.onnx", e.to_string()))?;
-        let node = |name: &str| model.node_id(name).map_err(|e| missing("model.onnx", e.to_string()));
+        let model = Model::load_file(dir.join("model.onnx"))
+            .map_err(|e| missing("model.onnx", e.to_string()))?;
+        let node = |name: &str| {
+            model
+                .node_id(name)
+                .map_err(|e| missing("model.onnx", e.to_string()))
+        };
         let (ids, mask) = (node("input_ids")?, node("attention_mask")?);
         let types = model.find_node("token_type_ids");
         let hidden = *model
@@ -67,7 +72,10 @@ impl MiniLm {
     /// One unit-length vector. Texts go singly: 8-bit scales are taken over a batch, and a text's vector must not depend on
     /// what stands beside it.
     pub fn embed_one(&self, text: &str) -> Result<Vec<f32>, String> {
-        let encoding = self.tokenizer.encode(text, true).map_err(|e| e.to_string())?;
+        let encoding = self
+            .tokenizer
+            .encode(text, true)
+            .map_err(|e| e.to_string())?;
         let ids: Vec<i32> = encoding.get_ids().iter().map(|i| *i as i32).collect();
         let n = ids.len();
         if n == 0 {
@@ -85,10 +93,9 @@ impl MiniLm {
             .model
             .run(inputs, &[self.hidden], Some(options))
             .map_err(|e| format!("the sentence encoder failed: {e}"))?;
-        let hidden: NdTensor<f32, 3> = out
-            .remove(0)
-            .try_into()
-            .map_err(|_| "the sentence encoder's output is not [batch, token, dimension]".to_string())?;
+        let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
+            "the sentence encoder's output is not [batch, token, dimension]".to_string()
+        })?;
         Ok(pool(hidden.view()))
     }
 }
@@ -127,7 +134,9 @@ mod tests {
 
     #[test]
     fn a_missing_model_says_how_to_get_it() {
-        let error = MiniLm::load(Path::new("no/such/place")).err().expect("nothing there");
+        let error = MiniLm::load(Path::new("no/such/place"))
+            .err()
+            .expect("nothing there");
         assert!(error.contains("firstline models pull"), "{error}");
     }
 }

@@ -31,7 +31,12 @@ pub struct LineState {
 
 impl LineState {
     /// `recordings`: the directory with one folder a call. `capacity`: calls at once.
-    pub fn new(store: Store, metrics: Arc<Metrics>, recordings: PathBuf, capacity: usize) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        metrics: Arc<Metrics>,
+        recordings: PathBuf,
+        capacity: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             metrics,
@@ -83,7 +88,9 @@ impl LineState {
     pub fn changed(&self, record: &CallRecord) {
         {
             let mut live = self.lock();
-            let Some(known) = live.get_mut(&record.id) else { return };
+            let Some(known) = live.get_mut(&record.id) else {
+                return;
+            };
             *known = record.clone();
         }
         self.publish("call", record);
@@ -98,7 +105,10 @@ impl LineState {
         }
         let outcome = record.outcome.unwrap_or(CallOutcome::Failed);
         let word = serde_json::to_value(outcome).ok();
-        self.metrics.count(Metric::Calls, &[word.as_ref().and_then(Value::as_str).unwrap_or("failed")]);
+        self.metrics.count(
+            Metric::Calls,
+            &[word.as_ref().and_then(Value::as_str).unwrap_or("failed")],
+        );
         self.publish("ended", record);
         self.changed.notify_waiters();
     }
@@ -107,7 +117,8 @@ impl LineState {
     pub fn start_drain(&self) {
         if !self.draining.swap(true, Ordering::AcqRel) {
             tracing::info!("draining: no new calls are taken");
-            self.hub.publish("draining", &json!({ "active": self.active() }));
+            self.hub
+                .publish("draining", &json!({ "active": self.active() }));
         }
         self.changed.notify_waiters();
     }
@@ -173,10 +184,17 @@ impl Line for LineState {
     fn live(&self) -> Vec<Value> {
         let mut calls: Vec<CallRecord> = self.lock().values().cloned().collect();
         calls.sort_by(|a, b| b.started_at.cmp(&a.started_at));
-        calls.iter().filter_map(|c| serde_json::to_value(c).ok()).collect()
+        calls
+            .iter()
+            .filter_map(|c| serde_json::to_value(c).ok())
+            .collect()
     }
 
-    fn calls(&self, limit: u32, since: Option<jiff::Timestamp>) -> BoxFuture<'_, Result<Value, ApiError>> {
+    fn calls(
+        &self,
+        limit: u32,
+        since: Option<jiff::Timestamp>,
+    ) -> BoxFuture<'_, Result<Value, ApiError>> {
         Box::pin(async move {
             let stored = self.store.calls(limit, since).await.map_err(unavailable)?;
             serde_json::to_value(stored).map_err(|e| ApiError::Unavailable(e.to_string()))

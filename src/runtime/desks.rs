@@ -1,5 +1,8 @@
 //! A desk directory to a desk: files read, texts embedded, examples learned; vectors and weights kept on disk between runs.
-#![expect(clippy::disallowed_methods, reason = "the desk is pure: this is where its files are read")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the desk is pure: this is where its files are read"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -12,7 +15,13 @@ use crate::desk::{Desk, DeskFiles, DeskSource, Learned, parse};
 use crate::reason::Embedder;
 
 /// Files a desk may hold that are read at all: nothing else in its directory is looked at.
-const TOP: [&str; 5] = ["desk.toml", "intents.jsonl", "actions.toml", "phrases.toml", "calibration.toml"];
+const TOP: [&str; 5] = [
+    "desk.toml",
+    "intents.jsonl",
+    "actions.toml",
+    "phrases.toml",
+    "calibration.toml",
+];
 
 /// Largest file read, bytes.
 const MOST_BYTES: u64 = 64 << 20;
@@ -40,8 +49,14 @@ pub fn read(dir: &Path) -> Result<DeskFiles, String> {
     Ok(DeskFiles(files))
 }
 
-fn walk(dir: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<String, String>) -> Result<(), String> {
-    let entries = fs::read_dir(dir).map_err(|e| format!("{} cannot be read: {e}", dir.display()))?;
+fn walk(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), String> {
+    let entries =
+        fs::read_dir(dir).map_err(|e| format!("{} cannot be read: {e}", dir.display()))?;
     for entry in entries {
         let entry = entry.map_err(|e| format!("{} cannot be read: {e}", dir.display()))?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -62,12 +77,19 @@ fn walk(dir: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<String, Str
 }
 
 fn text(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?.len();
+    let size = fs::metadata(path)
+        .map_err(|e| format!("{} cannot be read: {e}", path.display()))?
+        .len();
     if size > MOST_BYTES {
-        return Err(format!("{} is larger than {} MB: split it", path.display(), MOST_BYTES >> 20));
+        return Err(format!(
+            "{} is larger than {} MB: split it",
+            path.display(),
+            MOST_BYTES >> 20
+        ));
     }
     let bytes = fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
-    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text: save it as UTF-8", path.display()))
+    String::from_utf8(bytes)
+        .map_err(|_| format!("{} is not UTF-8 text: save it as UTF-8", path.display()))
 }
 
 /// Reads, checks, embeds and learns a desk. Without an embedder it goes by words only. The error holds every problem, one a line.
@@ -115,7 +137,9 @@ pub fn embed(
     cache: &Path,
 ) -> Result<HashMap<String, Vec<f32>>, String> {
     let path = cache.join(format!("vectors-{}.bin", embedder.name()));
-    let mut known = fs::read(&path).map(|b| read_vectors(&b)).unwrap_or_default();
+    let mut known = fs::read(&path)
+        .map(|b| read_vectors(&b))
+        .unwrap_or_default();
     let missing: Vec<&str> = texts
         .iter()
         .map(String::as_str)
@@ -178,7 +202,11 @@ fn write_vectors(vectors: &HashMap<Key, Vec<f32>>) -> Vec<u8> {
 
 /// Where vectors and weights are kept: `FIRSTLINE_CACHE`, else the user's cache directory, else the temporary one.
 pub fn cache_dir() -> PathBuf {
-    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let var = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     var("FIRSTLINE_CACHE")
         .or_else(|| var("XDG_CACHE_HOME").map(|d| d.join("firstline")))
         .or_else(|| var("HOME").map(|d| d.join(".cache").join("firstline")))

@@ -41,7 +41,12 @@ pub struct Webhook {
 impl Webhook {
     /// # Errors
     /// A sentence about why HTTPS cannot be set up.
-    pub fn new(store: Store, url: &str, secret: Option<Secret>, metrics: Arc<Metrics>) -> Result<Self, String> {
+    pub fn new(
+        store: Store,
+        url: &str,
+        secret: Option<Secret>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, String> {
         Ok(Self {
             store,
             url: url.to_owned(),
@@ -92,11 +97,21 @@ impl Webhook {
 
     async fn try_one(&self, packet: &Packet) -> Result<(), StoreError> {
         let timestamp = clock::now().as_second().to_string();
-        let mut headers = vec![("firstline-timestamp", timestamp.clone()), ("firstline-id", packet.id.clone())];
+        let mut headers = vec![
+            ("firstline-timestamp", timestamp.clone()),
+            ("firstline-id", packet.id.clone()),
+        ];
         if let Some(secret) = &self.secret {
-            headers.push(("firstline-signature", format!("v1={}", sign(secret.reveal(), &timestamp, &packet.body))));
+            headers.push((
+                "firstline-signature",
+                format!("v1={}", sign(secret.reveal(), &timestamp, &packet.body)),
+            ));
         }
-        match self.post.send(&packet.url, &headers, packet.body.clone(), TIMEOUT).await {
+        match self
+            .post
+            .send(&packet.url, &headers, packet.body.clone(), TIMEOUT)
+            .await
+        {
             Ok(()) => {
                 self.metrics.count(Metric::Webhooks, &["sent"]);
                 self.store.packet_sent(&packet.id).await
@@ -105,10 +120,24 @@ impl Webhook {
                 let (why, wait) = match failed {
                     PostError::Later(why) => (why, WAITS.get(packet.attempts as usize).copied()),
                     // A receiver that is wrongly set up is put right within the hour, mostly: two more tries, far apart.
-                    PostError::Refused(why) => (why, WAITS.get(6..8).and_then(|w| w.get(packet.attempts as usize)).copied()),
+                    PostError::Refused(why) => (
+                        why,
+                        WAITS
+                            .get(6..8)
+                            .and_then(|w| w.get(packet.attempts as usize))
+                            .copied(),
+                    ),
                 };
-                let next = wait.and_then(|s| clock::now().checked_add(jiff::SignedDuration::from_secs(s)).ok());
-                let result = if next.is_some() { "retried" } else { "given_up" };
+                let next = wait.and_then(|s| {
+                    clock::now()
+                        .checked_add(jiff::SignedDuration::from_secs(s))
+                        .ok()
+                });
+                let result = if next.is_some() {
+                    "retried"
+                } else {
+                    "given_up"
+                };
                 self.metrics.count(Metric::Webhooks, &[result]);
                 tracing::warn!(call = %packet.call_id, %why, attempts = packet.attempts + 1, "the packet was not delivered ({result})");
                 self.store.packet_failed(&packet.id, &why, next).await
@@ -126,5 +155,9 @@ pub fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     mac.update(timestamp.as_bytes());
     mac.update(b".");
     mac.update(body.as_bytes());
-    mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
+    mac.finalize()
+        .into_bytes()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }

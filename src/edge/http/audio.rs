@@ -74,8 +74,12 @@ pub(super) async fn serve(path: &Path, range: Option<&str>) -> Option<Response> 
 
 /// Several ranges, and what is no byte range, are answered with the whole file, as the RFC allows.
 fn part(range: Option<&str>, length: u64) -> Part {
-    let asked = range.and_then(|r| r.trim().strip_prefix("bytes=")).and_then(|r| r.split_once('-'));
-    let Some((first, last)) = asked else { return Part::Whole };
+    let asked = range
+        .and_then(|r| r.trim().strip_prefix("bytes="))
+        .and_then(|r| r.split_once('-'));
+    let Some((first, last)) = asked else {
+        return Part::Whole;
+    };
     let number = |text: &str| text.trim().parse::<u64>();
     match (first.trim(), last.trim()) {
         ("", tail) => match number(tail) {

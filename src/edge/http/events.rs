@@ -46,13 +46,18 @@ impl Hub {
 
     /// Tells all listeners. `kind` names the event (one word); `data` is its JSON.
     pub fn publish(&self, kind: &str, data: &Value) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if listeners.is_empty() {
             return;
         }
         let event = Arc::new((kind.to_owned(), data.to_string()));
         listeners.retain(|listener| {
-            let Some(queue) = listener.upgrade() else { return false };
+            let Some(queue) = listener.upgrade() else {
+                return false;
+            };
             queue.push(event.clone());
             true
         });
@@ -60,7 +65,10 @@ impl Hub {
 
     /// A new listener's queue; none where there are too many.
     fn subscribe(&self) -> Option<Arc<Queue>> {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|l| l.strong_count() > 0);
         if listeners.len() >= LISTENERS {
             return None;
@@ -104,9 +112,12 @@ impl Queue {
 pub(super) async fn stream(State(s): State<Shared>) -> Response {
     // Subscribed before the snapshot is taken, so that nothing falls between.
     let Some(queue) = s.line.events().subscribe() else {
-        return ApiError::Unavailable("too many listen already; close another console".into()).into_response();
+        return ApiError::Unavailable("too many listen already; close another console".into())
+            .into_response();
     };
-    let first = Event::default().event("calls").data(Value::from(s.line.live()).to_string());
+    let first = Event::default()
+        .event("calls")
+        .data(Value::from(s.line.live()).to_string());
     let state = (Some(first), queue, s.stop);
     let events = stream::unfold(state, |(first, queue, stop)| async move {
         if let Some(first) = first {
@@ -120,7 +131,9 @@ pub(super) async fn stream(State(s): State<Shared>) -> Response {
             }
         }
     });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
+    Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+        .into_response()
 }
 
 #[cfg(test)]

@@ -39,7 +39,11 @@ pub trait Line: Send + Sync + 'static {
     /// Records of the calls in progress, newest first.
     fn live(&self) -> Vec<Value>;
     /// Calls in short, newest first; `since` is RFC 3339, checked here.
-    fn calls(&self, limit: u32, since: Option<jiff::Timestamp>) -> BoxFuture<'_, Result<Value, ApiError>>;
+    fn calls(
+        &self,
+        limit: u32,
+        since: Option<jiff::Timestamp>,
+    ) -> BoxFuture<'_, Result<Value, ApiError>>;
     /// A call's record, finished or in progress.
     fn call<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Value, ApiError>>;
     /// Where a call's recording lies; none where there is none. `id` has passed [`valid_id`].
@@ -89,15 +93,23 @@ impl HttpEdge {
     ///
     /// # Errors
     /// The address is taken or not ours.
-    pub async fn start(listen: SocketAddr, token: Option<&str>, line: Arc<dyn Line>) -> std::io::Result<HttpEdge> {
+    pub async fn start(
+        listen: SocketAddr,
+        token: Option<&str>,
+        line: Arc<dyn Line>,
+    ) -> std::io::Result<HttpEdge> {
         let listener = listener::Bounded::bind(listen).await?;
         let addr = listener.addr()?;
         let stop = CancellationToken::new();
-        let state = Shared { line, stop: stop.clone() };
+        let state = Shared {
+            line,
+            stop: stop.clone(),
+        };
         let app = router(state, guard::Guard::new(token));
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, app).with_graceful_shutdown(stopped.cancelled_owned());
+            let serving =
+                axum::serve(listener, app).with_graceful_shutdown(stopped.cancelled_owned());
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the HTTP listener ended");
             }
@@ -139,13 +151,21 @@ fn router(state: Shared, guard: guard::Guard) -> Router {
         .route("/api/drain", post(drain))
         .layer(middleware::from_fn_with_state(guard.clone(), guard::token));
     Router::new()
-        .route("/", get(|| async { axum::response::Redirect::to("/console") }))
+        .route(
+            "/",
+            get(|| async { axum::response::Redirect::to("/console") }),
+        )
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .merge(page::routes())
         .merge(guarded)
-        .fallback(|| async { ApiError::NotFound("there is nothing here; the console is at /console".into()) })
-        .layer(middleware::from_fn_with_state(guard, guard::host_and_headers))
+        .fallback(|| async {
+            ApiError::NotFound("there is nothing here; the console is at /console".into())
+        })
+        .layer(middleware::from_fn_with_state(
+            guard,
+            guard::host_and_headers,
+        ))
         .with_state(state)
 }
 
@@ -157,7 +177,13 @@ async fn ready(State(s): State<Shared>) -> Response {
 }
 
 async fn metrics(State(s): State<Shared>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], s.line.metrics())
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        s.line.metrics(),
+    )
 }
 
 async fn status(State(s): State<Shared>) -> axum::Json<Value> {
@@ -170,26 +196,46 @@ struct ListQuery {
     since: Option<String>,
 }
 
-async fn calls(State(s): State<Shared>, query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>) -> Result<axum::Json<Value>, ApiError> {
-    let Query(query) = query.map_err(|_| ApiError::Bad("limit is a whole number, since a time like 2026-11-23T10:00:00Z".into()))?;
+async fn calls(
+    State(s): State<Shared>,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let Query(query) = query.map_err(|_| {
+        ApiError::Bad("limit is a whole number, since a time like 2026-11-23T10:00:00Z".into())
+    })?;
     let since = query
         .since
-        .map(|text| text.parse().map_err(|_| ApiError::Bad("since is a time like 2026-11-23T10:00:00Z".into())))
+        .map(|text| {
+            text.parse()
+                .map_err(|_| ApiError::Bad("since is a time like 2026-11-23T10:00:00Z".into()))
+        })
         .transpose()?;
     let limit = query.limit.unwrap_or(100).min(LIST_MAX);
     Ok(axum::Json(s.line.calls(limit, since).await?))
 }
 
-async fn call(State(s): State<Shared>, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+async fn call(
+    State(s): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
     checked(&id)?;
     Ok(axum::Json(s.line.call(&id).await?))
 }
 
-async fn audio(State(s): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+async fn audio(
+    State(s): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     checked(&id)?;
     let none = || ApiError::NotFound(format!("call {id} has no recording"));
     let path = s.line.audio(&id).ok_or_else(none)?;
-    audio::serve(&path, headers.get(header::RANGE).and_then(|r| r.to_str().ok())).await.ok_or_else(none)
+    audio::serve(
+        &path,
+        headers.get(header::RANGE).and_then(|r| r.to_str().ok()),
+    )
+    .await
+    .ok_or_else(none)
 }
 
 #[derive(serde::Deserialize)]
@@ -197,7 +243,10 @@ struct CallbacksQuery {
     status: Option<String>,
 }
 
-async fn callbacks(State(s): State<Shared>, Query(query): Query<CallbacksQuery>) -> Result<axum::Json<Value>, ApiError> {
+async fn callbacks(
+    State(s): State<Shared>,
+    Query(query): Query<CallbacksQuery>,
+) -> Result<axum::Json<Value>, ApiError> {
     let all = match query.status.as_deref() {
         None | Some("open") => false,
         Some("all") => true,
@@ -206,7 +255,10 @@ async fn callbacks(State(s): State<Shared>, Query(query): Query<CallbacksQuery>)
     Ok(axum::Json(s.line.callbacks(all).await?))
 }
 
-async fn callback_done(State(s): State<Shared>, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+async fn callback_done(
+    State(s): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<axum::Json<Value>, ApiError> {
     checked(&id)?;
     s.line.callback_done(&id).await?;
     Ok(axum::Json(json!({ "id": id, "status": "done" })))
@@ -218,7 +270,11 @@ async fn drain(State(s): State<Shared>) -> axum::Json<Value> {
 }
 
 fn checked(id: &str) -> Result<(), ApiError> {
-    if valid_id(id) { Ok(()) } else { Err(ApiError::NotFound("no such id".into())) }
+    if valid_id(id) {
+        Ok(())
+    } else {
+        Err(ApiError::NotFound("no such id".into()))
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,29 @@ use axum::routing::get;
 use super::Shared;
 
 pub(super) fn routes() -> Router<Shared> {
-    let file = |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
+    let file = |kind: &'static str, text: &'static str| {
+        get(move || async move { ([(header::CONTENT_TYPE, kind)], text) })
+    };
     Router::new()
-        .route("/console", file("text/html; charset=utf-8", include_str!("../../console/index.html")))
-        .route("/console/console.js", file("text/javascript; charset=utf-8", include_str!("../../console/console.js")))
-        .route("/console/console.css", file("text/css; charset=utf-8", include_str!("../../console/console.css")))
+        .route(
+            "/console",
+            file(
+                "text/html; charset=utf-8",
+                include_str!("../../console/index.html"),
+            ),
+        )
+        .route(
+            "/console/console.js",
+            file(
+                "text/javascript; charset=utf-8",
+                include_str!("../../console/console.js"),
+            ),
+        )
+        .route(
+            "/console/console.css",
+            file(
+                "text/css; charset=utf-8",
+                include_str!("../../console/console.css"),
+            ),
+        )
 }
