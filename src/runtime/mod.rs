@@ -9,4 +9,5 @@ pub mod api;
 pub mod clock;
 pub mod desks;
 pub mod models;
+pub mod phone;
 pub mod webhook;

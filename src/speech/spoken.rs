@@ -1,8 +1,11 @@
 //! From written to spoken: what a voice is given, so that "$12.50" is said as a person says it and nothing is left that cannot
 //! be said. And the cutting of a reply into clauses, the first one short, so that speech starts early.
 
+mod calendar;
 mod clause;
 mod figure;
+mod numerals;
+mod words;
 
 pub use clause::clauses;
 
@@ -158,14 +161,12 @@ fn tidy(text: &str) -> String {
                 }
                 match out.chars().last() {
                     None => {}
-                    Some(last) if ",;:".contains(last) => {
-                        // A full stop is stronger than a comma.
-                        if ".!?".contains(c) {
-                            out.pop();
-                            out.push(c);
-                        }
+                    // A full stop is stronger than a comma.
+                    Some(',' | ';' | ':') if ".!?".contains(c) => {
+                        out.pop();
+                        out.push(c);
                     }
-                    Some('.' | '!' | '?') => {}
+                    Some(',' | ';' | ':' | '.' | '!' | '?') => {}
                     Some(_) => out.push(c),
                 }
             }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Receiver;
 
 mod by_hand;
 mod leaks;
+mod phone;
 mod real;
 mod two_edges;
 

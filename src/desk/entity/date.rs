@@ -35,9 +35,19 @@ pub fn birth_date(text: &str, today: Date, locale: &Locale) -> Option<Date> {
 }
 
 fn birth_of(t: &[Token], today: Date, locale: &Locale) -> Option<Date> {
-    (0..t.len())
-        .find_map(|i| partial(t, i, locale, true).and_then(|(p, _)| p.born(today)))
-        .or_else(|| run_together(t, today, locale))
+    let mut i = 0;
+    while i < t.len() {
+        let Some((found, next)) = partial(t, i, locale, true) else {
+            i += 1;
+            continue;
+        };
+        if let Some(date) = found.born(today) {
+            return Some(date);
+        }
+        // "20th May 6th 1998" is two dates at odds: no other date is made of the first one's words.
+        i = next;
+    }
+    run_together(t, today, locale)
 }
 
 /// A day and month, and a year where one was said.
@@ -75,7 +85,7 @@ impl Partial {
                 let years = today.year() - 4..=today.year() + 4;
                 let mut all = years.filter_map(|y| Date::new(y, self.month, self.day).ok());
                 if past {
-                    all.filter(|d| *d <= today).last()
+                    all.rfind(|d| *d <= today)
                 } else {
                     all.find(|d| *d >= today)
                 }
@@ -350,6 +360,18 @@ fn year(t: &[Token], i: usize) -> Option<(Year, usize)> {
             && t.get(j + 1).is_none_or(|t| !t.is_word() && !t.is_figure())
         {
             return full(y + i64::from(unit), j + 1);
+        }
+        // "2000 and the 11th"
+        if and && y % 100 == 0 {
+            skip(t, &mut j, &["the"]);
+            let more = ordinal(t, j)
+                .map(|(v, next)| (i64::from(v), next))
+                .or_else(|| two_digits(t, j));
+            if let Some((v, next)) =
+                more.filter(|(v, next)| (1..100).contains(v) && *next == t.len())
+            {
+                return full(y + v, next);
+            }
         }
         return full(y, i + 1);
     }

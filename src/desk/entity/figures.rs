@@ -96,14 +96,11 @@ fn figure(t: &[Token], i: usize, locale: &Locale) -> Option<(FigureKind, String,
             i + 2,
         ));
     }
-    if !t[i].any(&["half", "quarter"]) || t.get(i + 1).is_some_and(|t| t.any(&["past", "to"])) {
-        if let Some((at, next)) = time::at(t, i) {
-            return Some((
-                FigureKind::Time,
-                format!("{:02}:{:02}", at.hour(), at.minute()),
-                next,
-            ));
-        }
+    if (!t[i].any(&["half", "quarter"]) || t.get(i + 1).is_some_and(|t| t.any(&["past", "to"])))
+        && let Some((at, next)) = time::at(t, i)
+    {
+        let value = format!("{:02}:{:02}", at.hour(), at.minute());
+        return Some((FigureKind::Time, value, next));
     }
     if let Some((v, next)) = ordinal(t, i) {
         // "second" and "third" are figures only as such ("the third payment"), never "one second" or "third party".

@@ -10,6 +10,7 @@ mod date;
 mod factor;
 mod figures;
 mod human;
+mod letters;
 mod money;
 mod name;
 mod number;

@@ -339,8 +339,7 @@ fn bare(t: &[Token], locale: &Locale) -> Vec<Money> {
         match price_tail(t, i, value, next) {
             // "two fifty" is two hundred and fifty to most, "nine ninety-nine" a price.
             Some((cents, after))
-                if value < 10.0
-                    && value >= 1.0
+                if (1.0..10.0).contains(&value)
                     && t[i].is_word()
                     && cents != 99.0
                     && cents != 95.0 =>

@@ -179,9 +179,8 @@ pub(super) fn cardinal(t: &[Token], i: usize) -> Option<(f64, usize)> {
                 fraction.push('0');
             } else if let Some(v) = tens(&token.text).filter(|_| fraction.is_empty()) {
                 fraction.push_str(&(v / 10).to_string());
-                if !t
-                    .get(k + 1)
-                    .is_some_and(|n| small(&n.text).is_some_and(|v| v < 10))
+                if t.get(k + 1)
+                    .is_none_or(|n| small(&n.text).is_none_or(|v| v >= 10))
                 {
                     fraction.push('0');
                 }

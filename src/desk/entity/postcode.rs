@@ -82,7 +82,7 @@ fn search(
         }
     }
     if unit.soft {
-        search(rest, shape, code, cost + 1, found);
+        search(rest, shape, code, cost + 3, found);
     }
 }
 

@@ -149,9 +149,7 @@ fn part_of_month(w: &[&str], today: Date) -> Option<Date> {
         ("start", "month") => today.first_of_month().checked_add(1.month()).ok(),
         ("end", "week") => {
             let friday = monday(today)?.checked_add(4.days()).ok()?;
-            if next {
-                plus(friday, 7)
-            } else if friday < today {
+            if next || friday < today {
                 plus(friday, 7)
             } else {
                 Some(friday)

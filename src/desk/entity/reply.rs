@@ -13,7 +13,7 @@ pub fn yes_no(text: &str) -> Option<bool> {
         .iter()
         .filter(|t| t.is_word())
         .map(|t| t.text.as_str())
-        .filter(|w| !(filler(w) && !matches!(*w, "okay" | "ok" | "well")))
+        .filter(|w| !filler(w) || matches!(*w, "okay" | "ok" | "well"))
         .collect();
     let words: Vec<&str> = match words.as_slice() {
         ["well" | "oh", rest @ ..] => rest.to_vec(),

@@ -1,5 +1,6 @@
 //! Strings said character by character: card digits, references, and the pieces postcodes and spelled names are made of.
 
+use super::letters::{COMMON_PAIRS, alphabet, homophone};
 use super::number::{cardinal, small, tens};
 use super::token::{Token, corrected, filler, tokens};
 
@@ -265,20 +266,30 @@ fn unit(t: &[Token], i: usize) -> Step {
         }
         return Step::Unit(unit, i + 1);
     }
-    if small(word).is_some()
+    if (small(word).is_some()
         || tens(word).is_some()
         || (word == "a"
             && t.get(i + 1)
-                .is_some_and(|n| n.any(&["hundred", "thousand"])))
+                .is_some_and(|n| n.any(&["hundred", "thousand"]))))
+        && let Some((v, next)) = hundreds(t, i).or_else(|| cardinal(t, i))
     {
-        if let Some((v, next)) = hundreds(t, i).or_else(|| cardinal(t, i)) {
-            let text = format!("{v:.0}");
-            let mut u = Unit::solid(text);
-            if tens(word).is_some() && next > i + 1 && v < 100.0 && v % 10.0 != 0.0 {
-                u.readings
-                    .push((format!("{}{}", tens(word).unwrap_or(0), v % 10.0), 2));
-            }
-            return Step::Unit(u, next);
+        let text = format!("{v:.0}");
+        let mut u = Unit::solid(text);
+        if tens(word).is_some() && next > i + 1 && v < 100.0 && v % 10.0 != 0.0 {
+            u.readings
+                .push((format!("{}{}", tens(word).unwrap_or(0), v % 10.0), 2));
+        }
+        return Step::Unit(u, next);
+    }
+    // "X-ray" is one word of the alphabet, written as two.
+    if word == "x" {
+        let ray = if t.get(i + 1).is_some_and(|n| n.is("-")) {
+            i + 2
+        } else {
+            i + 1
+        };
+        if t.get(ray).is_some_and(|n| n.is("ray")) {
+            return Step::Unit(Unit::solid("X"), ray + 1);
         }
     }
     if let Some(letter) = token.letter() {
@@ -382,7 +393,13 @@ fn unit(t: &[Token], i: usize) -> Step {
     if word.chars().all(|c| c.is_ascii_lowercase())
         && ((near_figure && word.len() <= 8) || pair || written)
     {
-        return Step::Unit(Unit::solid(word.to_ascii_uppercase()), i + 1);
+        let letters = word.to_ascii_uppercase();
+        let mut unit = Unit::solid(letters.clone());
+        // "OJ" may have been "oh J".
+        if letters.len() < 4 && letters.contains('O') {
+            unit.readings.push((letters.replace('O', "0"), 1));
+        }
+        return Step::Unit(unit, i + 1);
     }
     Step::Break
 }
@@ -442,89 +459,3 @@ pub(super) fn confusable(a: char, b: char) -> bool {
         || GROUPS.iter().any(|g| g.contains(a) && g.contains(b))
         || matches!((a, b), ('5', '9') | ('9', '5'))
 }
-
-/// NATO, the older RAF and telephone alphabets, and their usual spellings.
-fn alphabet(word: &str) -> Option<char> {
-    Some(match word {
-        "alpha" | "alfa" | "able" | "apple" | "adam" => 'A',
-        "bravo" | "baker" | "bertie" => 'B',
-        "charlie" | "charley" => 'C',
-        "delta" | "david" => 'D',
-        "echo" | "edward" => 'E',
-        "foxtrot" | "freddie" => 'F',
-        "golf" | "george" => 'G',
-        "hotel" | "harry" => 'H',
-        "india" | "isaac" => 'I',
-        "juliet" | "juliett" | "juliette" | "jack" => 'J',
-        "kilo" => 'K',
-        "lima" | "lucy" => 'L',
-        "mike" | "mary" | "mother" => 'M',
-        "november" | "nellie" => 'N',
-        "oscar" | "oliver" | "orange" => 'O',
-        "papa" | "peter" => 'P',
-        "quebec" | "queen" | "queenie" => 'Q',
-        "romeo" | "robert" | "roger" => 'R',
-        "sierra" | "sugar" => 'S',
-        "tango" | "tommy" => 'T',
-        "uniform" | "uncle" | "umbrella" => 'U',
-        "victor" => 'V',
-        "whiskey" | "whisky" | "william" => 'W',
-        "xray" | "xylophone" => 'X',
-        "yankee" | "yellow" => 'Y',
-        "zulu" | "zebra" => 'Z',
-        _ => return None,
-    })
-}
-
-/// Letter and digit names as words; true where the word is also a common one.
-fn homophone(word: &str) -> Option<(&'static str, bool)> {
-    Some(match word {
-        "eh" | "hey" | "ay" => ("A", true),
-        "bee" => ("B", false),
-        "be" => ("B", true),
-        "cee" => ("C", false),
-        "see" | "sea" => ("C", true),
-        "dee" => ("D", false),
-        "eff" => ("F", false),
-        "gee" => ("G", false),
-        "aitch" | "haitch" => ("H", false),
-        "eye" => ("I", true),
-        "jay" => ("J", false),
-        "kay" => ("K", false),
-        "ell" | "el" => ("L", false),
-        "em" => ("M", false),
-        "en" => ("N", false),
-        "and" => ("N", true),
-        "oh" | "owe" => ("O", true),
-        "pee" => ("P", false),
-        "pea" => ("P", true),
-        "cue" | "queue" | "kew" => ("Q", false),
-        "are" | "our" => ("R", true),
-        "ar" => ("R", false),
-        "ess" | "es" => ("S", false),
-        "tee" => ("T", false),
-        "tea" => ("T", true),
-        "you" | "yew" | "ewe" => ("U", true),
-        "vee" => ("V", false),
-        "we" => ("V", true),
-        "ex" => ("X", false),
-        "wye" => ("Y", false),
-        "why" => ("Y", true),
-        "zed" | "zee" | "zet" => ("Z", false),
-        "won" => ("1", true),
-        "to" | "too" => ("2", true),
-        "tree" => ("3", true),
-        "for" | "fore" => ("4", true),
-        "fife" => ("5", false),
-        "ate" => ("8", true),
-        "nil" | "naught" => ("0", false),
-        _ => return None,
-    })
-}
-
-/// Two-letter words that are words.
-const COMMON_PAIRS: [&str; 34] = [
-    "is", "it", "my", "at", "in", "on", "so", "no", "me", "an", "us", "we", "he", "do", "if", "or",
-    "up", "of", "am", "be", "to", "by", "go", "as", "hi", "oh", "ok", "id", "im", "uh", "um", "er",
-    "pm", "ah",
-];
