@@ -433,7 +433,7 @@ mod tests {
                     "Übergröße & \"quotes\": yes",
                 ][..],
             ),
-            ("O'Neil \"Bros\" \\ Söhne", &["???", "1 + 1"][..]),
+            ("O'Neil \"Bros\" \\ Söhne", &["9 to 5?", "1 + 1"][..]),
         ] {
             let files = desk_files(company, "Sam", "en-GB", "", &drafts_of(titles));
             let source = source(Path::new("d"), &files).unwrap();
