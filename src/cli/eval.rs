@@ -64,6 +64,9 @@ struct Intents {
     /// Labelled lines it has not seen
     #[arg(long)]
     test: PathBuf,
+    /// Print the scope evidence of every test line, to fit its weights
+    #[arg(long, hide = true)]
+    evidence: bool,
     /// List the lines it gets wrong
     #[arg(long)]
     wrong: bool,
@@ -248,6 +251,20 @@ fn intents(a: &Intents) -> anyhow::Result<ExitCode> {
     }
     let by: Vec<(f32, bool)> = scored.iter().map(|s| (s.0, s.2)).collect();
     out["risk_at_coverage"] = risk_coverage(&by);
+    if a.evidence {
+        let rows: Vec<Vec<f32>> = test
+            .iter()
+            .map(|l| bench.desk.scope_evidence(&l.text, bench.vector(&l.text)))
+            .collect();
+        for (line, row) in test.iter().zip(&rows) {
+            let cells: Vec<String> = row.iter().map(|x| format!("{x:.5}")).collect();
+            eprintln!(
+                "EVIDENCE\t{}\t{}",
+                u8::from(line.intent.is_some()),
+                cells.join("\t")
+            );
+        }
+    }
     print(&out, a.common.json);
     Ok(ExitCode::SUCCESS)
 }
