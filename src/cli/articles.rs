@@ -16,7 +16,8 @@ pub(super) struct Draft {
 pub(super) fn drafts(dir: &Path) -> anyhow::Result<Vec<Draft>> {
     let mut found = Vec::new();
     walk(dir, 0, &mut found)?;
-    found.retain(|d| !d.title.trim().is_empty() && !d.text.trim().is_empty());
+    // A title without a word in it tells nobody anything: callers could not say it either.
+    found.retain(|d| d.title.contains(char::is_alphanumeric) && d.text.contains(char::is_alphanumeric));
     Ok(found)
 }
 
@@ -28,7 +29,9 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<Draft>) -> anyhow::Result<()> 
     }
     paths.sort();
     for path in paths {
-        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        let hidden = path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
         if hidden {
             continue;
         }
@@ -39,18 +42,31 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<Draft>) -> anyhow::Result<()> 
             }
             continue;
         }
-        let kind = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_lowercase();
+        let kind = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or("")
+            .to_lowercase();
         if !["md", "markdown", "txt", "html", "htm", "jsonl"].contains(&kind.as_str()) {
             continue;
         }
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
-        let name = path.file_stem().map_or(String::new(), |s| s.to_string_lossy().replace(['-', '_'], " "));
+        let name = path.file_stem().map_or(String::new(), |s| {
+            s.to_string_lossy().replace(['-', '_'], " ")
+        });
         match kind.as_str() {
             "html" | "htm" => found.push(html(&name, &text)),
             "jsonl" => {
-                for (index, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-                    found.push(json_line(line).with_context(|| format!("{}:{}", path.display(), index + 1))?);
+                for (index, line) in text
+                    .lines()
+                    .enumerate()
+                    .filter(|(_, l)| !l.trim().is_empty())
+                {
+                    found.push(
+                        json_line(line)
+                            .with_context(|| format!("{}:{}", path.display(), index + 1))?,
+                    );
                 }
             }
             _ => found.push(plain(&name, &text)),
@@ -61,11 +77,23 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<Draft>) -> anyhow::Result<()> 
 
 fn json_line(line: &str) -> anyhow::Result<Draft> {
     let value: serde_json::Value = serde_json::from_str(line).context("this line is not JSON")?;
-    let field = |names: &[&str]| names.iter().find_map(|n| value[*n].as_str()).map(str::to_owned);
-    let (Some(title), Some(text)) = (field(&["title", "name"]), field(&["text", "body", "content"])) else {
+    let field = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|n| value[*n].as_str())
+            .map(str::to_owned)
+    };
+    let (Some(title), Some(text)) = (
+        field(&["title", "name"]),
+        field(&["text", "body", "content"]),
+    ) else {
         anyhow::bail!("an article needs \"title\" and \"text\"");
     };
-    let text = if text.contains("</") { html(&title, &text).text } else { text };
+    let text = if text.contains("</") {
+        html(&title, &text).text
+    } else {
+        text
+    };
     Ok(Draft { title, text })
 }
 
@@ -74,19 +102,36 @@ fn plain(name: &str, text: &str) -> Draft {
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let mut body = text.as_str();
     let mut title = None;
-    if let Some((head, rest)) = text.strip_prefix("---\n").and_then(|t| t.split_once("\n---")) {
-        title = head.lines().find_map(|l| l.strip_prefix("title:")).map(|t| t.trim().trim_matches(['"', '\'']).to_owned());
+    if let Some((head, rest)) = text
+        .strip_prefix("---\n")
+        .and_then(|t| t.split_once("\n---"))
+    {
+        title = head
+            .lines()
+            .find_map(|l| l.strip_prefix("title:"))
+            .map(|t| t.trim().trim_matches(['"', '\'']).to_owned());
         body = rest;
     }
     let body = body.trim();
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
     if let Some(heading) = first.strip_prefix("# ") {
-        return Draft { title: title.unwrap_or_else(|| heading.trim().to_owned()), text: rest.trim().to_owned() };
+        return Draft {
+            title: title.unwrap_or_else(|| heading.trim().to_owned()),
+            text: rest.trim().to_owned(),
+        };
     }
-    let short = (3..=80).contains(&first.chars().count()) && !first.ends_with('.') && rest.starts_with('\n');
+    let short = (3..=80).contains(&first.chars().count())
+        && !first.ends_with('.')
+        && rest.starts_with('\n');
     match title {
-        None if short => Draft { title: first.trim().to_owned(), text: rest.trim().to_owned() },
-        title => Draft { title: title.unwrap_or_else(|| name.to_owned()), text: body.to_owned() },
+        None if short => Draft {
+            title: first.trim().to_owned(),
+            text: rest.trim().to_owned(),
+        },
+        title => Draft {
+            title: title.unwrap_or_else(|| name.to_owned()),
+            text: body.to_owned(),
+        },
     }
 }
 
@@ -118,17 +163,30 @@ fn html(name: &str, page: &str) -> Draft {
         };
         rest = after;
         let closing = tag.starts_with('/');
-        let tag = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase();
+        let tag = tag
+            .trim_start_matches('/')
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or("")
+            .to_ascii_lowercase();
         match (&skipping, closing) {
             (Some(skipped), true) if *skipped == tag => skipping = None,
             (Some(_), _) => {}
-            (None, false) if ["script", "style", "nav", "header", "footer", "noscript", "svg", "form"].contains(&tag.as_str()) => skipping = Some(tag),
+            (None, false)
+                if [
+                    "script", "style", "nav", "header", "footer", "noscript", "svg", "form",
+                ]
+                .contains(&tag.as_str()) =>
+            {
+                skipping = Some(tag)
+            }
             (None, _) => match tag.as_str() {
                 "title" => inside = if closing { "" } else { "title" },
                 "h1" => inside = if closing { "" } else { "h1" },
                 "li" if !closing => text.push_str("\n- "),
                 "h2" | "h3" | "h4" if !closing => text.push_str("\n\n## "),
-                "p" | "div" | "section" | "article" | "ul" | "ol" | "table" | "h2" | "h3" | "h4" => text.push_str("\n\n"),
+                "p" | "div" | "section" | "article" | "ul" | "ol" | "table" | "h2" | "h3"
+                | "h4" => text.push_str("\n\n"),
                 "br" | "tr" => text.push('\n'),
                 "td" | "th" => text.push(' '),
                 _ => {}
@@ -150,8 +208,14 @@ fn html(name: &str, page: &str) -> Draft {
             lines.push(if empty { String::new() } else { line });
         }
     }
-    let title = [heading, title].into_iter().find(|t| !t.is_empty()).unwrap_or_else(|| name.to_owned());
-    Draft { title, text: lines.join("\n").trim().to_owned() }
+    let title = [heading, title]
+        .into_iter()
+        .find(|t| !t.is_empty())
+        .unwrap_or_else(|| name.to_owned());
+    Draft {
+        title,
+        text: lines.join("\n").trim().to_owned(),
+    }
 }
 
 fn entities(text: &str) -> String {
@@ -160,28 +224,31 @@ fn entities(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let known = rest[1..].split_once(';').filter(|(name, _)| name.len() <= 8).and_then(|(name, after)| {
-            let c = match name {
-                "amp" => '&',
-                "lt" => '<',
-                "gt" => '>',
-                "quot" => '"',
-                "apos" | "rsquo" | "lsquo" => '\'',
-                "nbsp" => ' ',
-                "ndash" | "mdash" => '-',
-                "pound" => '£',
-                "euro" => '€',
-                _ => {
-                    let number = name.strip_prefix('#')?;
-                    let code = match number.strip_prefix(['x', 'X']) {
-                        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                        None => number.parse().ok()?,
-                    };
-                    char::from_u32(code)?
-                }
-            };
-            Some((c, after))
-        });
+        let known = rest[1..]
+            .split_once(';')
+            .filter(|(name, _)| name.len() <= 8)
+            .and_then(|(name, after)| {
+                let c = match name {
+                    "amp" => '&',
+                    "lt" => '<',
+                    "gt" => '>',
+                    "quot" => '"',
+                    "apos" | "rsquo" | "lsquo" => '\'',
+                    "nbsp" => ' ',
+                    "ndash" | "mdash" => '-',
+                    "pound" => '£',
+                    "euro" => '€',
+                    _ => {
+                        let number = name.strip_prefix('#')?;
+                        let code = match number.strip_prefix(['x', 'X']) {
+                            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                            None => number.parse().ok()?,
+                        };
+                        char::from_u32(code)?
+                    }
+                };
+                Some((c, after))
+            });
         match known {
             Some((c, after)) => {
                 out.push(c);
@@ -226,28 +293,80 @@ mod tests {
                     <h2>Cost</h2><p>&pound;4.99 &#8364;5 &#x41; &bogus; a < b</p></body></html>";
         let draft = html("file", page);
         assert_eq!(draft.title, "Returns & refunds");
-        assert!(draft.text.starts_with("Send it back within"), "{}", draft.text);
-        assert!(draft.text.contains("30 days.\n\n- In its box\n- With the slip"), "{}", draft.text);
-        assert!(draft.text.contains("## Cost\n\n£4.99 €5 A &bogus; a"), "{}", draft.text);
+        assert!(
+            draft.text.starts_with("Send it back within"),
+            "{}",
+            draft.text
+        );
+        assert!(
+            draft
+                .text
+                .contains("30 days.\n\n- In its box\n- With the slip"),
+            "{}",
+            draft.text
+        );
+        assert!(
+            draft.text.contains("## Cost\n\n£4.99 €5 A &bogus; a"),
+            "{}",
+            draft.text
+        );
         for gone in ["Home", "old", "alert", "p{}"] {
             assert!(!draft.text.contains(gone), "{gone}: {}", draft.text);
         }
-        for broken in ["<", "<p", "<!--", "<script>x", "&", "&#99999999;", "<p>é</p"] {
+        for broken in [
+            "<",
+            "<p",
+            "<!--",
+            "<script>x",
+            "&",
+            "&#99999999;",
+            "<p>é</p",
+        ] {
             html("file", broken);
         }
     }
 
     #[test]
     fn titles_of_text() {
-        assert_eq!(plain("f", "# Delivery\n\nTwo days."), Draft { title: "Delivery".into(), text: "Two days.".into() });
-        assert_eq!(plain("f", "---\nid: x\ntitle: \"Delivery\"\n---\nTwo days."), Draft { title: "Delivery".into(), text: "Two days.".into() });
-        assert_eq!(plain("f", "Delivery\r\n\r\nTwo days."), Draft { title: "Delivery".into(), text: "Two days.".into() });
-        assert_eq!(plain("our delivery", "It takes two days."), Draft { title: "our delivery".into(), text: "It takes two days.".into() });
+        assert_eq!(
+            plain("f", "# Delivery\n\nTwo days."),
+            Draft {
+                title: "Delivery".into(),
+                text: "Two days.".into()
+            }
+        );
+        assert_eq!(
+            plain("f", "---\nid: x\ntitle: \"Delivery\"\n---\nTwo days."),
+            Draft {
+                title: "Delivery".into(),
+                text: "Two days.".into()
+            }
+        );
+        assert_eq!(
+            plain("f", "Delivery\r\n\r\nTwo days."),
+            Draft {
+                title: "Delivery".into(),
+                text: "Two days.".into()
+            }
+        );
+        assert_eq!(
+            plain("our delivery", "It takes two days."),
+            Draft {
+                title: "our delivery".into(),
+                text: "It takes two days.".into()
+            }
+        );
     }
 
     #[test]
     fn ids_are_never_paths() {
-        for (title, want) in [("How do I return it?", "how-do-i-return-it"), ("../../etc", "etc"), ("???", "article"), ("3 ways", "article-3-ways"), ("Ünï", "n")] {
+        for (title, want) in [
+            ("How do I return it?", "how-do-i-return-it"),
+            ("../../etc", "etc"),
+            ("???", "article"),
+            ("3 ways", "article-3-ways"),
+            ("Ünï", "n"),
+        ] {
             assert_eq!(slug(title), want);
         }
     }

@@ -22,13 +22,13 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Makes a working desk: asks what it needs to know, imports your help centre
-    #[command(after_help = "Example:\n  firstline desk new desks/acme --company Acme --agent Sam --human sip:support@10.0.0.5 --import help-centre --yes")]
+    #[command(
+        after_help = "Example:\n  firstline desk new desks/acme --company Acme --agent Sam --human sip:support@10.0.0.5 --import help-centre --yes"
+    )]
     New(New),
     /// Says what is wrong with a desk, with file and line
     #[command(after_help = "Example:\n  firstline desk check examples/larchpay")]
-    Check {
-        dir: PathBuf,
-    },
+    Check { dir: PathBuf },
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,12 @@ pub(super) fn read(dir: &Path) -> Result<DeskSource, Vec<String>> {
 }
 
 fn source(dir: &Path, files: &DeskFiles) -> Result<DeskSource, Vec<String>> {
-    parse(files).map_err(|problems| problems.iter().map(|p| format!("{}/{p}", dir.display())).collect())
+    parse(files).map_err(|problems| {
+        problems
+            .iter()
+            .map(|p| format!("{}/{p}", dir.display()))
+            .collect()
+    })
 }
 
 fn check(dir: &Path) -> anyhow::Result<ExitCode> {
@@ -83,7 +88,10 @@ fn check(dir: &Path) -> anyhow::Result<ExitCode> {
             for problem in &problems {
                 println!("{problem}");
             }
-            eprintln!("firstline: {} to put right", count(problems.len(), "problem"));
+            eprintln!(
+                "firstline: {} to put right",
+                count(problems.len(), "problem")
+            );
             Ok(ExitCode::from(1))
         }
         Ok(source) => {
@@ -110,28 +118,52 @@ fn count(n: usize, what: &str) -> String {
 fn warnings(source: &DeskSource) -> Vec<String> {
     let mut said = Vec::new();
     if source.articles.is_empty() {
-        said.push("there are no articles: the line can answer nothing; add some under knowledge/".to_owned());
+        said.push(
+            "there are no articles: the line can answer nothing; add some under knowledge/"
+                .to_owned(),
+        );
     }
     let mut examples: BTreeMap<&str, usize> = BTreeMap::new();
     for intent in source.examples.iter().filter_map(|e| e.intent.as_deref()) {
         *examples.entry(intent).or_default() += 1;
     }
-    let thin: Vec<&str> = examples.iter().filter(|(_, n)| **n < 5).map(|(name, _)| *name).collect();
+    let thin: Vec<&str> = examples
+        .iter()
+        .filter(|(_, n)| **n < 5)
+        .map(|(name, _)| *name)
+        .collect();
     if !thin.is_empty() {
-        said.push(format!("fewer than five examples in intents.jsonl for {}: add sentences as callers say them", thin.join(", ")));
+        said.push(format!(
+            "fewer than five examples in intents.jsonl for {}: add sentences as callers say them",
+            thin.join(", ")
+        ));
     }
     if !source.examples.is_empty() && source.examples.iter().all(|e| e.intent.is_some()) {
         said.push("no example is out of scope (\"intent\": null) in intents.jsonl: a few make it surer of what is not its matter".to_owned());
     }
-    for action in source.actions.iter().filter(|a| !examples.contains_key(a.intent.as_str())) {
-        said.push(format!("action `{}` is for intent `{}`, which has no example: it will not be reached", action.name, action.intent));
+    for action in source
+        .actions
+        .iter()
+        .filter(|a| !examples.contains_key(a.intent.as_str()))
+    {
+        said.push(format!(
+            "action `{}` is for intent `{}`, which has no example: it will not be reached",
+            action.name, action.intent
+        ));
     }
     said
 }
 
 fn make(new: New) -> anyhow::Result<ExitCode> {
-    if new.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        anyhow::bail!("{} is there and not empty; name a new directory", new.dir.display());
+    if new
+        .dir
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
+        anyhow::bail!(
+            "{} is there and not empty; name a new directory",
+            new.dir.display()
+        );
     }
     let asks = !new.yes && std::io::stdin().is_terminal();
     if !asks && new.company.is_none() {
@@ -146,16 +178,29 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
         }
     };
     let company = answer(&new.company, "Company, as callers know it", "")?;
-    anyhow::ensure!(!company.is_empty(), "a desk needs the company's name; give it with --company");
+    anyhow::ensure!(
+        !company.is_empty(),
+        "a desk needs the company's name; give it with --company"
+    );
     let agent = answer(&new.agent, "Name of the assistant", "Robin")?;
     let language = answer(&new.language, "Language and country", "en-US")?;
     let currency = answer(&new.currency, "Currency (empty: the country's)", "")?;
-    let number = answer(&new.number, "The line's own number, like +15550100 (empty: none yet)", "")?;
-    let human = answer(&new.human, "Who takes calls that are handed over", "sip:human@127.0.0.1:5090")?;
+    let number = answer(
+        &new.number,
+        "The line's own number, like +15550100 (empty: none yet)",
+        "",
+    )?;
+    let human = answer(
+        &new.human,
+        "Who takes calls that are handed over",
+        "sip:human@127.0.0.1:5090",
+    )?;
     Target::read(&human).map_err(anyhow::Error::msg)?;
     let import = match (&new.import, asks) {
         (Some(dir), _) => Some(dir.clone()),
-        (None, true) => Some(ask("Folder with help articles (empty: none)", "")?).filter(|s| !s.is_empty()).map(PathBuf::from),
+        (None, true) => Some(ask("Folder with help articles (empty: none)", "")?)
+            .filter(|s| !s.is_empty())
+            .map(PathBuf::from),
         (None, false) => None,
     };
     let mut articles = match &import {
@@ -163,36 +208,68 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
         None => Vec::new(),
     };
     if let Some(dir) = import.as_ref().filter(|_| articles.is_empty()) {
-        anyhow::bail!("there is no article (.md, .html, .txt, .jsonl) in {}; name the folder that has them", dir.display());
+        anyhow::bail!(
+            "there is no article (.md, .html, .txt, .jsonl) in {}; name the folder that has them",
+            dir.display()
+        );
     }
     if articles.is_empty() {
         articles.push(starter(&company, &agent));
     }
     let files = desk_files(&company, &agent, &language, &currency, &articles);
     // Checked before a byte is written: a desk that is made is a desk that works.
-    source(&new.dir, &files).map_err(|problems| anyhow::anyhow!("what was given does not make a desk:\n{}", problems.join("\n")))?;
+    source(&new.dir, &files).map_err(|problems| {
+        anyhow::anyhow!(
+            "what was given does not make a desk:\n{}",
+            problems.join("\n")
+        )
+    })?;
     for (name, text) in &files.0 {
         write(&new.dir.join(name), text)?;
     }
     let config = new.dir.join("firstline.toml");
     write(&config, &line_config(&new.dir, &human, &number))?;
-    eprintln!("{}: {}", new.dir.display(), count(articles.len(), "article"));
-    eprintln!("Talk to it:        firstline chat --desk {}", new.dir.display());
-    eprintln!("Check it:          firstline desk check {}", new.dir.display());
-    eprintln!("Put it on a line:  firstline serve --config {}", config.display());
-    eprintln!("Then add sentences your callers say to {}", new.dir.join("intents.jsonl").display());
+    eprintln!(
+        "{}: {}",
+        new.dir.display(),
+        count(articles.len(), "article")
+    );
+    eprintln!(
+        "Talk to it:        firstline chat --desk {}",
+        new.dir.display()
+    );
+    eprintln!(
+        "Check it:          firstline desk check {}",
+        new.dir.display()
+    );
+    eprintln!(
+        "Put it on a line:  firstline serve --config {}",
+        config.display()
+    );
+    eprintln!(
+        "Then add sentences your callers say to {}",
+        new.dir.join("intents.jsonl").display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
 fn ask(question: &str, usual: &str) -> anyhow::Result<String> {
-    let hint = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+    let hint = if usual.is_empty() {
+        String::new()
+    } else {
+        format!(" [{usual}]")
+    };
     eprint!("{question}{hint}: ");
     std::io::stderr().flush()?;
     let mut line = String::new();
     let n = std::io::stdin().lock().read_line(&mut line)?;
     anyhow::ensure!(n > 0, "nothing was made: the answers ended");
     let said = line.trim();
-    Ok(if said.is_empty() { usual.to_owned() } else { said.to_owned() })
+    Ok(if said.is_empty() {
+        usual.to_owned()
+    } else {
+        said.to_owned()
+    })
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -213,12 +290,22 @@ fn starter(company: &str, agent: &str) -> Draft {
 }
 
 /// The desk's files, by their names below its directory.
-fn desk_files(company: &str, agent: &str, language: &str, currency: &str, articles: &[Draft]) -> DeskFiles {
+fn desk_files(
+    company: &str,
+    agent: &str,
+    language: &str,
+    currency: &str,
+    articles: &[Draft],
+) -> DeskFiles {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let greeting = format!("Hi, this is {agent}, the automated assistant at {company}. How can I help?");
+    let greeting =
+        format!("Hi, this is {agent}, the automated assistant at {company}. How can I help?");
     let mut desk = format!(
         "company    = {}\nagent_name = {}\ngreeting   = {}\nlanguage   = {}\n",
-        quoted(company), quoted(agent), quoted(&greeting), quoted(language)
+        quoted(company),
+        quoted(agent),
+        quoted(&greeting),
+        quoted(language)
     );
     if !currency.is_empty() {
         desk += &format!("currency   = {}\n", quoted(currency));
@@ -241,14 +328,29 @@ fn desk_files(company: &str, agent: &str, language: &str, currency: &str, articl
         let intent = id.replace('-', "_");
         desk += &format!("\n[intent.{intent}]\nmode = \"autonomous\"\n");
         for sentence in sentences(&draft.title) {
-            examples += &format!("{}\n", serde_json::json!({ "text": sentence, "intent": intent }));
+            examples += &format!(
+                "{}\n",
+                serde_json::json!({ "text": sentence, "intent": intent })
+            );
         }
         let title = draft.title.replace(['\n', '\r'], " ");
-        let head = format!("---\nid: {id}\ntitle: {title}\nintents: [{intent}]\n---\n\n{}\n", draft.text.trim());
+        let head = format!(
+            "---\nid: {id}\ntitle: {title}\nintents: [{intent}]\n---\n\n{}\n",
+            draft.text.trim()
+        );
         files.insert(format!("knowledge/{id}.md"), head);
     }
-    for sentence in ["what is the weather tomorrow", "tell me a joke", "who won the match last night", "can you order me a pizza", "what is the capital of France"] {
-        examples += &format!("{}\n", serde_json::json!({ "text": sentence, "intent": null }));
+    for sentence in [
+        "what is the weather tomorrow",
+        "tell me a joke",
+        "who won the match last night",
+        "can you order me a pizza",
+        "what is the capital of France",
+    ] {
+        examples += &format!(
+            "{}\n",
+            serde_json::json!({ "text": sentence, "intent": null })
+        );
     }
     files.insert("desk.toml".to_owned(), desk);
     files.insert("intents.jsonl".to_owned(), examples);
@@ -257,20 +359,42 @@ fn desk_files(company: &str, agent: &str, language: &str, currency: &str, articl
 
 /// A title as callers might say it.
 fn sentences(title: &str) -> Vec<String> {
-    let plain = title.trim().trim_end_matches(['?', '.', '!']).to_lowercase();
-    let asks = ["how", "what", "when", "where", "why", "who", "can", "do", "does", "is", "are", "will", "which", "i"]
-        .iter()
-        .any(|w| plain.split_whitespace().next() == Some(w));
+    let plain = title
+        .trim()
+        .trim_end_matches(['?', '.', '!'])
+        .to_lowercase();
+    let asks = [
+        "how", "what", "when", "where", "why", "who", "can", "do", "does", "is", "are", "will",
+        "which", "i",
+    ]
+    .iter()
+    .any(|w| plain.split_whitespace().next() == Some(w));
     if asks {
-        vec![title.trim().to_owned(), plain.clone(), format!("I would like to know {plain}"), format!("could you tell me {plain}"), format!("a question: {plain}")]
+        vec![
+            title.trim().to_owned(),
+            plain.clone(),
+            format!("I would like to know {plain}"),
+            format!("could you tell me {plain}"),
+            format!("a question: {plain}"),
+        ]
     } else {
-        vec![title.trim().to_owned(), plain.clone(), format!("I have a question about {plain}"), format!("can you tell me about {plain}"), format!("I need help with {plain}")]
+        vec![
+            title.trim().to_owned(),
+            plain.clone(),
+            format!("I have a question about {plain}"),
+            format!("can you tell me about {plain}"),
+            format!("I need help with {plain}"),
+        ]
     }
 }
 
 fn line_config(dir: &Path, human: &str, number: &str) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let caller_id = if number.is_empty() { "+15550100" } else { number };
+    let caller_id = if number.is_empty() {
+        "+15550100"
+    } else {
+        number
+    };
     format!(
         "# A line for this desk. Every other key has its default; see sip-config/firstline.toml.\n\n\
          [desk]\npath = {}\n\n[transfer]\ntargets = [{}]\n\n\
@@ -288,14 +412,28 @@ mod tests {
     use crate::config::Config;
 
     fn drafts_of(titles: &[&str]) -> Vec<Draft> {
-        titles.iter().map(|t| Draft { title: (*t).to_owned(), text: "Returns are free. Send it back in its box.".to_owned() }).collect()
+        titles
+            .iter()
+            .map(|t| Draft {
+                title: (*t).to_owned(),
+                text: "Returns are free. Send it back in its box.".to_owned(),
+            })
+            .collect()
     }
 
     #[test]
     fn what_is_made_passes_its_own_check() {
         for (company, titles) in [
-            ("Acme", &["How do I return an item?", "Delivery", "Delivery", "Übergröße & \"quotes\": yes"][..]),
-            ("O'Neil \"Bros\" \\ Söhne", &["???", "1 + 1"][..]),
+            (
+                "Acme",
+                &[
+                    "How do I return an item?",
+                    "Delivery",
+                    "Delivery",
+                    "Übergröße & \"quotes\": yes",
+                ][..],
+            ),
+            ("O'Neil \"Bros\" \\ Söhne", &["9 to 5?", "1 + 1"][..]),
         ] {
             let files = desk_files(company, "Sam", "en-GB", "", &drafts_of(titles));
             let source = source(Path::new("d"), &files).unwrap();
@@ -309,7 +447,11 @@ mod tests {
 
     #[test]
     fn its_configuration_is_read() {
-        let text = line_config(Path::new("desks/a \"b\""), "sip:support@10.0.0.5;ring_s=30", "");
+        let text = line_config(
+            Path::new("desks/a \"b\""),
+            "sip:support@10.0.0.5;ring_s=30",
+            "",
+        );
         let config = Config::from_parts(Some(("firstline.toml", &text)), &BTreeMap::new()).unwrap();
         assert_eq!(config.desk, PathBuf::from("desks/a \"b\""));
         assert_eq!(config.transfer.targets[0].uri(), "sip:support@10.0.0.5");
@@ -318,9 +460,16 @@ mod tests {
     #[test]
     fn what_works_badly_is_warned_about() {
         let mut files = desk_files("Acme", "Sam", "en-US", "", &drafts_of(&["Delivery"]));
-        files.0.insert("intents.jsonl".into(), "{\"text\":\"where is it\",\"intent\":\"delivery\"}\n".into());
+        files.0.insert(
+            "intents.jsonl".into(),
+            "{\"text\":\"where is it\",\"intent\":\"delivery\"}\n".into(),
+        );
         let source = source(Path::new("d"), &files).unwrap();
         let said = warnings(&source);
-        assert!(said.iter().any(|w| w.contains("fewer than five examples")) && said.iter().any(|w| w.contains("out of scope")), "{said:?}");
+        assert!(
+            said.iter().any(|w| w.contains("fewer than five examples"))
+                && said.iter().any(|w| w.contains("out of scope")),
+            "{said:?}"
+        );
     }
 }

@@ -56,7 +56,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
         Ok(config) => {
-            let from = config.file.as_ref().map_or("the defaults (no file)".to_owned(), |f| f.display().to_string());
+            let from = config
+                .file
+                .as_ref()
+                .map_or("the defaults (no file)".to_owned(), |f| {
+                    f.display().to_string()
+                });
             found.ok("configuration", format!("read from {from}"));
             for said in config.not_yet() {
                 found.warn("configuration", said);
@@ -77,7 +82,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn print(found: &Findings, as_json: bool) {
     use std::io::IsTerminal;
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let colour = std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     for (check, state, says) in &found.0 {
         let (word, code) = match state {
             State::Ok => ("ok", 32),
@@ -104,7 +110,11 @@ fn machine(found: &mut Findings) {
             ("fma", std::is_x86_feature_detected!("fma")),
             ("f16c", std::is_x86_feature_detected!("f16c")),
         ];
-        let missing: Vec<&str> = there.iter().filter(|(_, has)| !has).map(|(name, _)| *name).collect();
+        let missing: Vec<&str> = there
+            .iter()
+            .filter(|(_, has)| !has)
+            .map(|(name, _)| *name)
+            .collect();
         if missing.is_empty() {
             found.ok("processor", "avx2, fma and f16c are there");
         } else {
@@ -116,7 +126,10 @@ fn machine(found: &mut Findings) {
     }
     match clock::fixed() {
         Err(why) => found.fail("clock", why),
-        Ok(Some(at)) => found.warn("clock", format!("FIRSTLINE_CLOCK holds it at {at}; unset it for real calls")),
+        Ok(Some(at)) => found.warn(
+            "clock",
+            format!("FIRSTLINE_CLOCK holds it at {at}; unset it for real calls"),
+        ),
         Ok(None) => {
             let now = clock::now();
             // Older than this program: the machine does not know the time, and TLS and opening hours go wrong.
@@ -153,19 +166,46 @@ fn ports(config: &Config, found: &mut Findings) {
         };
         port(found, &listen.to_string(), bound, "sip.listen");
     }
-    port(found, &format!("http {}", config.http.listen), TcpListener::bind(config.http.listen).map(drop), "http.listen");
+    port(
+        found,
+        &format!("http {}", config.http.listen),
+        TcpListener::bind(config.http.listen).map(drop),
+        "http.listen",
+    );
     if let Some(twilio) = &config.twilio {
-        port(found, &format!("twilio {}", twilio.listen), TcpListener::bind(twilio.listen).map(drop), "twilio.listen");
+        port(
+            found,
+            &format!("twilio {}", twilio.listen),
+            TcpListener::bind(twilio.listen).map(drop),
+            "twilio.listen",
+        );
     }
     let (first, last) = (*config.sip.rtp_ports.start(), *config.sip.rtp_ports.end());
-    let ip = config.sip.listen.first().map_or(IpAddr::from([0, 0, 0, 0]), |l| l.addr.ip());
+    let ip = config
+        .sip
+        .listen
+        .first()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |l| l.addr.ip());
     let tried = [first, first + (last - first) / 2, last];
-    let taken: Vec<String> = tried.iter().filter(|p| UdpSocket::bind(SocketAddr::new(ip, **p)).is_err()).map(ToString::to_string).collect();
+    let taken: Vec<String> = tried
+        .iter()
+        .filter(|p| UdpSocket::bind(SocketAddr::new(ip, **p)).is_err())
+        .map(ToString::to_string)
+        .collect();
     let calls = (u32::from(last) - u32::from(first) + 1) / 4;
     if taken.len() == tried.len() {
-        found.fail("sound ports", format!("{first}-{last} are taken (tried {}); choose other sip.rtp_ports", taken.join(", ")));
+        found.fail(
+            "sound ports",
+            format!(
+                "{first}-{last} are taken (tried {}); choose other sip.rtp_ports",
+                taken.join(", ")
+            ),
+        );
     } else {
-        found.ok("sound ports", format!("{first}-{last}, enough for {calls} calls; open them for UDP in the firewall"));
+        found.ok(
+            "sound ports",
+            format!("{first}-{last}, enough for {calls} calls; open them for UDP in the firewall"),
+        );
     }
 }
 
@@ -173,7 +213,12 @@ fn port(found: &mut Findings, name: &str, bound: std::io::Result<()>, key: &str)
     match bound {
         Ok(()) => found.ok("port", format!("{name} is free")),
         Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
-            found.fail("port", format!("{name} is taken; stop what uses it (a line that runs already?) or change {key}"));
+            found.fail(
+                "port",
+                format!(
+                    "{name} is taken; stop what uses it (a line that runs already?) or change {key}"
+                ),
+            );
         }
         Err(e) => found.fail("port", format!("{name} cannot be used: {e}; change {key}")),
     }
@@ -213,7 +258,11 @@ fn address(config: &Config, found: &mut Findings) {
 fn private(ip: IpAddr) -> bool {
     match ip {
         // 100.64.0.0/10 is the carriers' own NAT (RFC 6598).
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
+        IpAddr::V4(v4) => {
+            v4.is_private()
+                || v4.is_link_local()
+                || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
+        }
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
@@ -242,12 +291,23 @@ fn models(config: &Config, found: &mut Findings) {
 
 fn disk(config: &Config, found: &mut Findings) {
     // The nearest directory that is there: recordings may not have been made yet.
-    let mut dir = std::path::absolute(&config.storage.recordings).unwrap_or_else(|_| PathBuf::from("/"));
+    let mut dir =
+        std::path::absolute(&config.storage.recordings).unwrap_or_else(|_| PathBuf::from("/"));
     while !dir.exists() && dir.pop() {}
-    let free = Command::new("df").args(["-Pk", "--"]).arg(&dir).output().ok().and_then(|out| {
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()
-    });
+    let free = Command::new("df")
+        .args(["-Pk", "--"])
+        .arg(&dir)
+        .output()
+        .ok()
+        .and_then(|out| {
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            text.lines()
+                .nth(1)?
+                .split_whitespace()
+                .nth(3)?
+                .parse::<u64>()
+                .ok()
+        });
     // Two channels of 16-bit sound at 16 kHz.
     const KB_AN_HOUR: u64 = 225_000;
     match free {
@@ -259,16 +319,33 @@ fn disk(config: &Config, found: &mut Findings) {
 
 fn transfer(config: &Config, found: &mut Findings) {
     if config.transfer.targets.is_empty() {
-        found.warn("transfer", "no target is configured: callers who need a human are promised a callback");
+        found.warn(
+            "transfer",
+            "no target is configured: callers who need a human are promised a callback",
+        );
     }
     for target in &config.transfer.targets {
         if let TargetKind::Sip(uri) = &target.kind {
-            let host = uri.split(';').next().unwrap_or("").rsplit(['@']).next().unwrap_or("").trim_start_matches("sip:").trim_start_matches("sips:");
-            let known = host.to_socket_addrs().is_ok_and(|mut a| a.next().is_some()) || (host, 5060).to_socket_addrs().is_ok_and(|mut a| a.next().is_some());
+            let host = uri
+                .split(';')
+                .next()
+                .unwrap_or("")
+                .rsplit(['@'])
+                .next()
+                .unwrap_or("")
+                .trim_start_matches("sip:")
+                .trim_start_matches("sips:");
+            let known = host.to_socket_addrs().is_ok_and(|mut a| a.next().is_some())
+                || (host, 5060)
+                    .to_socket_addrs()
+                    .is_ok_and(|mut a| a.next().is_some());
             if known {
                 found.ok("transfer", format!("{uri} can be dialled"));
             } else {
-                found.fail("transfer", format!("{uri}: its host is not known; correct it in transfer.targets"));
+                found.fail(
+                    "transfer",
+                    format!("{uri}: its host is not known; correct it in transfer.targets"),
+                );
             }
         }
     }
@@ -286,7 +363,13 @@ async fn services(config: &Config, found: &mut Findings) {
                 Err(error) => found.fail("database", error.to_string()),
             }
             match store.open_claims().await {
-                Ok(open) if !open.is_empty() => found.warn("database", format!("{} writes were begun and never settled; see `firstline report`", open.len())),
+                Ok(open) if !open.is_empty() => found.warn(
+                    "database",
+                    format!(
+                        "{} writes were begun and never settled; see `firstline report`",
+                        open.len()
+                    ),
+                ),
                 Ok(_) => {}
                 Err(error) => found.fail("database", error.to_string()),
             }
@@ -306,23 +389,40 @@ async fn desk(dir: &Path, found: &mut Findings) {
             return;
         }
     };
-    found.ok("desk", format!("{}: {} articles, {} actions", dir.display(), source.articles.len(), source.actions.len()));
+    found.ok(
+        "desk",
+        format!(
+            "{}: {} articles, {} actions",
+            dir.display(),
+            source.articles.len(),
+            source.actions.len()
+        ),
+    );
     let Some(backoffice) = &source.config.backoffice else {
         if !source.actions.is_empty() {
-            found.fail("back office", "the desk has actions and no [backoffice] url; name it in desk.toml");
+            found.fail(
+                "back office",
+                "the desk has actions and no [backoffice] url; name it in desk.toml",
+            );
         }
         return;
     };
     if let Some(name) = &backoffice.auth_env
         && std::env::var_os(name).is_none_or(|v| v.is_empty())
     {
-        found.fail("back office", format!("{name} is not set; the desk's auth_env names it"));
+        found.fail(
+            "back office",
+            format!("{name} is not set; the desk's auth_env names it"),
+        );
     }
     match HttpBackoffice::new(&backoffice.url, None, Duration::from_secs(3)) {
         Err(why) => found.fail("back office", why),
         Ok(office) => match office.reachable().await {
             Ok(()) => found.ok("back office", format!("{} answers", backoffice.url)),
-            Err(why) => found.fail("back office", format!("{why}; start it, or correct [backoffice] url in the desk")),
+            Err(why) => found.fail(
+                "back office",
+                format!("{why}; start it, or correct [backoffice] url in the desk"),
+            ),
         },
     }
 }

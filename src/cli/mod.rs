@@ -113,6 +113,8 @@ fn config(path: Option<&std::path::Path>) -> Option<crate::config::Config> {
 
 /// Runs one piece of waiting work to its end.
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     Ok(runtime.block_on(work))
 }

@@ -53,7 +53,9 @@ fn since(text: &str) -> Result<Timestamp, String> {
         return Ok(at);
     }
     if let Ok(day) = text.parse::<jiff::civil::Date>() {
-        return jiff::tz::TimeZone::system().to_timestamp(day.at(0, 0, 0, 0)).map_err(|e| e.to_string());
+        return jiff::tz::TimeZone::system()
+            .to_timestamp(day.at(0, 0, 0, 0))
+            .map_err(|e| e.to_string());
     }
     let usage = || "write a day (2026-11-01), a time, or how far back (24h, 7d, 4w)".to_owned();
     let unit = text.chars().last().ok_or_else(usage)?;
@@ -63,21 +65,31 @@ fn since(text: &str) -> Result<Timestamp, String> {
         'w' => 24 * 7,
         _ => return Err(usage()),
     };
-    let n: i64 = text[..text.len() - unit.len_utf8()].parse().ok().filter(|n| (0..=100_000).contains(n)).ok_or_else(usage)?;
-    clock::now().checked_sub(SignedDuration::from_hours(n * hours)).map_err(|_| usage())
+    let n: i64 = text[..text.len() - unit.len_utf8()]
+        .parse()
+        .ok()
+        .filter(|n| (0..=100_000).contains(n))
+        .ok_or_else(usage)?;
+    clock::now()
+        .checked_sub(SignedDuration::from_hours(n * hours))
+        .map_err(|_| usage())
 }
 
 fn word<T: serde::Serialize>(value: T) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn report(records: &[CallRecord], callbacks: &[Callback], open: &[OpenClaim]) -> Value {
     // Calls that go on (or that were cut by a crash) have no outcome and are counted apart.
     let ended: Vec<&CallRecord> = records.iter().filter(|r| r.outcome.is_some()).collect();
-    let mut outcomes: BTreeMap<String, u64> = ["resolved", "transferred", "callback", "abandoned", "failed"]
-        .iter()
-        .map(|w| ((*w).to_owned(), 0))
-        .collect();
+    let mut outcomes: BTreeMap<String, u64> =
+        ["resolved", "transferred", "callback", "abandoned", "failed"]
+            .iter()
+            .map(|w| ((*w).to_owned(), 0))
+            .collect();
     let mut transfers: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     let mut intents: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     let mut actions: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
@@ -93,8 +105,16 @@ fn report(records: &[CallRecord], callbacks: &[Callback], open: &[OpenClaim]) ->
             resolved_seconds += long;
         }
         if let Some(h) = &r.handoff {
-            let result = if h.result.is_empty() { "unknown" } else { &h.result };
-            *transfers.entry(h.reason.clone()).or_default().entry(result.to_owned()).or_default() += 1;
+            let result = if h.result.is_empty() {
+                "unknown"
+            } else {
+                &h.result
+            };
+            *transfers
+                .entry(h.reason.clone())
+                .or_default()
+                .entry(result.to_owned())
+                .or_default() += 1;
         }
         let about: std::collections::BTreeSet<String> = r
             .turns
@@ -102,10 +122,18 @@ fn report(records: &[CallRecord], callbacks: &[Callback], open: &[OpenClaim]) ->
             .filter_map(|t| t.decision.as_ref()?.intent.clone())
             .collect();
         for intent in about {
-            *intents.entry(intent).or_default().entry(outcome.clone()).or_default() += 1;
+            *intents
+                .entry(intent)
+                .or_default()
+                .entry(outcome.clone())
+                .or_default() += 1;
         }
         for a in &r.actions {
-            *actions.entry(a.name.clone()).or_default().entry(word(a.status)).or_default() += 1;
+            *actions
+                .entry(a.name.clone())
+                .or_default()
+                .entry(word(a.status))
+                .or_default() += 1;
         }
         turns += r.turns.iter().filter(|t| t.caller.is_some()).count() as u64;
         interrupted += r.turns.iter().filter(|t| t.interrupted).count() as u64;
@@ -178,34 +206,80 @@ fn in_words(report: &Value) -> String {
         let _ = writeln!(out, "  {name:<12} {count}");
     }
     match report["automation_rate"].as_f64() {
-        Some(rate) => drop(writeln!(out, "Resolved without a human: {:.1} %", rate * 100.)),
+        Some(rate) => drop(writeln!(
+            out,
+            "Resolved without a human: {:.1} %",
+            rate * 100.
+        )),
         None => drop(writeln!(out, "No call has ended in this time.")),
     }
-    if let (Some(p50), Some(p95)) = (report["gap_ms"]["p50"].as_u64(), report["gap_ms"]["p95"].as_u64()) {
-        let _ = writeln!(out, "Reply gap: median {p50} ms, 95th percentile {p95} ms, over {} turns", n("turns"));
+    if let (Some(p50), Some(p95)) = (
+        report["gap_ms"]["p50"].as_u64(),
+        report["gap_ms"]["p95"].as_u64(),
+    ) {
+        let _ = writeln!(
+            out,
+            "Reply gap: median {p50} ms, 95th percentile {p95} ms, over {} turns",
+            n("turns")
+        );
     }
-    for (title, key) in [("Transfers, by reason", "transfers"), ("Matters, by outcome", "intents"), ("Actions, by status", "actions")] {
+    for (title, key) in [
+        ("Transfers, by reason", "transfers"),
+        ("Matters, by outcome", "intents"),
+        ("Actions, by status", "actions"),
+    ] {
         let rows = report[key].as_object().filter(|o| !o.is_empty());
         let Some(rows) = rows else { continue };
         let _ = writeln!(out, "{title}:");
         for (name, counts) in rows {
-            let counts: Vec<String> = counts.as_object().into_iter().flatten().map(|(k, v)| format!("{k} {v}")).collect();
+            let counts: Vec<String> = counts
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(k, v)| format!("{k} {v}"))
+                .collect();
             let _ = writeln!(out, "  {name:<28} {}", counts.join(", "));
         }
     }
     let savings = &report["savings"];
-    let _ = writeln!(out, "Savings: {} (resolved calls {}, minutes {})", savings["formula"].as_str().unwrap_or(""), savings["resolved_calls"], savings["minutes"]);
-    let callbacks = report["callbacks_open"].as_array().map_or(&[][..], Vec::as_slice);
+    let _ = writeln!(
+        out,
+        "Savings: {} (resolved calls {}, minutes {})",
+        savings["formula"].as_str().unwrap_or(""),
+        savings["resolved_calls"],
+        savings["minutes"]
+    );
+    let callbacks = report["callbacks_open"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     let _ = writeln!(out, "Callbacks owed: {}", callbacks.len());
     for c in callbacks {
         let text = |key: &str| c[key].as_str().unwrap_or("").to_owned();
-        let when = if text("when").is_empty() { "any time".to_owned() } else { text("when") };
-        let _ = writeln!(out, "  {} ({when}), promised {}, because: {}\n    {}\n    call {}", text("number"), text("created_at"), text("reason"), text("summary"), text("call_id"));
+        let when = if text("when").is_empty() {
+            "any time".to_owned()
+        } else {
+            text("when")
+        };
+        let _ = writeln!(
+            out,
+            "  {} ({when}), promised {}, because: {}\n    {}\n    call {}",
+            text("number"),
+            text("created_at"),
+            text("reason"),
+            text("summary"),
+            text("call_id")
+        );
     }
     for key in ["actions_unknown", "writes_never_settled"] {
         for a in report[key].as_array().into_iter().flatten() {
             let text = |k: &str| a[k].as_str().unwrap_or("").to_owned();
-            let _ = writeln!(out, "Look up by hand: {} of call {} may or may not have been done (key {})", text("action"), text("call_id"), text("idempotency_key"));
+            let _ = writeln!(
+                out,
+                "Look up by hand: {} of call {} may or may not have been done (key {})",
+                text("action"),
+                text("call_id"),
+                text("idempotency_key")
+            );
         }
     }
     out
@@ -222,7 +296,13 @@ mod tests {
             started_at: "2026-11-23T10:00:00Z".into(),
             ended_at: Some("2026-11-23T10:02:00Z".into()),
             outcome,
-            turns: gaps.iter().map(|g| TurnRecord { gap_ms: Some(*g), ..TurnRecord::default() }).collect(),
+            turns: gaps
+                .iter()
+                .map(|g| TurnRecord {
+                    gap_ms: Some(*g),
+                    ..TurnRecord::default()
+                })
+                .collect(),
             handoff: (outcome == Some(CallOutcome::Transferred)).then(|| Handoff {
                 reason: "dispute".into(),
                 result: "accepted".into(),
@@ -242,9 +322,15 @@ mod tests {
             call(None, &[9999]),
         ];
         let r = report(&calls, &[], &[]);
-        assert_eq!((r["calls"].as_u64(), r["in_progress_or_cut"].as_u64()), (Some(3), Some(1)));
+        assert_eq!(
+            (r["calls"].as_u64(), r["in_progress_or_cut"].as_u64()),
+            (Some(3), Some(1))
+        );
         assert_eq!(r["automation_rate"], json!(0.333));
-        assert_eq!((r["gap_ms"]["p50"].as_u64(), r["gap_ms"]["p95"].as_u64()), (Some(50), Some(95)));
+        assert_eq!(
+            (r["gap_ms"]["p50"].as_u64(), r["gap_ms"]["p95"].as_u64()),
+            (Some(50), Some(95))
+        );
         assert_eq!(r["transfers"]["dispute"]["accepted"], 1);
         assert_eq!(r["savings"]["minutes"], json!(6.0));
         assert!(in_words(&r).contains("33.3 %"));

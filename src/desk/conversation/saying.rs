@@ -65,6 +65,10 @@ impl Conversation {
         } else {
             self.basis = Some(decision.clone());
         }
+<<<<<<< HEAD
+=======
+        self.ended = matches!(next, Next::End);
+>>>>>>> line
         Reply {
             decision,
             say,
