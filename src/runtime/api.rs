@@ -27,20 +27,12 @@ pub struct LineState {
 }
 
 impl LineState {
-<<<<<<< HEAD
     /// `recordings`: the directory with one folder a call.
-=======
-    /// `recordings`: the directory with one folder a call. `capacity`: calls at once.
->>>>>>> line
     pub fn new(
         store: Store,
         metrics: Arc<Metrics>,
         recordings: PathBuf,
-<<<<<<< HEAD
         live: Arc<Live>,
-=======
-        capacity: usize,
->>>>>>> line
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -66,13 +58,8 @@ impl LineState {
     /// A call's record as it stands now.
     pub fn changed(&self, record: &CallRecord) {
         {
-<<<<<<< HEAD
             let mut calls = self.lock();
             let Some(known) = calls.get_mut(&record.id) else {
-=======
-            let mut live = self.lock();
-            let Some(known) = live.get_mut(&record.id) else {
->>>>>>> line
                 return;
             };
             *known = record.clone();
@@ -103,34 +90,6 @@ impl LineState {
             &[word.as_ref().and_then(Value::as_str).unwrap_or("failed")],
         );
         self.publish("ended", record);
-<<<<<<< HEAD
-=======
-        self.changed.notify_waiters();
-    }
-
-    /// Takes no new calls from now on.
-    pub fn start_drain(&self) {
-        if !self.draining.swap(true, Ordering::AcqRel) {
-            tracing::info!("draining: no new calls are taken");
-            self.hub
-                .publish("draining", &json!({ "active": self.active() }));
-        }
-        self.changed.notify_waiters();
-    }
-
-    /// Returns when the line drains and its last call has ended.
-    pub async fn drained(&self) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            // Listening before looking, so that no change falls between.
-            changed.as_mut().enable();
-            if self.draining() && self.active() == 0 {
-                return;
-            }
-            changed.await;
-        }
->>>>>>> line
     }
 
     /// Where a call's files lie.

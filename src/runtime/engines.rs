@@ -30,7 +30,7 @@ pub fn maker(
     Ok(move || {
         Ok(Engines {
             transcriber: Box::new(whisper.worker().map_err(|e| e.to_string())?),
-            synthesizer: Box::new(piper.worker()),
+            synthesizer: Box::new(piper.worker().map_err(|e| e.to_string())?),
             embedder: Some(Box::new(MiniLm::load(&minilm)?)),
         })
     })

@@ -22,7 +22,7 @@ use super::live::Live;
 use super::pool::Pool;
 use super::recording::Recorder;
 use super::webhook::Webhook;
-use super::{call_task, clause_cache, engines, voice};
+use super::{call_task, engines, voice};
 
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -55,11 +55,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         None => None,
     };
     let language = desk.config.language.clone();
-    let voice = Arc::new(voice::Voice::new(
-        clause_cache::ClauseCache::open(),
-        &config.tts.voice,
-        &language,
-    ));
+    let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let pool = Pool::start(
         workers,

@@ -3,50 +3,66 @@
 use std::sync::Arc;
 
 use crate::speech::Synthesizer;
+use crate::speech::cache::{ClauseCache, key};
 use crate::speech::spoken::spoken;
 
-use super::clause_cache::ClauseCache;
+use super::clause_cache::{self, DiskCache};
+
+/// Sound kept in memory: 64 MiB is about half an hour.
+const MEMORY_BYTES: usize = 64 << 20;
+/// Sound kept on disk.
+const DISK_BYTES: u64 = 512 << 20;
 
 /// The line's voice.
 pub struct Voice {
-    cache: ClauseCache,
+    memory: ClauseCache,
+    disk: Option<DiskCache>,
     name: String,
     language: String,
 }
 
 impl Voice {
-    /// `name`: engine and voice; `language`: how figures and dates are said.
-    pub fn new(cache: ClauseCache, name: &str, language: &str) -> Self {
-        Self {
-            cache,
-            name: name.into(),
-            language: language.into(),
-        }
+    /// `name`: engine and voice; `language`: how figures and dates are said. Without a place on disk it remembers in memory only.
+    pub fn new(name: &str, language: &str) -> Self {
+        let disk = clause_cache::dir().and_then(|dir| match DiskCache::open(&dir, DISK_BYTES) {
+            Ok(disk) => Some(disk),
+            Err(error) => {
+                tracing::warn!("clauses are kept in memory only: {}: {error}", dir.display());
+                None
+            }
+        });
+        Self { memory: ClauseCache::new(MEMORY_BYTES), disk, name: name.into(), language: language.into() }
     }
 
     /// A clause that has been said before: its sound at once.
     pub fn ready(&self, text: &str) -> Option<Arc<[i16]>> {
-        self.cache.get(&self.name, &spoken(text, &self.language))
+        self.known(&spoken(text, &self.language))
     }
 
     /// The sound of a clause, mono at 16 kHz.
-    pub fn clause(
-        &self,
-        text: &str,
-        synthesizer: &mut dyn Synthesizer,
-    ) -> Result<Arc<[i16]>, String> {
+    pub fn clause(&self, text: &str, synthesizer: &mut dyn Synthesizer) -> Result<Arc<[i16]>, String> {
         let words = spoken(text, &self.language);
         if words.trim().is_empty() {
             return Ok(Arc::from(Vec::new()));
         }
-        if let Some(pcm) = self.cache.get(&self.name, &words) {
+        if let Some(pcm) = self.known(&words) {
             return Ok(pcm);
         }
-        let pcm: Arc<[i16]> = synthesizer
-            .synthesize(&words)
-            .map_err(|e| e.to_string())?
-            .into();
-        self.cache.put(&self.name, &words, &pcm);
+        let pcm: Arc<[i16]> = synthesizer.synthesize(&words).map_err(|e| e.to_string())?.into();
+        self.memory.put(key(&self.name, &words), &pcm);
+        if let Some(disk) = &self.disk {
+            disk.put(&self.name, &words, &pcm);
+        }
         Ok(pcm)
+    }
+
+    fn known(&self, words: &str) -> Option<Arc<[i16]>> {
+        let key = key(&self.name, words);
+        if let Some(pcm) = self.memory.get(key) {
+            return Some(pcm);
+        }
+        let pcm: Arc<[i16]> = self.disk.as_ref()?.get(&self.name, words)?.into();
+        self.memory.put(key, &pcm);
+        Some(pcm)
     }
 }

@@ -123,7 +123,6 @@ impl Conversation {
         let better = match lean {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
-<<<<<<< HEAD
                 // "And when is it charged?": what "it" is was said before, however well the other words fit something else.
                 let carried = context::points(&said.text)
                     && matches!(together.verdict, Verdict::Answer { .. });
@@ -131,10 +130,6 @@ impl Conversation {
                     && (carried
                         || !settles(&alone)
                         || together.confidence > alone.confidence + 0.05)
-=======
-                settles(&together)
-                    && (!settles(&alone) || together.confidence > alone.confidence + 0.05)
->>>>>>> line
             }
         };
         if better {

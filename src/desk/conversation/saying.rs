@@ -65,10 +65,6 @@ impl Conversation {
         } else {
             self.basis = Some(decision.clone());
         }
-<<<<<<< HEAD
-=======
-        self.ended = matches!(next, Next::End);
->>>>>>> line
         Reply {
             decision,
             say,

@@ -23,13 +23,10 @@ const EMPTY: &[&str] = &[
     "to", "too", "up", "us", "was", "we", "well", "what", "when", "where", "which", "who", "why",
     "will", "with", "would", "yes", "yeah", "you", "your", "really", "long", "cost", "take",
     "happens", "mean", "instead", "else", "again",
-<<<<<<< HEAD
 ];
 
 const POINTERS: &[&str] = &[
     "it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same", "other",
-=======
->>>>>>> line
 ];
 
 /// Reads how the words lean.
@@ -40,17 +37,7 @@ pub fn lean(text: &str) -> Lean {
         return Lean::Own;
     }
     let own = all.iter().filter(|w| !EMPTY.contains(w)).count();
-<<<<<<< HEAD
     let points = points(text);
-=======
-    let points = all.iter().any(|w| {
-        [
-            "it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same",
-            "other",
-        ]
-        .contains(w)
-    });
->>>>>>> line
     let opens = [
         "and",
         "what about",
