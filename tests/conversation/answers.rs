@@ -49,9 +49,10 @@ fn a_fact_is_answered_from_its_article() {
 #[test]
 fn the_follow_up_leans_on_the_topic() {
     let mut line = Line::from(None);
-    line.say("Can I pay by direct debit?");
-    let reply = line.say("And is there a discount for that?");
-    assert_eq!(reply.decision.sources[0].id, "direct-debit");
+    let reply = line.say("How do I set up a direct debit?");
+    assert_eq!(reply.decision.route, Route::Answer, "{reply:?}");
+    let reply = line.say("And when is that taken?");
+    assert_eq!(reply.decision.sources[0].id, "direct-debit", "{reply:?}");
     assert_eq!(reply.decision.intent.as_deref(), Some("direct_debit"));
 }
 

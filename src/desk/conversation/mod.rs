@@ -28,7 +28,7 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route,
+    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Route,
     Say, Tier,
 };
 
