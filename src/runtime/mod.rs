@@ -5,7 +5,9 @@
 )]
 
 pub mod actions;
+pub mod api;
 pub mod clock;
 pub mod desks;
 pub mod models;
 pub mod phone;
+pub mod webhook;

@@ -90,7 +90,9 @@ impl Conversation {
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
                 && (social::cannot(text)
                     || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
-            if !answers && let Some(escalation) = inquiry::escalation(&understood, !said.vector.is_empty()) {
+            if !answers
+                && let Some(escalation) = inquiry::escalation(&understood, !said.vector.is_empty())
+            {
                 let kind = inquiry::reason_of(&escalation.kind).to_owned();
                 // The bare wish for a person says nothing of the matter: that stays what it was.
                 if kind != "asked" || self.basis.is_none() {
