@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::desk::{Desk, Understanding};
-use super::linear::sigmoid;
+use super::linear::{logistic, sigmoid};
 use super::types::HeardEvidence;
 
 /// Names of the features, in order; `calibration.toml` holds a weight for each.
@@ -68,4 +68,17 @@ pub fn confidence(
         })
         .sum();
     sigmoid(z).clamp(0.001, 0.999)
+}
+
+/// Weights in the order of [`FEATURES`] that make the evidence best foretell what was right. What the labelled questions cannot
+/// teach (typed text says nothing of a recogniser) keeps its default.
+pub fn fit(rows: &[Vec<f32>], truth: &[bool]) -> Vec<f32> {
+    let heard = FEATURES.len() - 2;
+    let inner: Vec<Vec<f32>> = rows.iter().map(|r| r[1..heard].to_vec()).collect();
+    let mut w = logistic(&inner, truth, 1.0);
+    let bias = w.pop().unwrap_or(DEFAULT[0]);
+    let mut out = vec![bias];
+    out.extend(w);
+    out.extend(&DEFAULT[heard..]);
+    out
 }

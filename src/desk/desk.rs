@@ -177,6 +177,11 @@ impl Desk {
         }
     }
 
+    /// What `in_scope` is made from, in the order of [`super::scope::SCOPE_FEATURES`]: for fitting.
+    pub fn scope_evidence(&self, text: &str, vector: &[f32]) -> Vec<f32> {
+        self.scope.judge(text, vector).evidence
+    }
+
     /// Articles and their best passages for a query, best first: similarity to the title, half of the best passage's, and a
     /// little of the words.
     pub fn search(&self, text: &str, vector: &[f32]) -> (Vec<Source>, Vec<Hit>) {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::bank;
 use super::features::Vocabulary;
 use super::linear::{Linear, Recipe, Sample, softmax};
-use super::text::words;
+use super::patterns;
+use super::text::{dot, words};
 
 /// Why a human is needed, and how sure that is.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +29,12 @@ pub(crate) struct Escalations {
     /// The desk's words, as word sequences.
     own: Vec<Vec<String>>,
     learned: EscalationModel,
+    /// Vectors of the bank's sentences, a list a kind; empty lists where the desk goes by words.
+    bank: Vec<Vec<Vec<f32>>>,
 }
+
+/// Least similarity to a sentence of the bank.
+const NEAR: f32 = 0.4;
 
 /// Kinds a human is needed for: the bank's first seven.
 const KINDS: usize = 7;
@@ -76,7 +82,7 @@ impl EscalationModel {
 impl Escalations {
     pub fn new(
         own: &[String],
-        _vectors: &HashMap<String, Vec<f32>>,
+        vectors: &HashMap<String, Vec<f32>>,
         learned: EscalationModel,
     ) -> Self {
         Self {
@@ -86,6 +92,16 @@ impl Escalations {
                 .filter(|w| !w.is_empty())
                 .collect(),
             learned,
+            bank: bank::all()
+                .iter()
+                .take(KINDS)
+                .map(|(_, texts)| {
+                    texts
+                        .iter()
+                        .filter_map(|t| vectors.get(*t).cloned())
+                        .collect()
+                })
+                .collect(),
         }
     }
 
@@ -101,18 +117,31 @@ impl Escalations {
                 p: 1.0,
             });
         }
-        let (sparse, _) = self.learned.vocabulary.sparse(text);
+        let (sparse, known) = self.learned.vocabulary.sparse(text);
         let mut p = self.learned.model.logits(&sparse, vector);
         softmax(&mut p);
-        let (best, p) = p
+        let any = 1.0 - p.get(KINDS)?;
+        let best = (0..KINDS).max_by(|a, b| p[*a].total_cmp(&p[*b]))?;
+        let pattern = patterns::find(&said);
+        // Far from everything the bank holds the weights mean nothing: then only a pattern speaks.
+        let near = match self.bank[best]
             .iter()
-            .copied()
-            .enumerate()
-            .take(KINDS)
-            .max_by(|a, b| a.1.total_cmp(&b.1))?;
-        (p >= 0.5).then(|| Escalation {
-            kind: bank::all()[best].0.into(),
-            p,
-        })
+            .map(|v| dot(v, vector))
+            .reduce(f32::max)
+        {
+            Some(near) if !vector.is_empty() => near >= NEAR,
+            _ => known >= 0.3,
+        };
+        match pattern {
+            Some(kind) => Some(Escalation {
+                kind: kind.into(),
+                p: any.max(0.9),
+            }),
+            None if near && any >= 0.5 => Some(Escalation {
+                kind: bank::all()[best].0.into(),
+                p: any,
+            }),
+            None => None,
+        }
     }
 }

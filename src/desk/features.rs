@@ -121,6 +121,15 @@ impl Vocabulary {
         (sparse, if all > 0.0 { known / all } else { 0.0 })
     }
 
+    /// The rows of a text's words and pairs; none where the vocabulary lacks one.
+    pub fn word_rows(&self, text: &str) -> Vec<Option<u32>> {
+        counts(text)
+            .into_iter()
+            .filter(|(h, _)| h & 1 == 0)
+            .map(|(h, _)| self.rows.get(&h).map(|r| r.0))
+            .collect()
+    }
+
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut rows: Vec<_> = self
             .rows

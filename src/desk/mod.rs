@@ -25,6 +25,7 @@ pub mod inquiry;
 pub mod knowledge;
 mod linear;
 pub mod parse;
+mod patterns;
 pub mod phrase;
 pub mod record;
 pub mod scope;

@@ -1,23 +1,27 @@
 //! Which intent, and whether any: learned from the desk's examples when it is built.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::bank;
 use super::escalation::EscalationModel;
 use super::features::Vocabulary;
 use super::linear::{Linear, Recipe, Sample, energy, read_u32, sigmoid, softmax};
 use super::parse::DeskSource;
-use super::text::dot;
+use super::text::{Stems, dot};
 
 /// Everything learned from a desk, to be kept on disk: learning is seconds to minutes, reading is milliseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Learned {
     vocabulary: Vocabulary,
+    /// Classes are the intents in order of name, then what is none of them.
     model: Linear,
+    /// The desk brought examples of words out of scope.
+    own_nulls: bool,
     pub(crate) escalation: EscalationModel,
 }
 
 /// Bump when the bytes or the recipe change.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// One labelled sentence as it is learned from.
 struct Labelled<'a> {
@@ -63,10 +67,43 @@ fn labelled<'a>(source: &'a DeskSource, names: &[String]) -> Vec<Labelled<'a>> {
     out
 }
 
+/// Own examples of words out of scope from which on the built-in ones are not needed.
+const ENOUGH_NULLS: usize = 40;
+
+/// Built-in sentences that are surely not this desk's: the ones unlike every example it has.
+fn strangers(
+    source: &DeskSource,
+    data: &[Labelled<'_>],
+    vectors: &HashMap<String, Vec<f32>>,
+) -> Vec<&'static str> {
+    if data.iter().filter(|d| d.class.is_none()).count() >= ENOUGH_NULLS {
+        return Vec::new();
+    }
+    let stems = Stems::new(&source.config.language);
+    let within: Vec<&Labelled<'_>> = data.iter().filter(|d| d.class.is_some()).collect();
+    let terms: HashSet<String> = within.iter().flat_map(|d| stems.terms(d.text)).collect();
+    let like = |text: &str| match vectors.get(text) {
+        Some(v) => within
+            .iter()
+            .filter_map(|d| vectors.get(d.text))
+            .any(|e| dot(e, v) > 0.5),
+        None => {
+            let own = stems.terms(text);
+            own.iter().filter(|t| terms.contains(*t)).count() * 2 > own.len()
+        }
+    };
+    bank::out().iter().copied().filter(|t| !like(t)).collect()
+}
+
 impl Learned {
+    /// Learns intents (and what is none of them), and what needs a human.
     pub fn learn(source: &DeskSource, vectors: &HashMap<String, Vec<f32>>) -> Self {
         let names = names(source);
-        let data = labelled(source, &names);
+        let mut data = labelled(source, &names);
+        let own_nulls = data.iter().any(|d| d.class.is_none());
+        for text in strangers(source, &data, vectors) {
+            data.push(Labelled { text, class: None });
+        }
         let vocabulary = Vocabulary::learn(data.iter().map(|d| d.text));
         let dims = data
             .iter()
@@ -80,21 +117,16 @@ impl Learned {
                 class: d.class.unwrap_or(names.len()),
             })
             .collect();
-        let epochs = (200_000 / samples.len().max(1)).clamp(12, 60);
-        let model = Linear::train(
-            &samples,
-            names.len() + 1,
-            vocabulary.len(),
-            dims,
-            &Recipe {
-                c: 10.0,
-                epochs,
-                rate: 0.15,
-            },
-        );
+        let epochs = (150_000 / samples.len().max(1)).clamp(10, 40);
+        let recipe = Recipe {
+            c: 10.0,
+            epochs,
+            rate: 0.15,
+        };
         Self {
+            model: Linear::train(&samples, names.len() + 1, vocabulary.len(), dims, &recipe),
             vocabulary,
-            model,
+            own_nulls,
             escalation: EscalationModel::learn(vectors),
         }
     }
@@ -103,6 +135,7 @@ impl Learned {
         let mut out = VERSION.to_le_bytes().to_vec();
         self.vocabulary.write(&mut out);
         self.model.write(&mut out);
+        out.extend(u32::from(self.own_nulls).to_le_bytes());
         self.escalation.write(&mut out);
         out
     }
@@ -115,6 +148,7 @@ impl Learned {
         Some(Self {
             vocabulary: Vocabulary::read(&mut bytes)?,
             model: Linear::read(&mut bytes)?,
+            own_nulls: read_u32(&mut bytes)? != 0,
             escalation: EscalationModel::read(&mut bytes)?,
         })
     }
@@ -126,13 +160,27 @@ pub(crate) struct Scope {
     learned: Learned,
     /// Vector and class of every in-scope example.
     examples: Vec<(Vec<f32>, usize)>,
+    /// Rows of words and pairs that examples in scope hold: the built-in strangers' words are in the vocabulary too.
+    inside: HashSet<u32>,
 }
 
 pub(crate) struct Judged {
     pub intents: Vec<(String, f32)>,
     pub in_scope: f32,
     pub near: f32,
+    /// What `in_scope` was made from.
+    pub evidence: Vec<f32>,
 }
+
+/// What the evidence for scope is called, in order.
+pub const SCOPE_FEATURES: [&str; 7] =
+    ["odds", "energy", "top", "near10", "near1", "known", "agree"];
+
+/// Weights of [`SCOPE_FEATURES`] and a bias, fitted on public intent sets (`firstline eval intents --evidence`): with the desk's own
+/// examples of words out of scope, with built-in ones only, and by words alone.
+const WITH_NULLS: [f32; 8] = [0.5, 0.1, 1.0, 6.0, 2.0, 1.0, 0.5, -5.0];
+const WITHOUT: [f32; 8] = [0.2, 0.2, 1.0, 8.0, 3.0, 1.0, 0.5, -7.0];
+const BY_WORDS: [f32; 8] = [0.6, 0.1, 1.5, 0.0, 0.0, 3.0, 0.0, -2.5];
 
 impl Scope {
     pub fn new(source: &DeskSource, vectors: &HashMap<String, Vec<f32>>, learned: Learned) -> Self {
@@ -141,45 +189,106 @@ impl Scope {
             .into_iter()
             .filter_map(|d| Some((vectors.get(d.text)?.clone(), d.class?)))
             .collect();
+        let inside = labelled(source, &names)
+            .iter()
+            .filter(|d| d.class.is_some())
+            .flat_map(|d| learned.vocabulary.word_rows(d.text))
+            .flatten()
+            .collect();
         Self {
             names,
             learned,
             examples,
+            inside,
         }
     }
 
     pub fn judge(&self, text: &str, vector: &[f32]) -> Judged {
-        if self.names.is_empty() {
+        let n = self.names.len();
+        if n == 0 {
             return Judged {
                 intents: Vec::new(),
                 in_scope: 0.0,
                 near: 0.0,
+                evidence: vec![0.0; SCOPE_FEATURES.len()],
             };
         }
-        let (sparse, known) = self.learned.vocabulary.sparse(text);
+        let (sparse, _) = self.learned.vocabulary.sparse(text);
+        let rows = self.learned.vocabulary.word_rows(text);
+        let inside = rows
+            .iter()
+            .flatten()
+            .filter(|r| self.inside.contains(r))
+            .count();
+        let known = inside as f32 / rows.len().max(1) as f32;
         let logits = self.learned.model.logits(&sparse, vector);
-        let mut p = logits[..self.names.len()].to_vec();
+        let mut p = logits[..n].to_vec();
+        let best_logit = p.iter().copied().fold(f32::MIN, f32::max);
         let e = energy(&p);
         softmax(&mut p);
-        let mut sims: Vec<f32> = self.examples.iter().map(|(v, _)| dot(v, vector)).collect();
-        sims.sort_unstable_by(|a, b| b.total_cmp(a));
-        sims.truncate(10);
-        let knn = if vector.is_empty() || sims.is_empty() {
-            0.0
+        let dense = !vector.is_empty() && !self.examples.is_empty();
+        let mut sims: Vec<(f32, usize)> = if dense {
+            self.examples
+                .iter()
+                .map(|(v, c)| (dot(v, vector), *c))
+                .collect()
         } else {
-            sims.iter().sum::<f32>() / sims.len() as f32
+            Vec::new()
         };
+        // Ten neighbours where intents have ten examples, fewer where they have fewer.
+        let k = (self.examples.len() / n).clamp(3, 10).min(sims.len());
+        if k > 0 && k < sims.len() {
+            sims.select_nth_unstable_by(k - 1, |a, b| b.0.total_cmp(&a.0));
+            sims.truncate(k);
+        }
+        sims.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let near10 = if k > 0 {
+            sims.iter().map(|s| s.0).sum::<f32>() / k as f32
+        } else {
+            0.0
+        };
+        let near1 = sims.first().map_or(0.0, |s| s.0);
+        // Neighbours vote with the fifth power of nearness: close ones decide, far ones hardly count.
+        let mut votes = vec![0f32; n];
+        let mut total = 1e-6;
+        for (s, c) in &sims {
+            let w = s.max(0.0).powi(5);
+            votes[*c] += w;
+            total += w;
+        }
+        let top = (0..n).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap_or(0);
+        let evidence = vec![
+            (e.max(best_logit) - logits[n]).clamp(-15.0, 15.0),
+            e.clamp(-10.0, 20.0),
+            p[top],
+            near10,
+            near1,
+            known,
+            votes[top] / total,
+        ];
+        let weights = match (dense, self.learned.own_nulls) {
+            (false, _) => &BY_WORDS,
+            (true, true) => &WITH_NULLS,
+            (true, false) => &WITHOUT,
+        };
+        let z: f32 = evidence
+            .iter()
+            .zip(weights)
+            .map(|(x, w)| x * w)
+            .sum::<f32>()
+            + weights[SCOPE_FEATURES.len()];
+        if dense {
+            for (p, v) in p.iter_mut().zip(&votes) {
+                *p = 0.8 * *p + 0.2 * v / total;
+            }
+        }
         let mut intents: Vec<(String, f32)> = self.names.iter().cloned().zip(p).collect();
         intents.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let z = if vector.is_empty() {
-            0.3 * e + 4.0 * known - 3.0
-        } else {
-            0.3 * e + 10.0 * knn - 6.0
-        };
         Judged {
             intents,
             in_scope: sigmoid(z),
-            near: sims.first().copied().unwrap_or(0.4 * known),
+            near: if dense { near1 } else { 0.5 * known },
+            evidence,
         }
     }
 }

@@ -7,3 +7,6 @@ pub trait Embedder: Send {
     /// One unit-length vector a text, all of one dimension.
     fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
 }
+
+#[cfg(feature = "onnx")]
+pub mod minilm;

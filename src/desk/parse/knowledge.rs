@@ -40,16 +40,20 @@ fn unknown_keys(
     known: &[&str],
     problems: &mut Vec<Problem>,
 ) {
+    // Exports carry keys of their own, which do no harm; a known key misspelt does.
+    let missing: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|k| !object.contains_key(*k))
+        .collect();
     for key in object.keys().filter(|k| !known.contains(&k.as_str())) {
-        let near = match nearest(key, known) {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None => format!("; its keys are {}", known.join(", ")),
-        };
-        problems.push(Problem::at(
-            file,
-            line,
-            format!("there is no key `{key}` here{near}"),
-        ));
+        if let Some(near) = nearest(key, &missing) {
+            problems.push(Problem::at(
+                file,
+                line,
+                format!("there is no key `{key}` here; did you mean `{near}`?"),
+            ));
+        }
     }
 }
 

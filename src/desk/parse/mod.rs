@@ -64,6 +64,27 @@ pub struct DeskSource {
 }
 
 impl DeskSource {
+    /// What learning depends on, as bytes to be hashed: the same bytes, the same [`super::Learned`].
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let mut out = super::scope::VERSION.to_le_bytes().to_vec();
+        let mut add = |t: &str| {
+            out.extend(t.as_bytes());
+            out.push(0);
+        };
+        for e in &self.examples {
+            add(&e.text);
+            add(e.intent.as_deref().unwrap_or("\u{1}"));
+        }
+        for a in &self.articles {
+            add(&a.title);
+            a.intents.iter().for_each(|i| add(i));
+        }
+        for (_, texts) in super::bank::all() {
+            texts.iter().for_each(|t| add(t));
+        }
+        out
+    }
+
     /// Every text worth a vector: examples, titles, passages and their sentences, and the built-in banks. No duplicates.
     pub fn texts(&self) -> Vec<String> {
         let mut seen = BTreeSet::new();

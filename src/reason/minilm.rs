@@ -1,0 +1,142 @@
+//! The sentence encoder: all-MiniLM-L6-v2 with 8-bit weights, in rten. The only file that knows of tokenizers.
+//!
+//! Mean over the tokens' last hidden states, then unit length, as the model was trained (Reimers and Gurevych, Sentence-BERT,
+//! 2019). 384 dimensions.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rten::{Model, NodeId, RunOptions, ThreadPool};
+use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, NdTensorView};
+use tokenizers::{Tokenizer, TruncationParams};
+
+use super::Embedder;
+
+/// Tokens read of a text; what follows is not seen. The model was trained on 128.
+const MOST_TOKENS: usize = 128;
+
+/// A loaded encoder. One thread; a text costs a few milliseconds.
+pub struct MiniLm {
+    model: Model,
+    tokenizer: Tokenizer,
+    pool: Arc<ThreadPool>,
+    ids: NodeId,
+    mask: NodeId,
+    types: Option<NodeId>,
+    hidden: NodeId,
+}
+
+impl MiniLm {
+    /// Reads `model.onnx` and `tokenizer.json` of `dir` (`models/minilm`). The error says what to do.
+    pub fn load(dir: &Path) -> Result<Self, String> {
+        let missing = |file: &str, why: String| {
+            format!(
+                "the sentence encoder cannot be read ({}: {why}): `firstline models pull` fetches it",
+                dir.join(file).display()
+            )
+        };
+        let mut tokenizer = Tokenizer::from_file(dir.join("tokenizer.json"))
+            .map_err(|e| missing("tokenizer.json", e.to_string()))?;
+        tokenizer
+            .with_truncation(Some(TruncationParams {
+                max_length: MOST_TOKENS,
+                ..TruncationParams::default()
+            }))
+            .map_err(|e| e.to_string())?;
+        tokenizer.with_padding(None);
+        let model = Model::load_file(dir.join("model.onnx"))
+            .map_err(|e| missing("model.onnx", e.to_string()))?;
+        let node = |name: &str| {
+            model
+                .node_id(name)
+                .map_err(|e| missing("model.onnx", e.to_string()))
+        };
+        let (ids, mask) = (node("input_ids")?, node("attention_mask")?);
+        let types = model.find_node("token_type_ids");
+        let hidden = *model
+            .output_ids()
+            .first()
+            .ok_or_else(|| missing("model.onnx", "it has no output".into()))?;
+        Ok(Self {
+            ids,
+            mask,
+            types,
+            hidden,
+            model,
+            tokenizer,
+            pool: Arc::new(ThreadPool::with_num_threads(1)),
+        })
+    }
+
+    /// One unit-length vector. Texts go singly: 8-bit scales are taken over a batch, and a text's vector must not depend on
+    /// what stands beside it.
+    pub fn embed_one(&self, text: &str) -> Result<Vec<f32>, String> {
+        let encoding = self
+            .tokenizer
+            .encode(text, true)
+            .map_err(|e| e.to_string())?;
+        let ids: Vec<i32> = encoding.get_ids().iter().map(|i| *i as i32).collect();
+        let n = ids.len();
+        if n == 0 {
+            return Err("the tokenizer made nothing of the text".into());
+        }
+        let ids = NdTensor::from_data([1, n], ids);
+        let mask = NdTensor::from_data([1, n], vec![1i32; n]);
+        let types = NdTensor::from_data([1, n], vec![0i32; n]);
+        let mut inputs = vec![(self.ids, ids.into()), (self.mask, mask.into())];
+        if let Some(id) = self.types {
+            inputs.push((id, types.into()));
+        }
+        let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
+        let mut out = self
+            .model
+            .run(inputs, &[self.hidden], Some(options))
+            .map_err(|e| format!("the sentence encoder failed: {e}"))?;
+        let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
+            "the sentence encoder's output is not [batch, token, dimension]".to_string()
+        })?;
+        Ok(pool(hidden.view()))
+    }
+}
+
+/// Mean over tokens, unit length.
+fn pool(hidden: NdTensorView<'_, f32, 3>) -> Vec<f32> {
+    let [_, tokens, dims] = hidden.shape();
+    let mut sum = vec![0f32; dims];
+    for t in 0..tokens {
+        for (d, s) in sum.iter_mut().enumerate() {
+            *s += hidden[[0, t, d]];
+        }
+    }
+    let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
+    sum.iter().map(|v| v / length).collect()
+}
+
+impl Embedder for MiniLm {
+    fn name(&self) -> &str {
+        "minilm-l6-v2-int8"
+    }
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        texts.iter().map(|t| self.embed_one(t)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_to_unit_length() {
+        let hidden = NdTensor::from_data([1, 2, 2], vec![3f32, 0.0, 3.0, 8.0]);
+        assert_eq!(pool(hidden.view()), [0.6, 0.8]);
+    }
+
+    #[test]
+    fn a_missing_model_says_how_to_get_it() {
+        let error = MiniLm::load(Path::new("no/such/place"))
+            .err()
+            .expect("nothing there");
+        assert!(error.contains("firstline models pull"), "{error}");
+    }
+}

@@ -1,0 +1,284 @@
+//! A desk directory to a desk: files read, texts embedded, examples learned; vectors and weights kept on disk between runs.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the desk is pure: this is where its files are read"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::desk::{Desk, DeskFiles, DeskSource, Learned, parse};
+use crate::reason::Embedder;
+
+/// Files a desk may hold that are read at all: nothing else in its directory is looked at.
+const TOP: [&str; 5] = [
+    "desk.toml",
+    "intents.jsonl",
+    "actions.toml",
+    "phrases.toml",
+    "calibration.toml",
+];
+
+/// Largest file read, bytes.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Reads a desk's files. Errors name the path.
+pub fn read(dir: &Path) -> Result<DeskFiles, String> {
+    if !dir.is_dir() {
+        return Err(format!(
+            "there is no desk at {}: `firstline desk new {}` makes one",
+            dir.display(),
+            dir.display()
+        ));
+    }
+    let mut files = BTreeMap::new();
+    for name in TOP {
+        let path = dir.join(name);
+        if path.exists() {
+            files.insert(name.to_string(), text(&path)?);
+        }
+    }
+    let knowledge = dir.join("knowledge");
+    if knowledge.is_dir() {
+        walk(&knowledge, "knowledge", 0, &mut files)?;
+    }
+    Ok(DeskFiles(files))
+}
+
+fn walk(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), String> {
+    let entries =
+        fs::read_dir(dir).map_err(|e| format!("{} cannot be read: {e}", dir.display()))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| format!("{} cannot be read: {e}", dir.display()))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let (path, below) = (entry.path(), format!("{prefix}/{name}"));
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            // Deep enough for any help centre, and an end to links that go round.
+            if depth < 8 {
+                walk(&path, &below, depth + 1, files)?;
+            }
+        } else if name.ends_with(".md") || name.ends_with(".jsonl") {
+            files.insert(below, text(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path)
+        .map_err(|e| format!("{} cannot be read: {e}", path.display()))?
+        .len();
+    if size > MOST_BYTES {
+        return Err(format!(
+            "{} is larger than {} MB: split it",
+            path.display(),
+            MOST_BYTES >> 20
+        ));
+    }
+    let bytes = fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+    String::from_utf8(bytes)
+        .map_err(|_| format!("{} is not UTF-8 text: save it as UTF-8", path.display()))
+}
+
+/// Reads, checks, embeds and learns a desk. Without an embedder it goes by words only. The error holds every problem, one a line.
+pub fn load(dir: &Path, embedder: Option<&mut dyn Embedder>) -> Result<Arc<Desk>, String> {
+    let source = parse(&read(dir)?).map_err(|problems| {
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|p| format!("{}/{p}", dir.display()))
+            .collect();
+        lines.join("\n")
+    })?;
+    build(source, embedder).map(Arc::new)
+}
+
+/// Embeds and learns, with what is kept on disk.
+pub fn build(source: DeskSource, embedder: Option<&mut dyn Embedder>) -> Result<Desk, String> {
+    let cache = cache_dir();
+    let (vectors, encoder) = match embedder {
+        Some(e) => {
+            let name = e.name().to_string();
+            (embed(&source.texts(), e, &cache)?, name)
+        }
+        None => (HashMap::new(), "words".into()),
+    };
+    let mut hash = Sha256::new();
+    hash.update(encoder.as_bytes());
+    hash.update(source.fingerprint());
+    let kept = cache.join(format!("learned-{}.bin", hex(&hash.finalize()[..12])));
+    let learned = match fs::read(&kept).ok().and_then(|b| Learned::from_bytes(&b)) {
+        Some(learned) => learned,
+        None => {
+            let learned = Learned::learn(&source, &vectors);
+            // A cache that cannot be written costs time at the next start, nothing else.
+            let _ = write_whole(&kept, &learned.to_bytes());
+            learned
+        }
+    };
+    Ok(Desk::with(source, &vectors, learned))
+}
+
+/// Vectors of `texts`; the ones made before come from disk.
+pub fn embed(
+    texts: &[String],
+    embedder: &mut dyn Embedder,
+    cache: &Path,
+) -> Result<HashMap<String, Vec<f32>>, String> {
+    let path = cache.join(format!("vectors-{}.bin", embedder.name()));
+    let mut known = fs::read(&path)
+        .map(|b| read_vectors(&b))
+        .unwrap_or_default();
+    let missing: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .filter(|t| !known.contains_key(&key(t)))
+        .collect();
+    for (n, chunk) in missing.chunks(64).enumerate() {
+        for (text, vector) in chunk.iter().zip(embedder.embed(chunk)?) {
+            known.insert(key(text), vector);
+        }
+        // A long first run that is stopped does not begin again.
+        if n % 32 == 31 {
+            let _ = write_whole(&path, &write_vectors(&known));
+        }
+    }
+    if !missing.is_empty() {
+        let _ = write_whole(&path, &write_vectors(&known));
+    }
+    Ok(texts
+        .iter()
+        .filter_map(|t| known.get(&key(t)).map(|v| (t.clone(), v.clone())))
+        .collect())
+}
+
+type Key = [u8; 16];
+
+fn key(text: &str) -> Key {
+    let mut key = [0; 16];
+    key.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+    key
+}
+
+/// Dimension, then key and vector after key and vector, little-endian. A torn end is left out.
+fn read_vectors(bytes: &[u8]) -> HashMap<Key, Vec<f32>> {
+    let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
+        return HashMap::new();
+    };
+    let dims = u32::from_le_bytes(*head) as usize;
+    if dims == 0 || dims > 4096 {
+        return HashMap::new();
+    }
+    rest.chunks_exact(16 + dims * 4)
+        .filter_map(|record| {
+            let (key, vector) = record.split_first_chunk::<16>()?;
+            let vector = vector
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
+            Some((*key, vector))
+        })
+        .collect()
+}
+
+fn write_vectors(vectors: &HashMap<Key, Vec<f32>>) -> Vec<u8> {
+    let dims = vectors.values().next().map_or(0, Vec::len);
+    let mut out = (dims as u32).to_le_bytes().to_vec();
+    for (key, vector) in vectors.iter().filter(|(_, v)| v.len() == dims) {
+        out.extend(key);
+        for v in vector {
+            out.extend(v.to_le_bytes());
+        }
+    }
+    out
+}
+
+/// Where vectors and weights are kept: `FIRSTLINE_CACHE`, else the user's cache directory, else the temporary one.
+pub fn cache_dir() -> PathBuf {
+    let var = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    var("FIRSTLINE_CACHE")
+        .or_else(|| var("XDG_CACHE_HOME").map(|d| d.join("firstline")))
+        .or_else(|| var("HOME").map(|d| d.join(".cache").join("firstline")))
+        .unwrap_or_else(|| std::env::temp_dir().join("firstline"))
+}
+
+/// Writes a file so that a reader sees the old or the new one, never half.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let aside = path.with_extension(format!("tmp{}", std::process::id()));
+    fs::write(&aside, bytes)?;
+    fs::rename(&aside, path)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The sentence encoder of a models directory; none where it is not built in or not fetched, with a word to the user.
+pub fn encoder(models: &Path) -> Option<Box<dyn Embedder>> {
+    #[cfg(feature = "onnx")]
+    match crate::reason::minilm::MiniLm::load(&models.join("minilm")) {
+        Ok(encoder) => return Some(Box::new(encoder)),
+        Err(why) => eprintln!("{why}. Going by words alone, which understands less."),
+    }
+    #[cfg(not(feature = "onnx"))]
+    let _ = models;
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts what it is asked, and gives each text a vector of its own.
+    struct Counting(usize);
+    impl Embedder for Counting {
+        fn name(&self) -> &str {
+            "counting"
+        }
+        fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+            self.0 += texts.len();
+            Ok(texts.iter().map(|t| vec![t.len() as f32, 1.0]).collect())
+        }
+    }
+
+    #[test]
+    fn what_was_embedded_is_not_embedded_again() {
+        let dir = std::env::temp_dir().join(format!("firstline-desks-{}", std::process::id()));
+        let texts = ["one".to_string(), "three".to_string()];
+        let mut e = Counting(0);
+        let first = embed(&texts, &mut e, &dir).expect("vectors");
+        let again = embed(&texts, &mut e, &dir).expect("vectors");
+        assert_eq!(first, again);
+        assert_eq!(first["three"], [5.0, 1.0]);
+        assert_eq!(e.0, 2);
+        // A file cut short loses its last vector and nothing else.
+        let path = dir.join("vectors-counting.bin");
+        let bytes = fs::read(&path).expect("written");
+        assert_eq!(read_vectors(&bytes[..bytes.len() - 1]).len(), 1);
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn no_desk_says_how_to_make_one() {
+        let error = load(Path::new("/no/such/desk"), None).expect_err("nothing there");
+        assert!(error.contains("firstline desk new"), "{error}");
+    }
+}
