@@ -17,6 +17,7 @@ mod desk;
 mod doctor;
 mod drain;
 mod eval;
+mod eval_speech;
 mod kb;
 mod mic;
 mod models;

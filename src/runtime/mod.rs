@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod api;
+pub mod clause_cache;
 pub mod clock;
 pub mod desks;
 pub mod models;
