@@ -98,7 +98,10 @@ fn summary(facts: &Facts<'_>) -> String {
         None => format!("The caller rang about {about}."),
     });
     if !facts.words.is_empty() {
-        parts.push(format!("In their words: \"{}\".", clip(facts.words, 40).trim_end_matches('.')));
+        parts.push(format!(
+            "In their words: \"{}\".",
+            clip(facts.words, 40).trim_end_matches('.')
+        ));
     }
     parts.push(format!("Handed over because: {}.", why(facts.reason)));
     for action in facts.actions {
@@ -107,7 +110,10 @@ fn summary(facts: &Facts<'_>) -> String {
             ActionStatus::Failed => "not done",
             ActionStatus::Unknown => "not known whether it went through",
         };
-        parts.push(format!("{}: {status}.", super::action::render::words(&action.name)));
+        parts.push(format!(
+            "{}: {status}.",
+            super::action::render::words(&action.name)
+        ));
     }
     parts.join(" ")
 }
@@ -128,7 +134,10 @@ fn brief(facts: &Facts<'_>) -> String {
         parts.push(format!("About {}.", clip(topic, 8)));
     }
     if !facts.words.is_empty() {
-        parts.push(format!("They said: {}.", clip(facts.words, 14).trim_end_matches(['.', '?', '!'])));
+        parts.push(format!(
+            "They said: {}.",
+            clip(facts.words, 14).trim_end_matches(['.', '?', '!'])
+        ));
     }
     parts.push(format!("{}.", capital(&why(facts.reason))));
     if let Some(last) = facts.tried.last() {
@@ -166,9 +175,9 @@ fn clip(text: &str, words: usize) -> String {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 #[cfg(test)]
@@ -198,7 +207,11 @@ mod tests {
             queue: None,
         });
         assert!(handoff.spoken_brief.split_whitespace().count() <= BRIEF_WORDS);
-        assert!(handoff.spoken_brief.starts_with("Ada Brook, fully verified."));
+        assert!(
+            handoff
+                .spoken_brief
+                .starts_with("Ada Brook, fully verified.")
+        );
         assert!(handoff.spoken_brief.contains("Asked for a person"));
         assert!(handoff.spoken_brief.contains("angry"));
     }

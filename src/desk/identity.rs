@@ -81,7 +81,9 @@ impl Identity {
 
     /// The record, for what may be said: none below `basic`.
     pub fn customer(&self) -> Option<&Value> {
-        (self.tier() >= Tier::Basic).then_some(self.record.as_ref()).flatten()
+        (self.tier() >= Tier::Basic)
+            .then_some(self.record.as_ref())
+            .flatten()
     }
 
     pub fn is_locked(&self) -> bool {
@@ -119,8 +121,19 @@ impl Identity {
     }
 
     /// Checks an answer to the factor asked for. `limit`: failures in all before the caller is locked out.
-    pub fn check(&mut self, factor: &str, said: &str, limit: u32, today: Date, locale: &Locale) -> Check {
-        let Some(known) = self.record.as_ref().and_then(|record| field(record, factor)) else {
+    pub fn check(
+        &mut self,
+        factor: &str,
+        said: &str,
+        limit: u32,
+        today: Date,
+        locale: &Locale,
+    ) -> Check {
+        let Some(known) = self
+            .record
+            .as_ref()
+            .and_then(|record| field(record, factor))
+        else {
             return Check::Spent;
         };
         match entity::factor(factor, said, &known, today, locale) {
@@ -179,10 +192,15 @@ fn readable(factor: &str, text: &str, today: Date, locale: &Locale) -> bool {
             entity::postcode(text, locale).is_some() || entity::identifier(text).is_some()
         }
         Listen::Date => {
-            entity::birth_date(text, today, locale).is_some() || entity::digits(text).is_some_and(|d| d.len() >= 6)
+            entity::birth_date(text, today, locale).is_some()
+                || entity::digits(text).is_some_and(|d| d.len() >= 6)
         }
         Listen::Name => entity::name(text).is_some(),
-        _ => entity::digits(text).is_some() || entity::identifier(text).is_some() || entity::email(text).is_some(),
+        _ => {
+            entity::digits(text).is_some()
+                || entity::identifier(text).is_some()
+                || entity::email(text).is_some()
+        }
     }
 }
 

@@ -124,7 +124,9 @@ pub fn wordings(key: &str) -> &'static [&'static str] {
 /// Whether a key of `phrases.toml` means anything. Beside the table: `confirm.ACTION` is an action's read-back (slots in braces),
 /// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with.
 pub fn is_key(key: &str) -> bool {
-    ["confirm.", "topic."].iter().any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
+    ["confirm.", "topic."]
+        .iter()
+        .any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
         || key == "topics"
         || TABLE.iter().any(|(known, _)| *known == key)
 }
@@ -187,6 +189,11 @@ mod tests {
             assert!(seen.insert(key), "{key} twice");
             assert!(wordings.iter().all(|w| !w.trim().is_empty()) && !wordings.is_empty());
         }
-        assert!(is_key("goodbye") && is_key("confirm.move_payment") && !is_key("godbye") && !is_key("confirm."));
+        assert!(
+            is_key("goodbye")
+                && is_key("confirm.move_payment")
+                && !is_key("godbye")
+                && !is_key("confirm.")
+        );
     }
 }

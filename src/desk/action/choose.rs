@@ -45,7 +45,13 @@ pub fn items(data: &Value, field: &str, locale: &Locale, today: Date) -> Vec<Ite
 }
 
 /// The one the caller's words pick out; none where they pick none or several.
-pub fn pick(items: &[Item], text: &str, keyed: Option<&str>, locale: &Locale, today: Date) -> Option<usize> {
+pub fn pick(
+    items: &[Item],
+    text: &str,
+    keyed: Option<&str>,
+    locale: &Locale,
+    today: Date,
+) -> Option<usize> {
     if let Some(keys) = keyed {
         let at = keys.parse::<usize>().ok()?.checked_sub(1)?;
         return (at < items.len()).then_some(at);
@@ -87,7 +93,13 @@ pub fn pick(items: &[Item], text: &str, keyed: Option<&str>, locale: &Locale, to
     at.filter(|at| *at < items.len())
 }
 
-fn collect(data: &Value, field: &str, stem: &str, parent: Option<&str>, found: &mut dyn FnMut(&Value, &Value)) {
+fn collect(
+    data: &Value,
+    field: &str,
+    stem: &str,
+    parent: Option<&str>,
+    found: &mut dyn FnMut(&Value, &Value),
+) {
     match data {
         Value::Array(list) => {
             for entry in list {
@@ -134,7 +146,16 @@ fn item(object: &Value, id: &Value, stem: &str, locale: &Locale, today: Date) ->
         {
             amount = Some((name.clone(), said));
         } else if title.is_none()
-            && ["merchant", "title", "description", "product", "item", "name", "label"].contains(&name.as_str())
+            && [
+                "merchant",
+                "title",
+                "description",
+                "product",
+                "item",
+                "name",
+                "label",
+            ]
+            .contains(&name.as_str())
             && !text.is_empty()
         {
             title = Some(text.to_owned());
@@ -176,7 +197,16 @@ fn settled(object: &Value) -> bool {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_lowercase();
-    ["paid", "settled", "closed", "cancelled", "canceled", "refunded", "completed"].contains(&status.as_str())
+    [
+        "paid",
+        "settled",
+        "closed",
+        "cancelled",
+        "canceled",
+        "refunded",
+        "completed",
+    ]
+    .contains(&status.as_str())
 }
 
 #[cfg(test)]
@@ -200,7 +230,10 @@ mod tests {
         let said: Vec<&str> = items.iter().map(|i| i.said.as_str()).collect();
         assert_eq!(
             said,
-            ["the payment of £25.50 due Tuesday 1 December", "the payment of £40 due Tuesday 15 December"]
+            [
+                "the payment of £25.50 due Tuesday 1 December",
+                "the payment of £40 due Tuesday 15 December"
+            ]
         );
     }
 
@@ -208,7 +241,10 @@ mod tests {
     fn picked_by_order_or_key() {
         let (items, locale, today) = sample();
         assert_eq!(pick(&items, "the next one", None, &locale, today), Some(0));
-        assert_eq!(pick(&items, "the last one please", None, &locale, today), Some(1));
+        assert_eq!(
+            pick(&items, "the last one please", None, &locale, today),
+            Some(1)
+        );
         assert_eq!(pick(&items, "", Some("2"), &locale, today), Some(1));
         assert_eq!(pick(&items, "hm", None, &locale, today), None);
         assert_eq!(pick(&items, "", Some("9"), &locale, today), None);

@@ -101,7 +101,10 @@ impl Running {
 pub fn in_words(name: &str) -> String {
     let words = render::words(name);
     match words.split_once(' ') {
-        Some((verb, rest)) if !["a", "an", "the", "my", "your", "up", "off", "on", "out"].contains(&first(rest)) => {
+        Some((verb, rest))
+            if !["a", "an", "the", "my", "your", "up", "off", "on", "out"]
+                .contains(&first(rest)) =>
+        {
             format!("{verb} your {rest}")
         }
         _ => words,
@@ -128,7 +131,12 @@ pub fn key(call_id: &str, action: &str, slots: &Map<String, Value>, path: &str) 
         hash.update((value.len() as u64).to_be_bytes());
         hash.update(value.as_bytes());
     }
-    let hex: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let hex: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|b| format!("{b:02x}"))
+        .collect();
     format!("fl-{hex}")
 }
 
@@ -141,10 +149,22 @@ mod tests {
     fn a_key_is_one_effect() {
         let slots = |v: Value| v.as_object().cloned().unwrap_or_default();
         let a = key("call-1", "move", &slots(json!({"a": 1, "b": "x"})), "/p/1");
-        assert_eq!(a, key("call-1", "move", &slots(json!({"b": "x", "a": 1})), "/p/1"));
-        assert_ne!(a, key("call-2", "move", &slots(json!({"a": 1, "b": "x"})), "/p/1"));
-        assert_ne!(a, key("call-1", "move", &slots(json!({"a": 2, "b": "x"})), "/p/1"));
-        assert_ne!(a, key("call-1", "move", &slots(json!({"a": 1, "b": "x"})), "/p/2"));
+        assert_eq!(
+            a,
+            key("call-1", "move", &slots(json!({"b": "x", "a": 1})), "/p/1")
+        );
+        assert_ne!(
+            a,
+            key("call-2", "move", &slots(json!({"a": 1, "b": "x"})), "/p/1")
+        );
+        assert_ne!(
+            a,
+            key("call-1", "move", &slots(json!({"a": 2, "b": "x"})), "/p/1")
+        );
+        assert_ne!(
+            a,
+            key("call-1", "move", &slots(json!({"a": 1, "b": "x"})), "/p/2")
+        );
     }
 
     #[test]

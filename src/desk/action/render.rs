@@ -162,10 +162,18 @@ enum MoneyKind {
 fn money_kind(key: &str) -> Option<MoneyKind> {
     let key = key.to_lowercase();
     let words: Vec<&str> = key.split(['_', '-']).collect();
-    if words.iter().any(|w| matches!(*w, "cents" | "pence" | "minor")) {
+    if words
+        .iter()
+        .any(|w| matches!(*w, "cents" | "pence" | "minor"))
+    {
         return Some(MoneyKind::Minor);
     }
-    if words.iter().any(|w| matches!(*w, "count" | "number" | "id" | "days" | "percent" | "date" | "no")) {
+    if words.iter().any(|w| {
+        matches!(
+            *w,
+            "count" | "number" | "id" | "days" | "percent" | "date" | "no"
+        )
+    }) {
         return None;
     }
     words
@@ -173,8 +181,24 @@ fn money_kind(key: &str) -> Option<MoneyKind> {
         .any(|w| {
             matches!(
                 *w,
-                "amount" | "balance" | "price" | "fee" | "fees" | "total" | "cost" | "charge" | "refund" | "paid"
-                    | "owed" | "owing" | "outstanding" | "credit" | "limit" | "debt" | "sum" | "deposit"
+                "amount"
+                    | "balance"
+                    | "price"
+                    | "fee"
+                    | "fees"
+                    | "total"
+                    | "cost"
+                    | "charge"
+                    | "refund"
+                    | "paid"
+                    | "owed"
+                    | "owing"
+                    | "outstanding"
+                    | "credit"
+                    | "limit"
+                    | "debt"
+                    | "sum"
+                    | "deposit"
             )
         })
         .then_some(MoneyKind::Major)
@@ -225,7 +249,10 @@ mod tests {
         let locale = british();
         let say = |name: &str, v: Value| value(name, &v, None, &locale, today);
         assert_eq!(say("result.amount", json!(12.5)).as_deref(), Some("£12.50"));
-        assert_eq!(say("result.amount_minor", json!(1250)).as_deref(), Some("£12.50"));
+        assert_eq!(
+            say("result.amount_minor", json!(1250)).as_deref(),
+            Some("£12.50")
+        );
         assert_eq!(say("result.payment_count", json!(3)).as_deref(), Some("3"));
         assert_eq!(say("result.amount", Value::Null), None);
         assert_eq!(
@@ -242,6 +269,9 @@ mod tests {
             value("result.due", &json!("2026-11-27"), None, &locale, today).as_deref(),
             Some("Friday 27 November")
         );
-        assert_eq!(date(jiff::civil::date(1984, 2, 3), &locale, today), "3 February 1984");
+        assert_eq!(
+            date(jiff::civil::date(1984, 2, 3), &locale, today),
+            "3 February 1984"
+        );
     }
 }

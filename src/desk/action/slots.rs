@@ -36,7 +36,12 @@ pub struct Words<'a> {
 
 /// Reads a slot the caller has just been asked for.
 pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
-    let Words { text, keyed, today, locale } = words;
+    let Words {
+        text,
+        keyed,
+        today,
+        locale,
+    } = words;
     match slot.type_ {
         SlotType::Date => {
             let found = keyed
@@ -46,10 +51,14 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
         }
         SlotType::Money => {
             let minor = match keyed {
-                Some(keys) => keys.parse::<i64>().ok().map(|major| major.saturating_mul(100)),
-                None => entity::money(text, locale).first().map(|m| m.minor).or_else(|| {
-                    entity::number(text).map(|n| (n * 100.0).round() as i64)
-                }),
+                Some(keys) => keys
+                    .parse::<i64>()
+                    .ok()
+                    .map(|major| major.saturating_mul(100)),
+                None => entity::money(text, locale)
+                    .first()
+                    .map(|m| m.minor)
+                    .or_else(|| entity::number(text).map(|n| (n * 100.0).round() as i64)),
             };
             minor.map_or(Reading::Nothing, |minor| money_within(slot, minor, locale))
         }
@@ -65,7 +74,9 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
             found.map_or(Reading::Nothing, |d| counted(slot, d))
         }
         SlotType::Identifier => {
-            let found = keyed.map(str::to_owned).or_else(|| entity::identifier(text));
+            let found = keyed
+                .map(str::to_owned)
+                .or_else(|| entity::identifier(text));
             found.map_or(Reading::Nothing, |d| counted(slot, d))
         }
         SlotType::Name => entity::name(text).map_or(Reading::Nothing, plain),
@@ -91,7 +102,10 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
 
 /// Reads a slot from words that were not an answer to its question: only what cannot be mistaken for something else.
 pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
-    let words = Words { keyed: None, ..words };
+    let words = Words {
+        keyed: None,
+        ..words
+    };
     match slot.type_ {
         SlotType::Date | SlotType::Choice => read(slot, words),
         SlotType::Money => match entity::money(words.text, words.locale).first() {
@@ -103,7 +117,9 @@ pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
             _ => Reading::Nothing,
         },
         SlotType::Identifier => match entity::identifier(words.text) {
-            Some(id) if id.len() >= 4 && id.chars().any(|c| c.is_ascii_digit()) => counted(slot, id),
+            Some(id) if id.len() >= 4 && id.chars().any(|c| c.is_ascii_digit()) => {
+                counted(slot, id)
+            }
             _ => Reading::Nothing,
         },
         SlotType::Number | SlotType::Name | SlotType::Text => Reading::Nothing,

@@ -146,15 +146,15 @@ pub fn sentence(
             Piece::Text(text) => out.push_str(text),
             Piece::Name(name) => {
                 let value = fill.value(name).ok_or_else(|| name.to_owned())?;
-                let beside = name
-                    .rsplit_once('.')
-                    .and_then(|(parent, _)| match parent.split_once('.') {
-                        Some(("result", path)) => fill.result.and_then(|v| dig(v, path)),
-                        Some(("customer", path)) => fill.customer.and_then(|v| dig(v, path)),
-                        None if parent == "result" => fill.result,
-                        None if parent == "customer" => fill.customer,
-                        _ => None,
-                    });
+                let beside =
+                    name.rsplit_once('.')
+                        .and_then(|(parent, _)| match parent.split_once('.') {
+                            Some(("result", path)) => fill.result.and_then(|v| dig(v, path)),
+                            Some(("customer", path)) => fill.customer.and_then(|v| dig(v, path)),
+                            None if parent == "result" => fill.result,
+                            None if parent == "customer" => fill.customer,
+                            _ => None,
+                        });
                 let text = render::value(name, &value, beside, locale, today)
                     .ok_or_else(|| name.to_owned())?;
                 // "${result.amount}" already has its sign.
@@ -245,7 +245,10 @@ mod tests {
         let mut slots = Map::new();
         slots.insert("n".into(), json!(3));
         let result = Value::Null;
-        let made = body(&json!({"n": "{n}", "note": "take {n}"}), fill(&slots, &result));
+        let made = body(
+            &json!({"n": "{n}", "note": "take {n}"}),
+            fill(&slots, &result),
+        );
         assert_eq!(made.unwrap(), json!({"n": 3, "note": "take 3"}));
         assert_eq!(
             body(&json!(["{missing}"]), fill(&slots, &result)).unwrap_err(),

@@ -34,9 +34,16 @@ impl Conversation {
         let done = self
             .actions
             .iter()
-            .filter(|record| record.name == running.action.name && record.status != ActionStatus::Failed)
+            .filter(|record| {
+                record.name == running.action.name && record.status != ActionStatus::Failed
+            })
             .count();
-        if running.action.limits.per_call.is_some_and(|most| done >= most as usize) {
+        if running
+            .action
+            .limits
+            .per_call
+            .is_some_and(|most| done >= most as usize)
+        {
             self.running = Some(running);
             return self.transfer("limit");
         }
@@ -66,9 +73,9 @@ impl Conversation {
         let needs = running.needs();
         let slots = &running.action.slots;
         let declared = |name: &str| slots.iter().find(|slot| slot.name == name);
-        let personal = needs
-            .iter()
-            .any(|name| name.starts_with("customer.") || (declared(name).is_none() && name != "caller_number"));
+        let personal = needs.iter().any(|name| {
+            name.starts_with("customer.") || (declared(name).is_none() && name != "caller_number")
+        });
         let tier = if personal {
             running.action.verify.max(Tier::Basic)
         } else {
@@ -82,7 +89,10 @@ impl Conversation {
                 continue;
             }
             if let Some(field) = name.strip_prefix("customer.") {
-                let known = self.identity.customer().and_then(|record| template::dig(record, field));
+                let known = self
+                    .identity
+                    .customer()
+                    .and_then(|record| template::dig(record, field));
                 if known.is_none_or(Value::is_null) {
                     return self.transfer("missing_data");
                 }
@@ -151,10 +161,17 @@ impl Conversation {
         if social::third_party(&said.text) && self.is_about_an_account(said) {
             return self.transfer("third_party");
         }
-        let text = context::correction(&said.text).unwrap_or(&said.text).to_owned();
-        let free = matches!(slot.type_, crate::desk::config::SlotType::Text | crate::desk::config::SlotType::Name);
+        let text = context::correction(&said.text)
+            .unwrap_or(&said.text)
+            .to_owned();
+        let free = matches!(
+            slot.type_,
+            crate::desk::config::SlotType::Text | crate::desk::config::SlotType::Name
+        );
         if free
-            && let Some(inquiry) = self.aside(said).filter(|_| said.text.trim_end().ends_with('?'))
+            && let Some(inquiry) = self
+                .aside(said)
+                .filter(|_| said.text.trim_end().ends_with('?'))
         {
             return self.answer_aside(inquiry);
         }
@@ -193,7 +210,12 @@ impl Conversation {
 
     fn slot(&self, name: &str) -> Option<Slot> {
         let running = self.running.as_ref()?;
-        running.action.slots.iter().find(|slot| slot.name == name).cloned()
+        running
+            .action
+            .slots
+            .iter()
+            .find(|slot| slot.name == name)
+            .cloned()
     }
 
     fn fill(&mut self, name: &str, filled: Filled) {
@@ -209,7 +231,12 @@ impl Conversation {
         if said.text.split_whitespace().count() < 4 {
             return None;
         }
-        let inquiry = crate::desk::inquiry::inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        let inquiry = crate::desk::inquiry::inquire(
+            &self.desk,
+            &said.text,
+            &said.vector,
+            said.heard.as_ref(),
+        );
         let crate::desk::inquiry::Verdict::Act { action } = &inquiry.verdict else {
             return None;
         };
@@ -222,11 +249,15 @@ impl Conversation {
 
     /// Changes values already given ("no, I meant the 14th"). True where one changed.
     fn correct(&mut self, text: &str) -> bool {
-        let Some(running) = self.running.clone() else { return false };
+        let Some(running) = self.running.clone() else {
+            return false;
+        };
         let part = context::correction(text).unwrap_or(text);
         let mut changed = false;
         for slot in &running.action.slots {
-            let Some(known) = running.filled.get(&slot.name) else { continue };
+            let Some(known) = running.filled.get(&slot.name) else {
+                continue;
+            };
             match slots::glean(slot, self.words(part, None)) {
                 Reading::Value(filled) if filled.value != known.value => {
                     self.fill(&slot.name, filled);
@@ -249,13 +280,21 @@ impl Conversation {
 
     /// The read-back: must be heard whole before its yes counts.
     pub(super) fn read_back(&mut self) {
-        let Some(running) = self.running.clone() else { return };
-        let own = self.desk.phrases.all(&format!("confirm.{}", running.action.name)).to_vec();
+        let Some(running) = self.running.clone() else {
+            return;
+        };
+        let own = self
+            .desk
+            .phrases
+            .all(&format!("confirm.{}", running.action.name))
+            .to_vec();
         let text = match own.first() {
             Some(own) => running
                 .filled
                 .iter()
-                .fold(own.clone(), |text, (name, filled)| text.replace(&format!("{{{name}}}"), &filled.said)),
+                .fold(own.clone(), |text, (name, filled)| {
+                    text.replace(&format!("{{{name}}}"), &filled.said)
+                }),
             None => {
                 let what = running.described();
                 self.phrase("confirm", &[("what", &what)])
@@ -332,12 +371,18 @@ impl Conversation {
         let words = social::plain(text);
         let at = if social::holds(&words, "the other one") && items.len() == 2 {
             items.iter().position(|item| Some(&item.id) != now.as_ref())
-        } else if ["one", "payment", "order"].iter().any(|w| social::holds(&words, w)) {
+        } else if ["one", "payment", "order"]
+            .iter()
+            .any(|w| social::holds(&words, w))
+        {
             choose::pick(&items, text, None, &self.locale, self.today())
         } else {
             None
         };
-        let Some(item) = at.and_then(|at| items.get(at)).filter(|item| Some(&item.id) != now.as_ref()) else {
+        let Some(item) = at
+            .and_then(|at| items.get(at))
+            .filter(|item| Some(&item.id) != now.as_ref())
+        else {
             return false;
         };
         let filled = Filled {
@@ -361,18 +406,29 @@ impl Conversation {
 
     pub(super) fn cancel(&mut self) -> Reply {
         if let Some(running) = self.running.take() {
-            self.tried.push(format!("Began to {} and left it at their wish", action::in_words(&running.action.name)));
+            self.tried.push(format!(
+                "Began to {} and left it at their wish",
+                action::in_words(&running.action.name)
+            ));
         }
         self.settled = true;
         self.waiting = Waiting::More;
-        self.say_and_listen(Route::Clarify, "left alone at the caller's wish", "cancelled")
+        self.say_and_listen(
+            Route::Clarify,
+            "left alone at the caller's wish",
+            "cancelled",
+        )
     }
 
     pub(super) fn which_question(&mut self) {
         let Some((_, items)) = self.running.as_ref().and_then(|r| r.choosing.clone()) else {
             return;
         };
-        let mut named: Vec<String> = items.iter().take(NAMED).map(|item| item.said.clone()).collect();
+        let mut named: Vec<String> = items
+            .iter()
+            .take(NAMED)
+            .map(|item| item.said.clone())
+            .collect();
         if items.len() > NAMED {
             named.push("a later one".to_owned());
         }
@@ -385,7 +441,13 @@ impl Conversation {
         let Some((name, items)) = self.running.as_ref().and_then(|r| r.choosing.clone()) else {
             return self.question(said);
         };
-        if let Some(at) = choose::pick(&items, &said.text, said.keyed.as_deref(), &self.locale, self.today()) {
+        if let Some(at) = choose::pick(
+            &items,
+            &said.text,
+            said.keyed.as_deref(),
+            &self.locale,
+            self.today(),
+        ) {
             self.take_item(&name, &items, at);
             return self.advance();
         }
@@ -432,9 +494,15 @@ impl Conversation {
     fn resolve(&mut self, name: &str, declared: bool) -> Resolved {
         if let Some(record) = self.identity.customer() {
             let own = record.get(name).or_else(|| {
-                ["customer_id", "account_id"].contains(&name).then(|| record.get("id")).flatten()
+                ["customer_id", "account_id"]
+                    .contains(&name)
+                    .then(|| record.get("id"))
+                    .flatten()
             });
-            if let Some(own) = own.filter(|own| own.is_string() || own.is_number()).cloned() {
+            if let Some(own) = own
+                .filter(|own| own.is_string() || own.is_number())
+                .cloned()
+            {
                 let filled = Filled {
                     value: own,
                     said: String::new(),
@@ -447,14 +515,21 @@ impl Conversation {
                 return resolved;
             }
         }
-        let looked = self.running.as_ref().is_some_and(|r| r.looked.iter().any(|known| known == name));
+        let looked = self
+            .running
+            .as_ref()
+            .is_some_and(|r| r.looked.iter().any(|known| known == name));
         if !looked && let Some(request) = self.listing_request(name) {
             if let Some(running) = &mut self.running {
                 running.looked.push(name.to_owned());
             }
             self.waiting = Waiting::Request;
             self.lead_phrase("looking");
-            let reply = self.reply(Route::Act, &format!("finds {}", render::words(name)), Next::Request(request));
+            let reply = self.reply(
+                Route::Act,
+                &format!("finds {}", render::words(name)),
+                Next::Request(request),
+            );
             return Resolved::Reply(Box::new(reply));
         }
         if declared {
@@ -472,7 +547,11 @@ impl Conversation {
                 Some(Resolved::Filled)
             }
             _ => {
-                let words = self.running.as_ref().map(|r| r.words.clone()).unwrap_or_default();
+                let words = self
+                    .running
+                    .as_ref()
+                    .map(|r| r.words.clone())
+                    .unwrap_or_default();
                 let picked = choose::pick(&items, &words, None, &self.locale, today);
                 if let Some(running) = &mut self.running {
                     running.choosing = Some((name.to_owned(), items.clone()));
@@ -492,7 +571,8 @@ impl Conversation {
         let desk = self.desk.clone();
         let tier = self.verified();
         for read in &desk.actions {
-            let lists = read.request.path.to_lowercase().contains(&stem) || read.name.to_lowercase().contains(&stem);
+            let lists = read.request.path.to_lowercase().contains(&stem)
+                || read.name.to_lowercase().contains(&stem);
             if read.kind != ActionKind::Read || !lists || read.verify > tier {
                 continue;
             }
@@ -500,7 +580,9 @@ impl Conversation {
             let record = self.identity.customer().cloned();
             for need in own.needs() {
                 if ["customer_id", "account_id"].contains(&need.as_str())
-                    && let Some(id) = record.as_ref().and_then(|r| r.get(&need).or_else(|| r.get("id")))
+                    && let Some(id) = record
+                        .as_ref()
+                        .and_then(|r| r.get(&need).or_else(|| r.get("id")))
                 {
                     let filled = Filled {
                         value: id.clone(),
@@ -576,8 +658,16 @@ impl Conversation {
             record: Some(at),
         });
         self.waiting = Waiting::Request;
-        self.lead_phrase(if running.is_write() { "doing" } else { "looking" });
-        self.reply(Route::Act, &format!("sends {}", running.action.name), Next::Request(request))
+        self.lead_phrase(if running.is_write() {
+            "doing"
+        } else {
+            "looking"
+        });
+        self.reply(
+            Route::Act,
+            &format!("sends {}", running.action.name),
+            Next::Request(request),
+        )
     }
 }
 
@@ -594,7 +684,11 @@ fn without_open(body: &Value, running: &Running, values: &serde_json::Map<String
     let open = |value: &Value| {
         template::names_in(value).iter().any(|name| {
             !values.contains_key(name)
-                && running.action.slots.iter().any(|slot| slot.optional && slot.name == *name)
+                && running
+                    .action
+                    .slots
+                    .iter()
+                    .any(|slot| slot.optional && slot.name == *name)
         })
     };
     match body {

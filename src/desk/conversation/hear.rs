@@ -17,7 +17,11 @@ impl Conversation {
         let keyed: Option<String> = said
             .keyed
             .as_deref()
-            .map(|keys| keys.chars().filter(char::is_ascii_digit).collect::<String>())
+            .map(|keys| {
+                keys.chars()
+                    .filter(char::is_ascii_digit)
+                    .collect::<String>()
+            })
             .filter(|keys| !keys.is_empty());
         let text = said.text.trim();
         if !text.chars().any(char::is_alphanumeric) && keyed.is_none() {
@@ -52,7 +56,11 @@ impl Conversation {
             Waiting::Open => self.question(&said),
             Waiting::More => self.more(&said),
             Waiting::History(earlier) => self.about_history(&earlier, &said),
-            Waiting::Clarify { between, text, vector } => self.clarified(&between, &text, &vector, &said),
+            Waiting::Clarify {
+                between,
+                text,
+                vector,
+            } => self.clarified(&between, &text, &vector, &said),
             Waiting::Human(reason) => self.offered_human(&reason, &said),
             Waiting::Parked => self.about_parked(&said),
             Waiting::Slot(name) => self.slot_said(&name, &said),
@@ -65,7 +73,9 @@ impl Conversation {
             Waiting::CallbackOffer => self.callback_offered(&said),
             Waiting::CallbackNumber => self.callback_number_said(&said),
             Waiting::CallbackWhen => self.callback_when_said(&said),
-            Waiting::Transferring => self.say_and_listen(Route::Transfer, "a colleague is being called", "wait"),
+            Waiting::Transferring => {
+                self.say_and_listen(Route::Transfer, "a colleague is being called", "wait")
+            }
         }
     }
 
@@ -92,7 +102,10 @@ impl Conversation {
                 self.rest_on(said);
                 return Some(self.transfer("third_party"));
             }
-        } else if entity::wants_human(text) && !super::human::means_callback(text) && self.transfers_failed < 2 {
+        } else if entity::wants_human(text)
+            && !super::human::means_callback(text)
+            && self.transfers_failed < 2
+        {
             return Some(self.wants_human());
         }
         match social::social(text)? {
@@ -107,7 +120,9 @@ impl Conversation {
                 self.lead.extend(last);
             }
             Social::Hold => self.lead_phrase("hold"),
-            Social::Cancel if self.running.is_some() && !matches!(self.waiting, Waiting::Request) => {
+            Social::Cancel
+                if self.running.is_some() && !matches!(self.waiting, Waiting::Request) =>
+            {
                 return Some(self.cancel());
             }
             Social::Goodbye if !matches!(self.waiting, Waiting::Confirm | Waiting::Request) => {
@@ -117,7 +132,9 @@ impl Conversation {
                 self.waiting = Waiting::More;
                 self.lead_phrase("thanks");
             }
-            Social::Hello if matches!(self.waiting, Waiting::Open | Waiting::More) => self.lead_phrase("hello"),
+            Social::Hello if matches!(self.waiting, Waiting::Open | Waiting::More) => {
+                self.lead_phrase("hello")
+            }
             _ => return None,
         }
         if self.basis.is_none() {
@@ -140,7 +157,8 @@ impl Conversation {
             .flat_map(|key| crate::desk::phrase::wordings(key))
             .map(|wording| (*wording).to_owned())
             .collect();
-        self.lead.extend(last.into_iter().filter(|say| !again.contains(&say.text)));
+        self.lead
+            .extend(last.into_iter().filter(|say| !again.contains(&say.text)));
     }
 
     pub(super) fn goodbye(&mut self) -> Reply {
@@ -157,7 +175,8 @@ impl Conversation {
         }
         self.waiting = Waiting::Open;
         let short = said.text.split_whitespace().count() <= 3;
-        if (short && entity::yes_no(&said.text) == Some(true)) || said.keyed.as_deref() == Some("1") {
+        if (short && entity::yes_no(&said.text) == Some(true)) || said.keyed.as_deref() == Some("1")
+        {
             return self.say_and_listen(Route::Clarify, "the caller has another matter", "go_on");
         }
         self.question(said)
@@ -165,7 +184,8 @@ impl Conversation {
 
     /// The words come while the back office is asked: kept for afterwards if they are a matter of their own.
     fn meanwhile(&mut self, said: &Said) -> Reply {
-        let matter = said.text.split_whitespace().count() >= 4 && entity::yes_no(&said.text).is_none();
+        let matter =
+            said.text.split_whitespace().count() >= 4 && entity::yes_no(&said.text).is_none();
         if matter {
             self.parked.push(said.text.clone());
         }

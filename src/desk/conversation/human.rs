@@ -21,7 +21,15 @@ impl Conversation {
     /// To a human; what there is to say has been said already where there is no `key`.
     pub(super) fn transfer_saying(&mut self, reason: &str, key: Option<&str>) -> Reply {
         // Kinds of distress have their own words; a second word of sympathy would sound like a recording.
-        if key.is_some_and(|key| ["transfer_asked", "transfer_unsure", "transfer_policy", "transfer"].contains(&key)) {
+        if key.is_some_and(|key| {
+            [
+                "transfer_asked",
+                "transfer_unsure",
+                "transfer_policy",
+                "transfer",
+            ]
+            .contains(&key)
+        }) {
             self.soften();
         }
         if let Some(key) = key {
@@ -76,7 +84,10 @@ impl Conversation {
     pub(super) fn open_question(&self) -> String {
         let mut open = Vec::new();
         if let Some(running) = &self.running {
-            open.push(format!("They wanted to {}", crate::desk::action::in_words(&running.action.name).replace("your", "their")));
+            open.push(format!(
+                "They wanted to {}",
+                crate::desk::action::in_words(&running.action.name).replace("your", "their")
+            ));
         } else if !self.settled {
             let words = self.matter_words();
             if !words.is_empty() {
@@ -104,8 +115,15 @@ impl Conversation {
     }
 
     pub(super) fn callback_question(&mut self) {
-        let known = self.callback.as_ref().is_some_and(|promise| promise.number.is_some());
-        self.lead_phrase(if known { "callback_offer" } else { "callback_offer_number" });
+        let known = self
+            .callback
+            .as_ref()
+            .is_some_and(|promise| promise.number.is_some());
+        self.lead_phrase(if known {
+            "callback_offer"
+        } else {
+            "callback_offer_number"
+        });
     }
 
     pub(super) fn callback_offered(&mut self, said: &Said) -> Reply {
@@ -121,9 +139,16 @@ impl Conversation {
         let when = when(&said.text);
         match yes {
             Some(true) => {
-                let elsewhere = ["different number", "another number", "other number", "not this number", "my mobile", "my work"]
-                    .iter()
-                    .any(|phrase| social::holds(&social::plain(&said.text), phrase));
+                let elsewhere = [
+                    "different number",
+                    "another number",
+                    "other number",
+                    "not this number",
+                    "my mobile",
+                    "my work",
+                ]
+                .iter()
+                .any(|phrase| social::holds(&social::plain(&said.text), phrase));
                 if let Some(promise) = &mut self.callback {
                     if number.is_some() {
                         promise.number = number;
@@ -157,7 +182,11 @@ impl Conversation {
                 if asked >= 3 {
                     self.waiting = Waiting::Open;
                     self.callback = None;
-                    return self.say_and_listen(Route::Clarify, "no clear answer on a callback", "callback_declined");
+                    return self.say_and_listen(
+                        Route::Clarify,
+                        "no clear answer on a callback",
+                        "callback_declined",
+                    );
                 }
                 self.callback_question();
                 let next = self.listen();
@@ -167,9 +196,17 @@ impl Conversation {
     }
 
     fn callback_next(&mut self, when: Option<String>) -> Reply {
-        if self.callback.as_ref().is_none_or(|promise| promise.number.is_none()) {
+        if self
+            .callback
+            .as_ref()
+            .is_none_or(|promise| promise.number.is_none())
+        {
             self.waiting = Waiting::CallbackNumber;
-            return self.say_and_listen(Route::Clarify, "a number for the callback", "callback_number");
+            return self.say_and_listen(
+                Route::Clarify,
+                "a number for the callback",
+                "callback_number",
+            );
         }
         if when.is_some() {
             return self.promise(when);
@@ -187,7 +224,13 @@ impl Conversation {
             return self.callback_next(None);
         }
         let plain = social::plain(&said.text);
-        let this = ["this number", "this one", "same number", "the number im calling from", "the one im calling from"];
+        let this = [
+            "this number",
+            "this one",
+            "same number",
+            "the number im calling from",
+            "the one im calling from",
+        ];
         if let Some(own) = self.caller.number.clone()
             && this.iter().any(|phrase| social::holds(&plain, phrase))
         {
@@ -203,24 +246,43 @@ impl Conversation {
         if asked >= 3 || social::declines(&said.text) {
             self.callback = None;
             self.waiting = Waiting::Open;
-            return self.say_and_listen(Route::Clarify, "no number for a callback", "callback_declined");
+            return self.say_and_listen(
+                Route::Clarify,
+                "no number for a callback",
+                "callback_declined",
+            );
         }
-        self.say_and_listen(Route::Clarify, "the number was not understood", "callback_number")
+        self.say_and_listen(
+            Route::Clarify,
+            "the number was not understood",
+            "callback_number",
+        )
     }
 
     pub(super) fn callback_when_said(&mut self, said: &Said) -> Reply {
         let text = said.text.trim();
-        let said = (!text.is_empty() && !social::cannot(text)).then(|| text.trim_end_matches(['.', '!']).to_owned());
+        let said = (!text.is_empty() && !social::cannot(text))
+            .then(|| text.trim_end_matches(['.', '!']).to_owned());
         self.promise(said)
     }
 
     fn promise(&mut self, when: Option<String>) -> Reply {
-        let number = self.callback.as_ref().and_then(|promise| promise.number.clone());
+        let number = self
+            .callback
+            .as_ref()
+            .and_then(|promise| promise.number.clone());
         let Some(number) = number else {
             self.waiting = Waiting::CallbackNumber;
-            return self.say_and_listen(Route::Clarify, "a number for the callback", "callback_number");
+            return self.say_and_listen(
+                Route::Clarify,
+                "a number for the callback",
+                "callback_number",
+            );
         };
-        let reason = self.handoff_reason.clone().unwrap_or_else(|| "asked".to_owned());
+        let reason = self
+            .handoff_reason
+            .clone()
+            .unwrap_or_else(|| "asked".to_owned());
         let mut handoff = self.handoff(&reason);
         handoff.result = "callback".to_owned();
         if let Some(promise) = &mut self.callback {
@@ -243,38 +305,90 @@ impl Conversation {
         self.waiting = Waiting::More;
         self.running = None;
         self.lead_phrase("anything_else");
-        self.reply(Route::Transfer, "a callback is promised", Next::Callback { callback, end: false })
+        self.reply(
+            Route::Transfer,
+            "a callback is promised",
+            Next::Callback {
+                callback,
+                end: false,
+            },
+        )
     }
 }
 
 /// "Yes, have them ring me."
 pub(super) fn means_callback(text: &str) -> bool {
     let words = social::plain(text);
-    ["call me", "ring me", "phone me", "call back", "callback", "ring back", "calls me", "give me a call", "give me a ring"]
-        .iter()
-        .any(|phrase| social::holds(&words, phrase))
+    [
+        "call me",
+        "ring me",
+        "phone me",
+        "call back",
+        "callback",
+        "ring back",
+        "calls me",
+        "give me a call",
+        "give me a ring",
+    ]
+    .iter()
+    .any(|phrase| social::holds(&words, phrase))
 }
 
 /// The time named in an answer ("yes, tomorrow morning please"), in the caller's words.
 fn when(text: &str) -> Option<String> {
     const TIMES: &[&str] = &[
-        "today", "tomorrow", "tonight", "morning", "afternoon", "evening", "noon", "lunchtime", "monday", "tuesday", "wednesday",
-        "thursday", "friday", "saturday", "sunday", "week", "weekend", "oclock", "am", "pm", "hour", "hours", "anytime", "soon", "now", "later",
+        "today",
+        "tomorrow",
+        "tonight",
+        "morning",
+        "afternoon",
+        "evening",
+        "noon",
+        "lunchtime",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "week",
+        "weekend",
+        "oclock",
+        "am",
+        "pm",
+        "hour",
+        "hours",
+        "anytime",
+        "soon",
+        "now",
+        "later",
     ];
     const AROUND: &[&str] = &[
-        "next", "this", "in", "the", "at", "after", "before", "around", "about", "on", "between", "and", "or", "any", "time", "an", "half", "past",
-        "quarter", "to", "early", "late", "as", "possible", "right", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "next", "this", "in", "the", "at", "after", "before", "around", "about", "on", "between",
+        "and", "or", "any", "time", "an", "half", "past", "quarter", "to", "early", "late", "as",
+        "possible", "right", "one", "two", "three", "four", "five", "six", "seven", "eight",
+        "nine", "ten", "eleven", "twelve",
     ];
     let words: Vec<String> = social::plain(text).split(' ').map(str::to_owned).collect();
     let is_time = |w: &str| {
         TIMES.contains(&w)
-            || (w.len() > 2 && (w.ends_with("am") || w.ends_with("pm")) && w.starts_with(|c: char| c.is_ascii_digit()))
+            || (w.len() > 2
+                && (w.ends_with("am") || w.ends_with("pm"))
+                && w.starts_with(|c: char| c.is_ascii_digit()))
     };
     let first = words.iter().position(|w| is_time(w))?;
     let last = words.iter().rposition(|w| is_time(w))?;
     let near = |w: &str| AROUND.contains(&w) || w.chars().all(|c| c.is_ascii_digit());
-    let start = (0..first).rev().take_while(|at| near(&words[*at])).last().unwrap_or(first);
-    let end = (last + 1..words.len()).take_while(|at| near(&words[*at])).last().unwrap_or(last);
+    let start = (0..first)
+        .rev()
+        .take_while(|at| near(&words[*at]))
+        .last()
+        .unwrap_or(first);
+    let end = (last + 1..words.len())
+        .take_while(|at| near(&words[*at]))
+        .last()
+        .unwrap_or(last);
     Some(words[start..=end].join(" "))
 }
 
@@ -305,8 +419,14 @@ mod tests {
 
     #[test]
     fn a_time_is_taken_out_of_the_answer() {
-        assert_eq!(when("yes, tomorrow morning please").as_deref(), Some("tomorrow morning"));
-        assert_eq!(when("after 3 pm on Friday").as_deref(), Some("after 3 pm on friday"));
+        assert_eq!(
+            when("yes, tomorrow morning please").as_deref(),
+            Some("tomorrow morning")
+        );
+        assert_eq!(
+            when("after 3 pm on Friday").as_deref(),
+            Some("after 3 pm on friday")
+        );
         assert_eq!(when("yes please"), None);
     }
 }

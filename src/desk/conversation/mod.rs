@@ -26,7 +26,8 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route, Say, Tier,
+    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route,
+    Say, Tier,
 };
 
 /// One caller's conversation with one desk.
@@ -92,7 +93,11 @@ enum Waiting {
     More,
     /// "You rang on Tuesday about ...?"
     History(EarlierCall),
-    Clarify { between: Vec<Choice>, text: String, vector: Vec<f32> },
+    Clarify {
+        between: Vec<Choice>,
+        text: String,
+        vector: Vec<f32>,
+    },
     /// A human was offered, for this reason.
     Human(String),
     /// "You also asked about ...": shall it be taken now?
@@ -170,12 +175,16 @@ impl Conversation {
     /// A conversation that is about to open. `call_id` seeds the idempotency keys: the same call and effect give the same key.
     pub fn new(desk: Arc<Desk>, caller: Caller, call_id: &str, now: jiff::Timestamp) -> Self {
         let config = &desk.config;
-        let locale = Locale::new(&config.language, config.currency.as_deref(), config.timezone.as_deref())
-            .unwrap_or_else(|_| Locale {
-                language: "en-US".into(),
-                currency: "USD".into(),
-                tz: jiff::tz::TimeZone::UTC,
-            });
+        let locale = Locale::new(
+            &config.language,
+            config.currency.as_deref(),
+            config.timezone.as_deref(),
+        )
+        .unwrap_or_else(|_| Locale {
+            language: "en-US".into(),
+            currency: "USD".into(),
+            tz: jiff::tz::TimeZone::UTC,
+        });
         Self {
             desk,
             locale,
@@ -256,7 +265,12 @@ impl Conversation {
         }
         if let Some(line) = self.lines.last_mut().filter(|line| line.by == Party::Line) {
             heard.trim().clone_into(&mut line.text);
-        } else if let Some(line) = self.lines.iter_mut().rev().find(|line| line.by == Party::Line) {
+        } else if let Some(line) = self
+            .lines
+            .iter_mut()
+            .rev()
+            .find(|line| line.by == Party::Line)
+        {
             heard.trim().clone_into(&mut line.text);
         }
         let reached = heard.split_whitespace().count();
@@ -281,7 +295,9 @@ impl Conversation {
     /// The packet for a human, as things stand.
     pub fn handoff(&self, reason: &str) -> Handoff {
         let intent = self.intent();
-        let topic = intent.as_deref().map(|name| inquiry::topic(&self.desk, name));
+        let topic = intent
+            .as_deref()
+            .map(|name| inquiry::topic(&self.desk, name));
         let queue = self.queue(reason, intent.as_deref());
         let words = self.matter_words();
         let open = self.open_question();
@@ -343,9 +359,16 @@ impl Conversation {
         }
         let mut parts = Vec::new();
         if let Some(intent) = self.intent() {
-            parts.push(format!("Rang about {}.", inquiry::topic(&self.desk, &intent)));
+            parts.push(format!(
+                "Rang about {}.",
+                inquiry::topic(&self.desk, &intent)
+            ));
         }
-        parts.extend(self.tried.iter().map(|step| format!("{}.", step.trim_end_matches('.'))));
+        parts.extend(
+            self.tried
+                .iter()
+                .map(|step| format!("{}.", step.trim_end_matches('.'))),
+        );
         parts.join(" ")
     }
 
@@ -353,7 +376,11 @@ impl Conversation {
     pub fn outcome(&self) -> CallOutcome {
         if self.transferred_to.is_some() {
             CallOutcome::Transferred
-        } else if self.callback.as_ref().is_some_and(|promise| promise.promised) {
+        } else if self
+            .callback
+            .as_ref()
+            .is_some_and(|promise| promise.promised)
+        {
             CallOutcome::Callback
         } else if self.settled && self.parked.is_empty() {
             CallOutcome::Resolved
@@ -467,9 +494,11 @@ impl Conversation {
                 .map_or(Listen::Open, super::action::slots::listen),
             Waiting::Factor(factor) => super::identity::listen(factor),
             Waiting::Number | Waiting::CallbackNumber => Listen::Digits,
-            Waiting::Confirm | Waiting::CallbackOffer | Waiting::Human(_) | Waiting::Parked | Waiting::History(_) => {
-                Listen::YesNo
-            }
+            Waiting::Confirm
+            | Waiting::CallbackOffer
+            | Waiting::Human(_)
+            | Waiting::Parked
+            | Waiting::History(_) => Listen::YesNo,
             _ => Listen::Open,
         })
     }

@@ -30,7 +30,11 @@ impl Conversation {
         let decision = inquiry.decision(String::new());
         self.basis = Some(decision);
         match inquiry.verdict {
-            Verdict::Answer { text: reply, source, title } => {
+            Verdict::Answer {
+                text: reply,
+                source,
+                title,
+            } => {
                 self.topic = Some(Topic {
                     text: text.to_owned(),
                     vector: vector.to_vec(),
@@ -64,7 +68,9 @@ impl Conversation {
     /// Of several matters in one breath the one to take now; the others are kept. None where it is one matter.
     fn first_of_several(&mut self, said: &Said, whole: &Inquiry) -> Option<(Inquiry, String)> {
         let parts = context::matters(&said.text);
-        if parts.len() < 2 || matches!(&whole.verdict, Verdict::Transfer { reason, .. } if reason != "no_answer") {
+        if parts.len() < 2
+            || matches!(&whole.verdict, Verdict::Transfer { reason, .. } if reason != "no_answer")
+        {
             return None;
         }
         let mut clear: Vec<(Inquiry, &str)> = Vec::new();
@@ -92,7 +98,8 @@ impl Conversation {
             .position(|(inquiry, _)| inquiry.route() == Route::Transfer)
             .unwrap_or(0);
         let (inquiry, text) = clear.remove(first);
-        self.parked.extend(clear.into_iter().map(|(_, text)| text.to_owned()));
+        self.parked
+            .extend(clear.into_iter().map(|(_, text)| text.to_owned()));
         Some((inquiry, text.to_owned()))
     }
 
@@ -116,13 +123,22 @@ impl Conversation {
         let better = match lean {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
-                settles(&together) && (!settles(&alone) || together.confidence > alone.confidence + 0.05)
+                settles(&together)
+                    && (!settles(&alone) || together.confidence > alone.confidence + 0.05)
             }
         };
         if better {
             // The topic stays what it was about: joined words would grow with every turn.
-            let text = if lean == Lean::Wholly { topic.text.clone() } else { text };
-            let vector = if lean == Lean::Wholly { topic.vector.clone() } else { vector };
+            let text = if lean == Lean::Wholly {
+                topic.text.clone()
+            } else {
+                text
+            };
+            let vector = if lean == Lean::Wholly {
+                topic.vector.clone()
+            } else {
+                vector
+            };
             (together, text, vector)
         } else {
             let (text, vector) = own();
@@ -192,7 +208,10 @@ impl Conversation {
     pub(super) fn clarify_question(&mut self, between: &[Choice]) {
         let text = match between {
             [first, second, ..] => {
-                let fill = [("first", first.plain.as_str()), ("second", second.plain.as_str())];
+                let fill = [
+                    ("first", first.plain.as_str()),
+                    ("second", second.plain.as_str()),
+                ];
                 self.phrase("clarify_two", &fill)
             }
             [first] => self.phrase("clarify_one", &[("first", first.plain.as_str())]),
@@ -202,7 +221,13 @@ impl Conversation {
     }
 
     /// The answer to a clarifying question: a choice, or the matter in other words.
-    pub(super) fn clarified(&mut self, between: &[Choice], text: &str, vector: &[f32], said: &Said) -> Reply {
+    pub(super) fn clarified(
+        &mut self,
+        between: &[Choice],
+        text: &str,
+        vector: &[f32],
+        said: &Said,
+    ) -> Reply {
         self.waiting = Waiting::Open;
         let plain: Vec<String> = between.iter().map(|choice| choice.plain.clone()).collect();
         let keyed = said
@@ -236,7 +261,9 @@ impl Conversation {
         let both = context::joined(text, &said.text);
         let blended = context::blended(vector, &said.vector);
         let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
-        let sure = |inquiry: &Inquiry| !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside);
+        let sure = |inquiry: &Inquiry| {
+            !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside)
+        };
         if sure(&together) && (!sure(&alone) || together.confidence > alone.confidence) {
             self.act_on(together, &both, &blended)
         } else {
@@ -280,7 +307,9 @@ impl Conversation {
     }
 
     pub(super) fn parked_question(&mut self) {
-        let Some(text) = self.parked.first().cloned() else { return };
+        let Some(text) = self.parked.first().cloned() else {
+            return;
+        };
         let inquiry = inquire(&self.desk, &text, &[], None);
         let matter = match (&inquiry.verdict, &inquiry.intent) {
             (_, Some(intent)) => inquiry::topic(&self.desk, intent),
@@ -304,7 +333,11 @@ impl Conversation {
         } else if yes == Some(false) && said.text.split_whitespace().count() <= 6 {
             self.parked.clear();
             self.waiting = Waiting::More;
-            return self.say_and_listen(Route::Clarify, "the other matter is dropped", "anything_else");
+            return self.say_and_listen(
+                Route::Clarify,
+                "the other matter is dropped",
+                "anything_else",
+            );
         }
         self.question(said)
     }
@@ -332,7 +365,8 @@ impl Conversation {
         match (yes, earlier.intent.as_deref()) {
             (Some(true), Some(intent)) if short => {
                 let text = inquiry::topic(&self.desk, intent);
-                self.tried.push(format!("Rang before about {text}: {}", earlier.summary));
+                self.tried
+                    .push(format!("Rang before about {text}: {}", earlier.summary));
                 let inquiry = inquire_as(&self.desk, intent, &text, &[]);
                 let decided = match &inquiry.verdict {
                     Verdict::Act { .. } => true,

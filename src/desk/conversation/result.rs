@@ -13,7 +13,12 @@ use super::doing::Resolved;
 use super::{Conversation, Lookup, Waiting};
 
 impl Conversation {
-    pub(super) fn acted(&mut self, running: Running, outcome: Outcome, record: Option<usize>) -> Reply {
+    pub(super) fn acted(
+        &mut self,
+        running: Running,
+        outcome: Outcome,
+        record: Option<usize>,
+    ) -> Reply {
         let write = running.is_write();
         let status = match &outcome {
             Outcome::Done(_) => ActionStatus::Done,
@@ -24,7 +29,8 @@ impl Conversation {
         let what = action::in_words(&running.action.name);
         // The caller has gone on to a human meanwhile: the record has it, nobody talks over the music.
         if self.waiting != Waiting::Request {
-            self.tried.push(format!("{}: {}", capital(&what), told(&outcome, write)));
+            self.tried
+                .push(format!("{}: {}", capital(&what), told(&outcome, write)));
             return self.silent("answered after the caller had moved on");
         }
         match outcome {
@@ -34,7 +40,9 @@ impl Conversation {
                 again.retried = true;
                 self.send(again)
             }
-            Outcome::Unknown(_) if write => self.give_up(&what, &outcome, "action_unknown", "unknown"),
+            Outcome::Unknown(_) if write => {
+                self.give_up(&what, &outcome, "action_unknown", "unknown")
+            }
             Outcome::Refused(_) => {
                 let key = if write { "refused" } else { "refused_read" };
                 self.give_up(&what, &outcome, "action_refused", key)
@@ -79,20 +87,28 @@ impl Conversation {
             }
             Err(hole) => {
                 self.running = Some(running.clone());
-                self.incomplete(&format!("{what} (no {hole} in the answer)"), running.is_write())
+                self.incomplete(
+                    &format!("{what} (no {hole} in the answer)"),
+                    running.is_write(),
+                )
             }
         }
     }
 
     fn incomplete(&mut self, what: &str, write: bool) -> Reply {
-        let state = if write { "accepted, but the answer is incomplete" } else { "the answer is incomplete" };
+        let state = if write {
+            "accepted, but the answer is incomplete"
+        } else {
+            "the answer is incomplete"
+        };
         self.tried.push(format!("{}: {state}", capital(what)));
         self.lead_phrase("incomplete");
         self.transfer_saying("incomplete_result", None)
     }
 
     fn give_up(&mut self, what: &str, outcome: &Outcome, reason: &str, key: &str) -> Reply {
-        self.tried.push(format!("{}: {}", capital(what), told(outcome, true)));
+        self.tried
+            .push(format!("{}: {}", capital(what), told(outcome, true)));
         self.lead_phrase(key);
         self.transfer_saying(reason, None)
     }
@@ -105,7 +121,9 @@ impl Conversation {
         record.result = match outcome {
             Outcome::Done(result) => result.clone(),
             Outcome::NotFound => Value::String("not found".into()),
-            Outcome::Refused(why) | Outcome::Failed(why) | Outcome::Unknown(why) => Value::String(why.clone()),
+            Outcome::Refused(why) | Outcome::Failed(why) | Outcome::Unknown(why) => {
+                Value::String(why.clone())
+            }
         };
     }
 
@@ -152,7 +170,11 @@ impl Conversation {
             }
             return self.advance();
         }
-        let opening = self.waiting == Waiting::Open && !self.lines.iter().any(|line| line.by == super::Party::Caller);
+        let opening = self.waiting == Waiting::Open
+            && !self
+                .lines
+                .iter()
+                .any(|line| line.by == super::Party::Caller);
         if opening && self.ask_about_history() {
             let next = self.listen();
             return self.reply(Route::Clarify, "an earlier call is open", next);
@@ -174,7 +196,7 @@ fn told(outcome: &Outcome, write: bool) -> String {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }

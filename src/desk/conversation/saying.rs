@@ -11,7 +11,8 @@ const RECENT_DAYS: i32 = 30;
 impl Conversation {
     pub(super) fn phrase(&mut self, key: &str, fill: &[(&str, &str)]) -> String {
         let own = self.desk.phrases.all(key).to_vec();
-        self.wording.say((!own.is_empty()).then_some(&own[..]), key, fill)
+        self.wording
+            .say((!own.is_empty()).then_some(&own[..]), key, fill)
     }
 
     /// To be said before the next reply.
@@ -32,14 +33,22 @@ impl Conversation {
         self.reply_with(decision, next)
     }
 
-    pub(super) fn reply_with(&mut self, mut decision: crate::desk::types::Decision, next: Next) -> Reply {
+    pub(super) fn reply_with(
+        &mut self,
+        mut decision: crate::desk::types::Decision,
+        next: Next,
+    ) -> Reply {
         let mut say = std::mem::take(&mut self.lead);
         if !self.disclosed && self.turn > 1 {
             let text = self.phrase("disclosure", &[]);
             say.insert(0, Say::must_hear(text));
             self.disclosed = true;
         }
-        decision.reply = say.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ");
+        decision.reply = say
+            .iter()
+            .map(|s| s.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         if !decision.reply.is_empty() {
             self.lines.push(Line {
                 by: Party::Line,
@@ -57,7 +66,11 @@ impl Conversation {
             self.basis = Some(decision.clone());
         }
         self.ended = matches!(next, Next::End);
-        Reply { decision, say, next }
+        Reply {
+            decision,
+            say,
+            next,
+        }
     }
 
     /// Says a phrase and listens on.
@@ -106,7 +119,8 @@ impl Conversation {
         let Some(earlier) = self.caller.history.first().cloned() else {
             return false;
         };
-        let (Some(matter), Some(day)) = (self.earlier_matter(&earlier), self.earlier_day(&earlier)) else {
+        let (Some(matter), Some(day)) = (self.earlier_matter(&earlier), self.earlier_day(&earlier))
+        else {
             return false;
         };
         if earlier.outcome == "resolved" {
@@ -225,9 +239,19 @@ impl Conversation {
 /// Whether a text says that no person is speaking.
 pub(super) fn discloses(text: &str) -> bool {
     let words = inquiry::social::plain(text);
-    ["automated", "automatic", "virtual", "robot", "bot", "machine", "ai", "digital assistant", "artificial"]
-        .iter()
-        .any(|word| inquiry::social::holds(&words, word))
+    [
+        "automated",
+        "automatic",
+        "virtual",
+        "robot",
+        "bot",
+        "machine",
+        "ai",
+        "digital assistant",
+        "artificial",
+    ]
+    .iter()
+    .any(|word| inquiry::social::holds(&words, word))
 }
 
 /// A text's sentences; a stop inside a figure or a short form does not end one.
@@ -239,7 +263,9 @@ fn sentences(text: &str) -> Vec<&str> {
             continue;
         }
         let after = &text[at + c.len_utf8()..];
-        if after.is_empty() || after.starts_with(' ') && after.trim_start().starts_with(char::is_uppercase) {
+        if after.is_empty()
+            || after.starts_with(' ') && after.trim_start().starts_with(char::is_uppercase)
+        {
             out.push(text[start..=at].trim());
             start = at + 1;
         }
@@ -264,6 +290,9 @@ mod tests {
 
     #[test]
     fn sentences_end_where_the_next_begins() {
-        assert_eq!(sentences("Hi. I'm 2.5 years old. How are you?"), ["Hi.", "I'm 2.5 years old.", "How are you?"]);
+        assert_eq!(
+            sentences("Hi. I'm 2.5 years old. How are you?"),
+            ["Hi.", "I'm 2.5 years old.", "How are you?"]
+        );
     }
 }

@@ -27,14 +27,21 @@ impl Conversation {
             return self.transfer("verify_failed");
         };
         let (today, locale) = (self.today(), self.locale.clone());
-        let words = self.running.as_ref().map(|r| r.words.clone()).unwrap_or_default();
+        let words = self
+            .running
+            .as_ref()
+            .map(|r| r.words.clone())
+            .unwrap_or_default();
         self.identity.glean(&config.factors, &words, today, &locale);
         if self.verified() >= self.needed() {
             return self.advance();
         }
         match self.identity.next_factor(&config.factors) {
             Some(factor) => {
-                let first = !matches!(self.waiting, Waiting::Factor(_) | Waiting::Number | Waiting::Request);
+                let first = !matches!(
+                    self.waiting,
+                    Waiting::Factor(_) | Waiting::Number | Waiting::Request
+                );
                 if first {
                     self.lead_phrase("verify_why");
                 }
@@ -49,9 +56,9 @@ impl Conversation {
     }
 
     fn needed(&self) -> Tier {
-        self.running
-            .as_ref()
-            .map_or(Tier::Basic, |running| running.action.verify.max(Tier::Basic))
+        self.running.as_ref().map_or(Tier::Basic, |running| {
+            running.action.verify.max(Tier::Basic)
+        })
     }
 
     fn find_record(&mut self) -> Reply {
@@ -184,10 +191,15 @@ impl Conversation {
         }
         let (today, locale) = (self.today(), self.locale.clone());
         let spoken = said.keyed.as_deref().unwrap_or(&said.text);
-        let limit = if config.attempts == 0 { FAILURES } else { config.attempts };
+        let limit = if config.attempts == 0 {
+            FAILURES
+        } else {
+            config.attempts
+        };
         match self.identity.check(factor, spoken, limit, today, &locale) {
             Check::Passed => {
-                self.identity.glean(&config.factors, &said.text, today, &locale);
+                self.identity
+                    .glean(&config.factors, &said.text, today, &locale);
                 if self.verified() >= self.needed() {
                     self.lead_phrase("verify_done");
                     return self.advance();

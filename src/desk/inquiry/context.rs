@@ -15,11 +15,14 @@ pub enum Lean {
 
 /// Words that carry no topic.
 const EMPTY: &[&str] = &[
-    "a", "about", "all", "also", "an", "and", "any", "are", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
-    "from", "get", "got", "had", "has", "have", "how", "i", "if", "im", "in", "is", "it", "its", "just", "many", "me", "much", "my", "no", "not",
-    "of", "ok", "okay", "on", "one", "ones", "or", "other", "please", "same", "second", "so", "still", "sure", "that", "thats", "the",
-    "them", "then", "there", "these", "they", "this", "those", "to", "too", "up", "us", "was", "we", "well", "what", "when", "where", "which",
-    "who", "why", "will", "with", "would", "yes", "yeah", "you", "your", "really", "long", "cost", "take", "happens", "mean", "instead", "else", "again",
+    "a", "about", "all", "also", "an", "and", "any", "are", "at", "be", "been", "but", "by", "can",
+    "could", "did", "do", "does", "for", "from", "get", "got", "had", "has", "have", "how", "i",
+    "if", "im", "in", "is", "it", "its", "just", "many", "me", "much", "my", "no", "not", "of",
+    "ok", "okay", "on", "one", "ones", "or", "other", "please", "same", "second", "so", "still",
+    "sure", "that", "thats", "the", "them", "then", "there", "these", "they", "this", "those",
+    "to", "too", "up", "us", "was", "we", "well", "what", "when", "where", "which", "who", "why",
+    "will", "with", "would", "yes", "yeah", "you", "your", "really", "long", "cost", "take",
+    "happens", "mean", "instead", "else", "again",
 ];
 
 /// Reads how the words lean.
@@ -30,12 +33,26 @@ pub fn lean(text: &str) -> Lean {
         return Lean::Own;
     }
     let own = all.iter().filter(|w| !EMPTY.contains(w)).count();
-    let points = all
-        .iter()
-        .any(|w| ["it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same", "other"].contains(w));
-    let opens = ["and", "what about", "how about", "but", "or", "also what about", "what if", "and if", "so"]
-        .iter()
-        .any(|phrase| words == *phrase || words.starts_with(&format!("{phrase} ")));
+    let points = all.iter().any(|w| {
+        [
+            "it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same",
+            "other",
+        ]
+        .contains(w)
+    });
+    let opens = [
+        "and",
+        "what about",
+        "how about",
+        "but",
+        "or",
+        "also what about",
+        "what if",
+        "and if",
+        "so",
+    ]
+    .iter()
+    .any(|phrase| words == *phrase || words.starts_with(&format!("{phrase} ")));
     if own == 0 && (points || all.len() <= 4) {
         return Lean::Wholly;
     }
@@ -47,7 +64,11 @@ pub fn lean(text: &str) -> Lean {
 
 /// The words together with the last topic, for understanding both as one question.
 pub fn joined(topic: &str, text: &str) -> String {
-    format!("{} {}", topic.trim_end_matches(['?', '.', '!', ' ']), text.trim())
+    format!(
+        "{} {}",
+        topic.trim_end_matches(['?', '.', '!', ' ']),
+        text.trim()
+    )
 }
 
 /// Both meanings as one: the middle of two unit vectors, unit length again. Empty where either is.
@@ -73,7 +94,18 @@ pub fn correction(text: &str) -> Option<&str> {
     if lower.len() != text.len() {
         return None;
     }
-    const TURNS: &[&str] = &["i meant", "i mean", "make it", "make that", "change it to", "change that to", "it should be", "rather", "actually", "sorry"];
+    const TURNS: &[&str] = &[
+        "i meant",
+        "i mean",
+        "make it",
+        "make that",
+        "change it to",
+        "change that to",
+        "it should be",
+        "rather",
+        "actually",
+        "sorry",
+    ];
     let mut at: Option<usize> = None;
     for turn in TURNS {
         if let Some(found) = lower.rfind(turn)
@@ -101,11 +133,25 @@ pub fn matters(text: &str) -> Vec<&str> {
         let cut = if rest.starts_with(['?', '!']) || rest.starts_with(". ") {
             Some(1)
         } else {
-            [", and also ", " and also ", ", also ", " and another thing ", " and secondly ", ", and can you ", ", and could you ",
-                " and can you also ", ", and i want ", ", and i need ", ", and how ", ", and what ", ", and when ", " and i also "]
-                .iter()
-                .find(|joint| rest.starts_with(**joint))
-                .map(|_| 1)
+            [
+                ", and also ",
+                " and also ",
+                ", also ",
+                " and another thing ",
+                " and secondly ",
+                ", and can you ",
+                ", and could you ",
+                " and can you also ",
+                ", and i want ",
+                ", and i need ",
+                ", and how ",
+                ", and what ",
+                ", and when ",
+                " and i also ",
+            ]
+            .iter()
+            .find(|joint| rest.starts_with(**joint))
+            .map(|_| 1)
         };
         let step = rest.chars().next().map_or(1, char::len_utf8);
         if let Some(cut) = cut {
@@ -141,13 +187,19 @@ mod tests {
         assert_eq!(lean("Why?"), Lean::Wholly);
         assert_eq!(lean("And for the other plan?"), Lean::Maybe);
         assert_eq!(lean("What about refunds?"), Lean::Maybe);
-        assert_eq!(lean("My water meter shows the wrong reading since last week"), Lean::Own);
+        assert_eq!(
+            lean("My water meter shows the wrong reading since last week"),
+            Lean::Own
+        );
     }
 
     #[test]
     fn corrections_leave_what_counts() {
         assert_eq!(correction("No, I meant the 14th"), Some("the 14th"));
-        assert_eq!(correction("sorry, the 14th not the 4th"), Some("the 14th not the 4th"));
+        assert_eq!(
+            correction("sorry, the 14th not the 4th"),
+            Some("the 14th not the 4th")
+        );
         assert_eq!(correction("the 14th"), None);
     }
 
@@ -157,7 +209,10 @@ mod tests {
             matters("How do I read my meter? And can I pay by card?"),
             ["How do I read my meter?", "And can I pay by card?"]
         );
-        assert_eq!(matters("I want to move house, and also change my plan").len(), 2);
+        assert_eq!(
+            matters("I want to move house, and also change my plan").len(),
+            2
+        );
         assert_eq!(matters("Hi. I have a leak.").len(), 1);
     }
 

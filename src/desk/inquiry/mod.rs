@@ -5,10 +5,10 @@
 pub mod context;
 pub mod social;
 
-use super::config::{ActionKind, Mode};
-use super::confidence::confidence;
-use super::desk::{Desk, Understanding};
 use super::answer::Answer;
+use super::confidence::confidence;
+use super::config::{ActionKind, Mode};
+use super::desk::{Desk, Understanding};
 use super::grounding::grounded;
 use super::types::{Decision, HeardEvidence, Pending, Route};
 
@@ -27,7 +27,11 @@ const ESCALATE: f32 = 0.5;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Say this: it is grounded in its article, and sure enough.
-    Answer { text: String, source: String, title: String },
+    Answer {
+        text: String,
+        source: String,
+        title: String,
+    },
     /// The caller wants this done: index into the desk's actions.
     Act { action: usize },
     /// Not sure enough: ask. Up to two things it may be about, in plain words; none: ask openly.
@@ -35,7 +39,10 @@ pub enum Verdict {
     /// Not what this line is for.
     Outside,
     /// A human: why, in one word, and what the line would have said where a policy kept it from saying it.
-    Transfer { reason: String, would_have: Option<String> },
+    Transfer {
+        reason: String,
+        would_have: Option<String>,
+    },
 }
 
 /// One of the things a clarifying question offers.
@@ -113,7 +120,9 @@ fn judge(
     let top = understood.intents.first();
     let in_scope = understood.in_scope;
     let inside = in_scope >= IN_SCOPE || (understood.intents.is_empty() && understood.near >= NEAR);
-    let policy = top.map(|(name, _)| desk.policy(name).clone()).unwrap_or_default();
+    let policy = top
+        .map(|(name, _)| desk.policy(name).clone())
+        .unwrap_or_default();
     let p = top.map_or(1.0, |(_, p)| *p);
     let name = top.map_or("this", |(name, _)| name.as_str());
     // Only what is autonomous is done alone; a likely enough intent that is not goes to a human, sure or unsure.
@@ -126,7 +135,13 @@ fn judge(
             .then(|| answer.map(|a| a.text.clone()))
             .flatten();
         let why = format!("policy keeps {name} for a human");
-        return (Verdict::Transfer { reason: reason.into(), would_have }, why);
+        return (
+            Verdict::Transfer {
+                reason: reason.into(),
+                would_have,
+            },
+            why,
+        );
     }
     if inside && let Some(action) = desk.actions.iter().position(|action| action.intent == name) {
         let certain = confidence(desk, understood, None, heard);
@@ -149,7 +164,10 @@ fn judge(
                     source: answer.source.clone(),
                     title: title(desk, &answer.source),
                 };
-                (verdict, format!("answered from {} at {sure:.2}", answer.source))
+                (
+                    verdict,
+                    format!("answered from {} at {sure:.2}", answer.source),
+                )
             }
             Err(missing) => (
                 transfer("not_grounded"),
@@ -160,13 +178,25 @@ fn judge(
     let near = understood.near;
     if !inside {
         if near >= NEAR {
-            return (transfer("no_answer"), format!("in the desk's field (nearness {near:.2}), but nothing answers it"));
+            return (
+                transfer("no_answer"),
+                format!("in the desk's field (nearness {near:.2}), but nothing answers it"),
+            );
         }
-        return (Verdict::Outside, format!("in scope {in_scope:.2}, nearness {near:.2}"));
+        return (
+            Verdict::Outside,
+            format!("in scope {in_scope:.2}, nearness {near:.2}"),
+        );
     }
     // Asking helps where it is open what they mean, not where it is clear and the articles are silent.
     if understood.intents.is_empty() || p >= policy.floor {
-        return (transfer("no_answer"), format!("no article answers it: {sure:.2} under the floor {:.2}", policy.floor));
+        return (
+            transfer("no_answer"),
+            format!(
+                "no article answers it: {sure:.2} under the floor {:.2}",
+                policy.floor
+            ),
+        );
     }
     let between = nearest(desk, understood);
     (
@@ -214,7 +244,9 @@ fn nearest(desk: &Desk, understood: &Understanding) -> Vec<Choice> {
 /// An intent's name in plain words: `payment_reschedule` is "payment reschedule".
 pub fn topic(desk: &Desk, intent: &str) -> String {
     let own = desk.phrases.all(&format!("topic.{intent}"));
-    own.first().cloned().unwrap_or_else(|| super::action::render::words(intent))
+    own.first()
+        .cloned()
+        .unwrap_or_else(|| super::action::render::words(intent))
 }
 
 impl Inquiry {

@@ -31,41 +31,114 @@ pub fn social(text: &str) -> Option<Social> {
     let count = words.split(' ').count();
     let any = |phrases: &[&str]| phrases.iter().any(|phrase| holds(&words, phrase));
     if any(&[
-        "are you a robot", "are you a bot", "are you a machine", "are you a computer", "are you human", "are you a human",
-        "are you a person", "are you a real person", "are you real", "are you an ai", "are you ai", "am i talking to a robot",
-        "am i talking to a machine", "am i speaking to a robot", "am i talking to a computer", "am i speaking to a machine",
-        "am i talking to an ai", "is this a robot", "is this a bot", "is this a machine", "is this an ai", "is this a computer",
-        "is this a recording", "is this a real person", "talking to a real person", "are you automated", "am i talking to a human",
-        "am i speaking to a human", "am i speaking to a real person",
+        "are you a robot",
+        "are you a bot",
+        "are you a machine",
+        "are you a computer",
+        "are you human",
+        "are you a human",
+        "are you a person",
+        "are you a real person",
+        "are you real",
+        "are you an ai",
+        "are you ai",
+        "am i talking to a robot",
+        "am i talking to a machine",
+        "am i speaking to a robot",
+        "am i talking to a computer",
+        "am i speaking to a machine",
+        "am i talking to an ai",
+        "is this a robot",
+        "is this a bot",
+        "is this a machine",
+        "is this an ai",
+        "is this a computer",
+        "is this a recording",
+        "is this a real person",
+        "talking to a real person",
+        "are you automated",
+        "am i talking to a human",
+        "am i speaking to a human",
+        "am i speaking to a real person",
     ]) && count <= 14
     {
         return Some(Social::Robot);
     }
     if count <= 9
         && any(&[
-            "say that again", "repeat that", "repeat it", "can you repeat", "could you repeat", "please repeat", "come again",
-            "what did you say", "what was that", "i missed that", "didnt catch that", "didnt hear you", "didnt hear that",
-            "once more please", "say again", "say it again", "pardon", "one more time",
+            "say that again",
+            "repeat that",
+            "repeat it",
+            "can you repeat",
+            "could you repeat",
+            "please repeat",
+            "come again",
+            "what did you say",
+            "what was that",
+            "i missed that",
+            "didnt catch that",
+            "didnt hear you",
+            "didnt hear that",
+            "once more please",
+            "say again",
+            "say it again",
+            "pardon",
+            "one more time",
         ])
     {
         return Some(Social::Repeat);
     }
-    if count <= 7 && any(&["slower", "slow down", "more slowly", "too fast", "speak slowly"]) {
+    if count <= 7
+        && any(&[
+            "slower",
+            "slow down",
+            "more slowly",
+            "too fast",
+            "speak slowly",
+        ])
+    {
         return Some(Social::Slower);
     }
     if count <= 10
         && any(&[
-            "hold on", "hang on", "one moment", "just a moment", "just a second", "one second", "just a sec", "one sec",
-            "give me a second", "give me a moment", "give me a minute", "wait a second", "wait a minute", "just a minute",
-            "one minute", "bear with me", "let me get", "let me find", "let me look for",
+            "hold on",
+            "hang on",
+            "one moment",
+            "just a moment",
+            "just a second",
+            "one second",
+            "just a sec",
+            "one sec",
+            "give me a second",
+            "give me a moment",
+            "give me a minute",
+            "wait a second",
+            "wait a minute",
+            "just a minute",
+            "one minute",
+            "bear with me",
+            "let me get",
+            "let me find",
+            "let me look for",
         ])
     {
         return Some(Social::Hold);
     }
     if count <= 8
         && any(&[
-            "never mind", "nevermind", "forget it", "forget that", "forget about it", "leave it", "cancel that",
-            "i changed my mind", "ive changed my mind", "dont bother", "stop that", "dont do it", "dont do that",
+            "never mind",
+            "nevermind",
+            "forget it",
+            "forget that",
+            "forget about it",
+            "leave it",
+            "cancel that",
+            "i changed my mind",
+            "ive changed my mind",
+            "dont bother",
+            "stop that",
+            "dont do it",
+            "dont do that",
         ])
     {
         return Some(Social::Cancel);
@@ -74,16 +147,47 @@ pub fn social(text: &str) -> Option<Social> {
     let rest = strip(&rest, BYE);
     let rest = strip(&rest, FILLER);
     let left = rest.trim();
-    let bye = any(&["bye", "goodbye", "bye bye", "cheerio", "have a good day", "have a nice day", "thats all", "thats it",
-        "thats everything", "that is all", "nothing else", "im done", "all done", "im all set", "all set", "that will be all",
-        "thatll be all", "no more questions", "i have no more questions", "nothing more"]);
+    let bye = any(&[
+        "bye",
+        "goodbye",
+        "bye bye",
+        "cheerio",
+        "have a good day",
+        "have a nice day",
+        "thats all",
+        "thats it",
+        "thats everything",
+        "that is all",
+        "nothing else",
+        "im done",
+        "all done",
+        "im all set",
+        "all set",
+        "that will be all",
+        "thatll be all",
+        "no more questions",
+        "i have no more questions",
+        "nothing more",
+    ]);
     if bye && left.is_empty() {
         return Some(Social::Goodbye);
     }
-    if left.is_empty() && any(&["thanks", "thank you", "cheers", "thankyou", "ta", "appreciate it"]) {
+    if left.is_empty()
+        && any(&[
+            "thanks",
+            "thank you",
+            "cheers",
+            "thankyou",
+            "ta",
+            "appreciate it",
+        ])
+    {
         return Some(Social::Thanks);
     }
-    if count <= 6 && strip(&strip(&words, HELLO), FILLER).trim().is_empty() && strip(&words, HELLO) != words {
+    if count <= 6
+        && strip(&strip(&words, HELLO), FILLER).trim().is_empty()
+        && strip(&words, HELLO) != words
+    {
         return Some(Social::Hello);
     }
     None
@@ -93,21 +197,60 @@ pub fn social(text: &str) -> Option<Social> {
 pub fn declines(text: &str) -> bool {
     let words = plain(text);
     let rest = strip(&strip(&strip(&words, BYE), THANKS), FILLER);
-    rest.trim().is_empty() && words.split(' ').any(|w| ["no", "nope", "nah", "not", "nothing"].contains(&w))
+    rest.trim().is_empty()
+        && words
+            .split(' ')
+            .any(|w| ["no", "nope", "nah", "not", "nothing"].contains(&w))
 }
 
 /// Speaking for somebody else's account.
 pub fn third_party(text: &str) -> bool {
     let words = plain(text);
     const WHO: &[&str] = &[
-        "mother", "mum", "mom", "father", "dad", "husband", "wife", "partner", "son", "daughter", "brother", "sister", "friend",
-        "neighbour", "neighbor", "boss", "client", "tenant", "roommate", "flatmate", "grandmother", "grandfather", "gran",
-        "girlfriend", "boyfriend", "uncle", "aunt", "colleague", "ex",
+        "mother",
+        "mum",
+        "mom",
+        "father",
+        "dad",
+        "husband",
+        "wife",
+        "partner",
+        "son",
+        "daughter",
+        "brother",
+        "sister",
+        "friend",
+        "neighbour",
+        "neighbor",
+        "boss",
+        "client",
+        "tenant",
+        "roommate",
+        "flatmate",
+        "grandmother",
+        "grandfather",
+        "gran",
+        "girlfriend",
+        "boyfriend",
+        "uncle",
+        "aunt",
+        "colleague",
+        "ex",
     ];
-    if ["on behalf of", "calling for someone", "calling for somebody", "someone elses account", "somebody elses account",
-        "not my account", "isnt my account", "another persons account", "another customers", "other peoples account"]
-        .iter()
-        .any(|phrase| holds(&words, phrase))
+    if [
+        "on behalf of",
+        "calling for someone",
+        "calling for somebody",
+        "someone elses account",
+        "somebody elses account",
+        "not my account",
+        "isnt my account",
+        "another persons account",
+        "another customers",
+        "other peoples account",
+    ]
+    .iter()
+    .any(|phrase| holds(&words, phrase))
     {
         return true;
     }
@@ -121,8 +264,16 @@ pub fn third_party(text: &str) -> bool {
         let before = at.checked_sub(1).map(|i| all[i]).unwrap_or_default();
         let after = all.get(at + 2).copied().unwrap_or_default();
         // "my mother's account", "calling for my wife"; not "my wife gave me your number".
-        (theirs(pair[1]) && ["account", "payment", "payments", "balance", "order", "plan", "bill", "card", "details"].contains(&after))
-            || (["for", "behalf"].contains(&before) && all[..at].iter().any(|w| ["calling", "ringing", "phoning", "asking", "call"].contains(w)))
+        (theirs(pair[1])
+            && [
+                "account", "payment", "payments", "balance", "order", "plan", "bill", "card",
+                "details",
+            ]
+            .contains(&after))
+            || (["for", "behalf"].contains(&before)
+                && all[..at]
+                    .iter()
+                    .any(|w| ["calling", "ringing", "phoning", "asking", "call"].contains(w)))
     })
 }
 
@@ -130,9 +281,26 @@ pub fn third_party(text: &str) -> bool {
 pub fn cannot(text: &str) -> bool {
     let words = plain(text);
     [
-        "i dont know", "dont know it", "cant remember", "dont remember", "i forgot", "ive forgotten", "not sure", "no idea",
-        "dont have it", "havent got it", "dont have that", "rather not", "dont want to", "wont give", "not telling", "not giving",
-        "not with me", "dont have one", "i do not know", "i do not have",
+        "i dont know",
+        "dont know it",
+        "cant remember",
+        "dont remember",
+        "i forgot",
+        "ive forgotten",
+        "not sure",
+        "no idea",
+        "dont have it",
+        "havent got it",
+        "dont have that",
+        "rather not",
+        "dont want to",
+        "wont give",
+        "not telling",
+        "not giving",
+        "not with me",
+        "dont have one",
+        "i do not know",
+        "i do not have",
     ]
     .iter()
     .any(|phrase| holds(&words, phrase))
@@ -141,9 +309,16 @@ pub fn cannot(text: &str) -> bool {
 /// "Why do you need that?"
 pub fn asks_why(text: &str) -> bool {
     let words = plain(text);
-    ["why do you", "what for", "why should i", "what do you need that for", "why is that", "why would you"]
-        .iter()
-        .any(|phrase| holds(&words, phrase))
+    [
+        "why do you",
+        "what for",
+        "why should i",
+        "what do you need that for",
+        "why is that",
+        "why would you",
+    ]
+    .iter()
+    .any(|phrase| holds(&words, phrase))
 }
 
 /// Whole words of `phrase` in a row in `words` (both plain).
@@ -156,23 +331,131 @@ pub fn holds(words: &str, phrase: &str) -> bool {
 }
 
 const THANKS: &[&str] = &[
-    "thank you very much", "thank you so much", "thanks very much", "thanks so much", "thanks a lot", "many thanks", "thank you", "thankyou",
-    "thanks", "cheers", "i appreciate it", "appreciate it", "much appreciated", "ta",
+    "thank you very much",
+    "thank you so much",
+    "thanks very much",
+    "thanks so much",
+    "thanks a lot",
+    "many thanks",
+    "thank you",
+    "thankyou",
+    "thanks",
+    "cheers",
+    "i appreciate it",
+    "appreciate it",
+    "much appreciated",
+    "ta",
 ];
 const BYE: &[&str] = &[
-    "have a good day", "have a nice day", "have a great day", "that will be all", "thatll be all", "thats everything", "that is all",
-    "thats all", "thats it", "nothing else", "nothing more", "no more questions", "i have", "im all set", "all set", "im done",
-    "all done", "bye bye", "goodbye", "good bye", "cheerio", "bye", "you too", "see you", "for now", "for today", "i needed", "i need", "i wanted",
+    "have a good day",
+    "have a nice day",
+    "have a great day",
+    "that will be all",
+    "thatll be all",
+    "thats everything",
+    "that is all",
+    "thats all",
+    "thats it",
+    "nothing else",
+    "nothing more",
+    "no more questions",
+    "i have",
+    "im all set",
+    "all set",
+    "im done",
+    "all done",
+    "bye bye",
+    "goodbye",
+    "good bye",
+    "cheerio",
+    "bye",
+    "you too",
+    "see you",
+    "for now",
+    "for today",
+    "i needed",
+    "i need",
+    "i wanted",
 ];
 const FILLER: &[&str] = &[
-    "for your help", "for that", "for helping", "your help", "you have been", "youve been", "very helpful", "that was", "thats", "it is", "its",
-    "no", "nope", "nah", "not", "yes", "yeah", "ok", "okay", "alright", "all right", "great", "perfect", "lovely", "brilliant", "good",
-    "fine", "wonderful", "excellent", "right", "well", "then", "so", "and", "oh", "um", "uh", "er", "please", "just", "really", "very",
-    "there", "now", "nothing", "everything", "all", "that", "i think", "think", "i", "am", "im", "helpful", "awesome", "sure", "cool", "much", "a", "lot", "me", "you", "it",
+    "for your help",
+    "for that",
+    "for helping",
+    "your help",
+    "you have been",
+    "youve been",
+    "very helpful",
+    "that was",
+    "thats",
+    "it is",
+    "its",
+    "no",
+    "nope",
+    "nah",
+    "not",
+    "yes",
+    "yeah",
+    "ok",
+    "okay",
+    "alright",
+    "all right",
+    "great",
+    "perfect",
+    "lovely",
+    "brilliant",
+    "good",
+    "fine",
+    "wonderful",
+    "excellent",
+    "right",
+    "well",
+    "then",
+    "so",
+    "and",
+    "oh",
+    "um",
+    "uh",
+    "er",
+    "please",
+    "just",
+    "really",
+    "very",
+    "there",
+    "now",
+    "nothing",
+    "everything",
+    "all",
+    "that",
+    "i think",
+    "think",
+    "i",
+    "am",
+    "im",
+    "helpful",
+    "awesome",
+    "sure",
+    "cool",
+    "much",
+    "a",
+    "lot",
+    "me",
+    "you",
+    "it",
 ];
 const HELLO: &[&str] = &[
-    "good morning", "good afternoon", "good evening", "how are you doing", "how are you today", "how are you", "hello", "hi", "hey", "hiya", "morning",
-    "afternoon", "evening",
+    "good morning",
+    "good afternoon",
+    "good evening",
+    "how are you doing",
+    "how are you today",
+    "how are you",
+    "hello",
+    "hi",
+    "hey",
+    "hiya",
+    "morning",
+    "afternoon",
+    "evening",
 ];
 
 /// `words` without any of the phrases, longest first as listed.
