@@ -1,10 +1,55 @@
 //! `firstline drain`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use crate::backoffice::{PostError, poster};
+
+/// Tells a running line to take no new calls and to end when the last one has.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  firstline drain --config sip-config/firstline.toml")]
+pub struct Args {
+    /// Configuration of the line that runs: its http.listen and token are used
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Some(config) = super::config(args.config.as_deref()) else {
+        return Ok(ExitCode::from(2));
+    };
+    let mut addr = config.http.listen;
+    // A line that listens everywhere is reached from here by loopback.
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    let mut headers = Vec::new();
+    if let Some(token) = &config.http.token {
+        headers.push(("authorization", format!("Bearer {}", token.reveal())));
+    }
+    let post = poster().map_err(anyhow::Error::msg)?;
+    let told = super::block_on(post.send(
+        &format!("http://{addr}/api/drain"),
+        &headers,
+        String::new(),
+        Duration::from_secs(5),
+    ))?;
+    match told {
+        Ok(()) => {
+            eprintln!("the line at {addr} takes no new calls and ends when the last one has");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(PostError::Later(why)) => anyhow::bail!(
+            "no line answers at {addr} ({why}); is it running, and is http.listen the same here?"
+        ),
+        Err(PostError::Refused(why)) => anyhow::bail!(
+            "the line at {addr} refused ({why}); set {} to its token",
+            config.http.token_env
+        ),
+    }
 }

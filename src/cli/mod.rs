@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod articles;
 mod ask;
 mod audit;
 mod call;
@@ -16,6 +17,7 @@ mod desk;
 mod doctor;
 mod drain;
 mod eval;
+mod eval_speech;
 mod kb;
 mod mic;
 mod models;
@@ -94,4 +96,25 @@ pub fn main() -> ExitCode {
         eprintln!("firstline: {error:#}");
         ExitCode::from(1)
     })
+}
+
+/// The configuration, or every mistake in it on stderr.
+fn config(path: Option<&std::path::Path>) -> Option<crate::config::Config> {
+    match crate::config::Config::load(path) {
+        Ok(config) => Some(config),
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("firstline: {problem}");
+            }
+            None
+        }
+    }
+}
+
+/// Runs one piece of waiting work to its end.
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(work))
 }

@@ -85,6 +85,15 @@ impl Net {
         }
     }
 
+    pub fn addr(&self) -> IpAddr {
+        self.addr
+    }
+
+    /// How many leading bits count.
+    pub fn bits(&self) -> u8 {
+        self.bits
+    }
+
     /// Whether `ip` lies in this network. An IPv4 address that came in over an IPv6 socket (`::ffff:a.b.c.d`) counts as IPv4.
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (self.addr.to_canonical(), ip.to_canonical()) {

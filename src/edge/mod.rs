@@ -6,6 +6,7 @@
 
 use crate::audio::FRAME;
 
+pub mod http;
 pub mod rtp;
 pub mod sip;
 

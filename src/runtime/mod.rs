@@ -5,7 +5,10 @@
 )]
 
 pub mod actions;
+pub mod api;
+pub mod clause_cache;
 pub mod clock;
 pub mod desks;
 pub mod models;
 pub mod phone;
+pub mod webhook;

@@ -3,12 +3,24 @@
 //! Engines block: the runtime runs them on its inference threads, one engine a thread, sharing the weights.
 #![allow(
     clippy::disallowed_methods,
-    reason = "an engine reports how long it took"
+    reason = "an engine reports how long it took, keeps its deadline, and watches its helper process"
 )]
 
-pub mod spoken;
-
+pub mod cache;
 pub mod convert;
+pub mod heard;
+pub mod scripted;
+pub mod spoken;
+pub mod voice;
+
+#[cfg(feature = "onnx")]
+pub mod espeak;
+#[cfg(feature = "onnx")]
+pub mod piper;
+#[cfg(feature = "onnx")]
+pub mod silero;
+#[cfg(feature = "whisper")]
+pub mod whisper;
 
 /// What a recogniser is told about what it is about to hear.
 #[derive(Debug, Clone, Default, PartialEq)]

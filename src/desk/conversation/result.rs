@@ -9,7 +9,7 @@ use crate::desk::identity::FoundBy;
 use crate::desk::record::ActionStatus;
 use crate::desk::types::{Outcome, Reply, Route};
 
-use super::doing::Resolved;
+use super::items::Resolved;
 use super::{Conversation, Lookup, Waiting};
 
 impl Conversation {

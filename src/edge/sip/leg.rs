@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
+use super::session::codec_name;
 use super::signalling::{Command, ToLeg};
 use super::{EndCause, Ended, Leg, LegInfo, Permit, RtpSession, Signal};
 use crate::audio::FRAME;
@@ -78,7 +79,7 @@ impl SipLeg {
             match from_dialog.try_recv() {
                 Ok(ToLeg::Media(agreed)) => {
                     if let Some(rtp) = &mut self.rtp {
-                        self.info.codec = agreed.law.name().to_owned();
+                        self.info.codec = codec_name(agreed.law).to_owned();
                         rtp.set(agreed);
                     }
                 }

@@ -27,7 +27,7 @@ mod signalling;
 mod stack;
 mod uri;
 
-pub use session::{Agreed, Law};
+pub use session::Agreed;
 pub use stack::Listener;
 pub use uri::{SipUri, address_of, party_of};
 

@@ -3,26 +3,14 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// G.711's two laws, by their static payload types (RFC 3551 table 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Law {
-    Mu,
-    A,
-}
+use crate::audio::g711::Law;
+use crate::edge::rtp::payload_type;
 
-impl Law {
-    pub fn payload(self) -> u8 {
-        match self {
-            Self::Mu => 0,
-            Self::A => 8,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mu => "PCMU",
-            Self::A => "PCMA",
-        }
+/// As SDP names it (RFC 3551 table 4).
+pub fn codec_name(law: Law) -> &'static str {
+    match law {
+        Law::Mu => "PCMU",
+        Law::A => "PCMA",
     }
 }
 
@@ -189,14 +177,19 @@ impl Session {
     fn media(&self, laws: &[Law], events: bool, way: Way, mid: Option<&str>) -> String {
         let mut text = format!("m=audio {} RTP/AVP", self.port);
         for law in laws {
-            let _ = write!(text, " {}", law.payload());
+            let _ = write!(text, " {}", payload_type(*law));
         }
         if events {
             let _ = write!(text, " {}", self.events);
         }
         text += "\r\n";
         for law in laws {
-            let _ = write!(text, "a=rtpmap:{} {}/8000\r\n", law.payload(), law.name());
+            let _ = write!(
+                text,
+                "a=rtpmap:{} {}/8000\r\n",
+                payload_type(*law),
+                codec_name(*law)
+            );
         }
         if events {
             let n = self.events;

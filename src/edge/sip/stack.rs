@@ -127,6 +127,9 @@ impl Stack {
             .map_err(|e| SipError::Listen(format!("the SIP stack did not start: {e}")))?;
         let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
         tokio::spawn(async move { endpoint.serve().await });
+        for listener in listeners.iter().filter(|l| l.tcp) {
+            wait_for_tcp(listener.addr).await?;
+        }
         Ok((
             Self {
                 layer,
@@ -582,6 +585,24 @@ async fn bind_tcp(
         .map_err(|e| SipError::Listen(format!("cannot listen on tcp:{wanted}: {e}")))?;
     transports.add_transport(listener.into());
     Ok(bound)
+}
+
+/// The crate binds its TCP listeners in the task it serves from: a caller who comes between the start and that would be refused.
+async fn wait_for_tcp(bound: SocketAddr) -> Result<(), SipError> {
+    let mut addr = bound;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(visible(addr.ip()));
+    }
+    for _ in 0..200 {
+        if tokio::net::TcpStream::connect(addr).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err(SipError::Listen(format!(
+        "TCP port {} did not open within 2 seconds: see whether another program took it, then start again",
+        bound.port()
+    )))
 }
 
 /// The address others reach a listener at: its own, or the default interface's for a wildcard.

@@ -7,25 +7,27 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::sip::{Agreed, Law};
-use crate::audio::FRAME;
-use crate::audio::g711;
+use super::sip::Agreed;
+use crate::audio::conceal::Concealer;
+use crate::audio::dtmf::{EventDecoder, EventPacket, event_of, event_packets, tone};
+use crate::audio::g711::Law;
+use crate::audio::jitter::{JitterBuffer, JitterConfig, Pulled as Due};
 use crate::audio::resample::Resampler;
+use crate::audio::{FRAME, FRAME_MS};
+use crate::wire::rtcp::{self, ReportBlock, Rtcp, SenderInfo};
+use crate::wire::rtp::{Header, Packet, build};
 
-mod packet;
-mod receive;
-
-pub use packet::{Event, Rtp};
-use packet::{Report, Sent, sender_report, write_rtcp};
-use receive::{BLOCK, Count, Playback};
-
+/// Samples in 20 ms at 8 kHz.
+const BLOCK: usize = 160;
+/// RTP clock of G.711.
+const CLOCK: u32 = 8_000;
 /// A sender from which nothing came for this long may be replaced.
 const SILENT: Duration = Duration::from_secs(2);
 /// Reports go out this often (RFC 3550 section 6.2).
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// A key lasts 100 ms, and at least 60 ms pass before the next.
-const KEY_BLOCKS: u16 = 5;
-const GAP_BLOCKS: u16 = 4;
+const KEY_MS: u32 = 100;
+const GAP_BLOCKS: u8 = 3;
 /// Packets read in one pull; a flood is left to the socket's buffer.
 const AT_ONCE: usize = 64;
 
@@ -98,21 +100,16 @@ pub struct Pulled {
     pub keys: Vec<char>,
 }
 
-/// A key on its way in.
-#[derive(Debug, Clone, Copy)]
-struct KeyIn {
-    timestamp: u32,
-    key: char,
-    said: bool,
-    at: Instant,
-}
-
 /// A key on its way out.
-#[derive(Debug, Clone, Copy)]
-struct KeyOut {
-    key: char,
-    block: u16,
-    timestamp: u32,
+enum KeyOut {
+    /// Packets, all under the timestamp of the first, then a pause.
+    Events {
+        packets: VecDeque<EventPacket>,
+        timestamp: u32,
+        pause: u8,
+    },
+    /// For far ends that take no events.
+    Tone(VecDeque<i16>),
 }
 
 /// How the stream fares.
@@ -134,11 +131,16 @@ pub struct RtpSession {
     agreed: Option<Agreed>,
     latch: Option<Latch>,
     candidate: Option<(Latch, u8)>,
-    playback: Playback,
-    count: Count,
-    /// Of streams before this one.
-    before: (u64, u64),
-    key_in: Option<KeyIn>,
+    jitter: JitterBuffer,
+    /// Milliseconds in the far end's packets, as they have been so far.
+    packet_ms: u32,
+    conceal: Concealer,
+    /// Sound at 8 kHz that is due, with whether it came from the far end.
+    due: VecDeque<(i16, bool)>,
+    packets_in: u64,
+    /// Lost in streams before this one.
+    lost_before: u64,
+    keys_in: EventDecoder,
     up: Resampler,
     heard: VecDeque<i16>,
     down: Resampler,
@@ -172,10 +174,13 @@ impl RtpSession {
             agreed: None,
             latch: None,
             candidate: None,
-            playback: Playback::default(),
-            count: Count::default(),
-            before: (0, 0),
-            key_in: None,
+            jitter: buffer(FRAME_MS as u32),
+            packet_ms: FRAME_MS as u32,
+            conceal: Concealer::new(CLOCK),
+            due: VecDeque::new(),
+            packets_in: 0,
+            lost_before: 0,
+            keys_in: EventDecoder::new(),
             up: Resampler::new(8_000, 16_000),
             heard: VecDeque::new(),
             down: Resampler::new(16_000, 8_000),
@@ -230,27 +235,19 @@ impl RtpSession {
     }
 
     pub fn stats(&self) -> RtpStats {
+        let stats = self.jitter.stats();
         RtpStats {
-            packets_in: self.before.0 + self.count.received(),
-            packets_lost: self.before.1 + self.count.lost(),
+            packets_in: self.packets_in,
+            packets_lost: self.lost_before + stats.lost.saturating_sub(stats.late),
             packets_out: u64::from(self.sent),
-            jitter_ms: self.count.jitter() as f32 / 8.0,
+            jitter_ms: stats.jitter_ms,
             longest_gap_ms: u64::try_from(self.longest_gap.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
     /// Queues a key. Sent as an event where that was agreed, as a tone otherwise.
     pub fn send_key(&mut self, key: char) {
-        let key = key.to_ascii_uppercase();
-        if (Event {
-            key,
-            end: false,
-            duration: 0,
-        })
-        .write()
-        .is_some()
-            && self.keys_out.len() < 64
-        {
+        if event_of(key).is_some() && self.keys_out.len() < 64 {
             self.keys_out.push_back(key);
         }
     }
@@ -269,31 +266,24 @@ impl RtpSession {
         }
         let now = Instant::now();
         let mut pulled = Pulled::default();
-        let packets_before = self.before.0 + self.count.received();
+        let nothing_yet = self.packets_in == 0;
         let mut buffer = [0u8; 2048];
         for _ in 0..AT_ONCE {
             let Ok((len, from)) = self.rtp.recv_from(&mut buffer) else {
                 break;
             };
-            if let Some(packet) = buffer.get(..len).and_then(Rtp::parse) {
-                self.packet(&packet, from, now, &mut pulled.keys);
+            if let Ok(packet) = Packet::parse(buffer.get(..len).unwrap_or_default()) {
+                self.packet(&packet, from, now);
             }
         }
-        pulled.first = packets_before == 0 && self.count.received() > 0;
+        pulled.first = nothing_yet && self.packets_in > 0;
         self.reports(now, &mut buffer);
-        // A key whose end was lost ends when its packets stop.
-        if let Some(key) = &mut self.key_in
-            && !key.said
-            && now.duration_since(key.at) > Duration::from_millis(150)
-        {
-            key.said = true;
-            pulled.keys.push(key.key);
+        let clock = now.duration_since(self.started);
+        while let Some(key) = self.keys_in.poll(clock) {
+            pulled.keys.push(key);
         }
         let mut block = [0; BLOCK];
-        pulled.live = self.playback.pull(&mut block);
-        if !pulled.live {
-            block = [0; BLOCK];
-        }
+        pulled.live = self.next_block(&mut block, clock);
         let mut wide = Vec::with_capacity(FRAME);
         self.up.process(&block, &mut wide);
         self.heard.extend(wide);
@@ -307,53 +297,98 @@ impl RtpSession {
         pulled
     }
 
-    fn packet(&mut self, packet: &Rtp<'_>, from: SocketAddr, now: Instant, keys: &mut Vec<char>) {
+    /// 20 ms out of the jitter buffer, whatever the length of the far end's packets. True when it came from there, or was made up
+    /// for a packet that was lost.
+    fn next_block(&mut self, block: &mut [i16; BLOCK], clock: Duration) -> bool {
+        while self.due.len() < BLOCK {
+            let length = (self.packet_ms * CLOCK / 1_000) as usize;
+            let mut pcm = Vec::with_capacity(length);
+            let live = match self.jitter.pull(clock) {
+                Due::Audio(coded) => {
+                    if let Some((law, codes)) = coded.split_first() {
+                        let law = if *law == 0 { Law::Mu } else { Law::A };
+                        law.decode_into(codes, &mut pcm);
+                    }
+                    self.conceal.good(&mut pcm);
+                    self.jitter
+                        .quiet(pcm.iter().all(|s| s.unsigned_abs() < 400));
+                    true
+                }
+                Due::Lost => {
+                    pcm.resize(length, 0);
+                    self.conceal.lost(&mut pcm);
+                    true
+                }
+                Due::Empty => {
+                    pcm.resize(length, 0);
+                    self.jitter.quiet(true);
+                    false
+                }
+            };
+            if pcm.is_empty() {
+                pcm.resize(length.max(1), 0);
+            }
+            self.due.extend(pcm.into_iter().map(|s| (s, live)));
+        }
+        let mut live = false;
+        for slot in block.iter_mut() {
+            let (sample, real) = self.due.pop_front().unwrap_or((0, false));
+            *slot = sample;
+            live |= real;
+        }
+        live
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, from: SocketAddr, now: Instant) {
         let Some(agreed) = self.agreed.clone() else {
             return;
         };
-        let event = agreed.events == Some(packet.payload_type);
-        let law = match packet.payload_type {
-            0 => Law::Mu,
-            8 => Law::A,
-            // Comfort noise (RFC 3389) and the like: proof of life, no sound.
-            13 => agreed.law,
-            _ if event => agreed.law,
+        let header = &packet.header;
+        let event = agreed.events == Some(header.payload_type);
+        // 13: comfort noise (RFC 3389), proof of life without sound.
+        let law = match header.payload_type {
+            0 => Some(Law::Mu),
+            8 => Some(Law::A),
+            13 => None,
+            _ if event => None,
             _ => return,
         };
-        if !self.admits(packet, from, &agreed, now) {
+        if !self.admits(header, from, &agreed, now) {
             return;
         }
-        let arrival = u32::try_from(now.duration_since(self.started).as_micros() / 125 % (1 << 32))
-            .unwrap_or(0);
-        self.count.packet(packet.seq, packet.timestamp, arrival);
+        self.packets_in += 1;
+        let clock = now.duration_since(self.started);
         if event {
-            self.key_event(packet, now, keys);
-            return;
+            self.keys_in.push(header.timestamp, packet.payload, clock);
         }
-        if packet.payload_type == 13 || !agreed.receive {
-            return;
-        }
-        if let Some(last) = self.last_sound.replace(now) {
-            self.longest_gap = self.longest_gap.max(now.duration_since(last));
-        }
-        // 10 to 60 ms of sound, and a little more from odd senders.
-        let payload = packet
+        // 60 ms of sound, and a little more from odd senders.
+        let codes = packet
             .payload
             .get(..packet.payload.len().min(960))
             .unwrap_or_default();
-        let mut pcm = Vec::with_capacity(payload.len());
-        codec(law).decode_into(payload, &mut pcm);
-        self.playback.push(packet.timestamp, &pcm);
+        let Some(law) = law.filter(|_| agreed.receive && !codes.is_empty()) else {
+            self.jitter.push_other(header.seq, clock);
+            return;
+        };
+        if let Some(last) = self.last_sound.replace(now) {
+            self.longest_gap = self.longest_gap.max(now.duration_since(last));
+        }
+        let ms = (codes.len() / 8) as u32;
+        if ms != self.packet_ms && (10..=120).contains(&ms) {
+            self.packet_ms = ms;
+            self.lost_before += self.jitter.stats().lost;
+            self.jitter = buffer(ms);
+        }
+        // The law goes in front: a far end may change it from one packet to the next.
+        let mut coded = Vec::with_capacity(codes.len() + 1);
+        coded.push(payload_type(law));
+        coded.extend(codes);
+        self.jitter
+            .push(header.seq, header.timestamp, coded, header.marker, clock);
     }
 
     /// Is this packet of the stream we listen to, or may it become that?
-    fn admits(
-        &mut self,
-        packet: &Rtp<'_>,
-        from: SocketAddr,
-        agreed: &Agreed,
-        now: Instant,
-    ) -> bool {
+    fn admits(&mut self, packet: &Header, from: SocketAddr, agreed: &Agreed, now: Instant) -> bool {
         let seen = Latch {
             from,
             ssrc: packet.ssrc,
@@ -411,49 +446,14 @@ impl RtpSession {
 
     /// Starts listening to a stream: its numbers are its own.
     fn take(&mut self, seen: Latch) {
-        if self.latch.is_none_or(|l| l.ssrc != seen.ssrc) && self.count.received() > 0 {
-            self.before.0 += self.count.received();
-            self.before.1 += self.count.lost();
-            self.count = Count::default();
+        if self.packets_in > 0 && self.latch.is_none_or(|l| l.ssrc != seen.ssrc) {
+            self.jitter.reset();
+            self.conceal.reset();
+            self.keys_in.reset();
             self.last_sr = None;
         }
         self.latch = Some(seen);
         self.candidate = None;
-    }
-
-    fn key_event(&mut self, packet: &Rtp<'_>, now: Instant, keys: &mut Vec<char>) {
-        let Some(event) = Event::parse(packet.payload) else {
-            return;
-        };
-        match &mut self.key_in {
-            Some(key) if key.timestamp == packet.timestamp => {
-                key.at = now;
-                if event.end && !key.said {
-                    key.said = true;
-                    keys.push(key.key);
-                }
-            }
-            other => {
-                // A straggler of an event that is already done with.
-                if other.is_some_and(|k| (packet.timestamp.wrapping_sub(k.timestamp)) > 1 << 31) {
-                    return;
-                }
-                if let Some(key) = other
-                    && !key.said
-                {
-                    keys.push(key.key);
-                }
-                if event.end {
-                    keys.push(event.key);
-                }
-                *other = Some(KeyIn {
-                    timestamp: packet.timestamp,
-                    key: event.key,
-                    said: event.end,
-                    at: now,
-                });
-            }
-        }
     }
 
     /// Sends 20 ms. Time goes on in timestamps whether or not anything may be sent.
@@ -472,11 +472,11 @@ impl RtpSession {
         };
         let to = self.latch.map_or(agreed.remote, |l| l.from);
         if !self.send_key_block(&agreed, to, &mut block) {
-            self.codes.clear();
             let mut codes = std::mem::take(&mut self.codes);
-            codec(agreed.law).encode_into(&block, &mut codes);
+            codes.clear();
+            agreed.law.encode_into(&block, &mut codes);
             let marker = std::mem::take(&mut self.fresh);
-            self.send(to, agreed.law.payload(), marker, self.timestamp, &codes);
+            self.send(to, payload_type(agreed.law), marker, self.timestamp, &codes);
             self.codes = codes;
         }
         self.timestamp = self.timestamp.wrapping_add(BLOCK as u32);
@@ -489,36 +489,51 @@ impl RtpSession {
         to: SocketAddr,
         block: &mut [i16; BLOCK],
     ) -> bool {
-        let Some(mut out) = self.key_out.or_else(|| {
+        let out = self.key_out.take().or_else(|| {
             let key = self.keys_out.pop_front()?;
-            Some(KeyOut {
-                key,
-                block: 0,
-                timestamp: self.timestamp,
-            })
-        }) else {
-            return false;
-        };
-        out.block += 1;
-        let sounding = out.block <= KEY_BLOCKS;
-        if let (true, Some(payload_type)) = (sounding, agreed.events) {
-            let end = out.block == KEY_BLOCKS;
-            let event = Event {
-                key: out.key,
-                end,
-                duration: out.block * BLOCK as u16,
-            };
-            // The end goes three times (RFC 4733 section 2.5.1.4): a lost one would leave the key down.
-            for _ in 0..if end { 3 } else { 1 } {
-                if let Some(payload) = event.write() {
-                    self.send(to, payload_type, out.block == 1, out.timestamp, &payload);
+            Some(match agreed.events {
+                Some(_) => KeyOut::Events {
+                    packets: event_packets(key, KEY_MS, FRAME_MS as u32, CLOCK).into(),
+                    timestamp: self.timestamp,
+                    pause: GAP_BLOCKS,
+                },
+                None => {
+                    let mut sound = tone(key, KEY_MS, CLOCK, -10.0);
+                    sound.resize(sound.len() + usize::from(GAP_BLOCKS) * BLOCK, 0);
+                    KeyOut::Tone(sound.into())
                 }
+            })
+        });
+        match out {
+            None => false,
+            Some(KeyOut::Tone(mut sound)) => {
+                for slot in block.iter_mut() {
+                    *slot = sound.pop_front().unwrap_or(0);
+                }
+                self.key_out = (!sound.is_empty()).then_some(KeyOut::Tone(sound));
+                false
             }
-        } else if sounding {
-            tone(out.key, usize::from(out.block - 1) * BLOCK, block);
+            Some(KeyOut::Events {
+                mut packets,
+                timestamp,
+                mut pause,
+            }) => {
+                let packet = packets.pop_front();
+                if let (Some(packet), Some(number)) = (packet, agreed.events) {
+                    self.send(to, number, packet.marker, timestamp, &packet.payload);
+                } else {
+                    pause = pause.saturating_sub(1);
+                }
+                if !packets.is_empty() || pause > 0 {
+                    self.key_out = Some(KeyOut::Events {
+                        packets,
+                        timestamp,
+                        pause,
+                    });
+                }
+                packet.is_some()
+            }
         }
-        self.key_out = (out.block < KEY_BLOCKS + GAP_BLOCKS).then_some(out);
-        sounding && agreed.events.is_some()
     }
 
     fn send(
@@ -529,15 +544,16 @@ impl RtpSession {
         timestamp: u32,
         payload: &[u8],
     ) {
-        let packet = Rtp {
+        let header = Header {
             marker,
             payload_type,
             seq: self.seq,
             timestamp,
             ssrc: self.ssrc,
-            payload,
+            csrc: Vec::new(),
         };
-        packet.write(&mut self.bytes);
+        self.bytes.clear();
+        build(&header, None, payload, &mut self.bytes);
         self.seq = self.seq.wrapping_add(1);
         // A full socket buffer or an unreachable host is the network's loss, not the call's end.
         if self.rtp.send_to(&self.bytes, to).is_ok() {
@@ -554,8 +570,12 @@ impl RtpSession {
             let Ok((len, _)) = self.rtcp.recv_from(buffer) else {
                 break;
             };
-            if let Some(ntp) = buffer.get(..len).and_then(sender_report) {
-                self.last_sr = Some((ntp, now));
+            let packets = rtcp::parse(buffer.get(..len).unwrap_or_default()).unwrap_or_default();
+            for packet in packets {
+                if let Rtcp::SenderReport { info, .. } = packet {
+                    // The middle 32 bits of its NTP time (RFC 3550 section 6.4.1).
+                    self.last_sr = Some(((info.ntp >> 16) as u32, now));
+                }
             }
         }
         if now < self.next_report {
@@ -575,54 +595,55 @@ impl RtpSession {
         // NTP counts from 1900 (RFC 5905 section 6): 70 years, 17 of them leap.
         let ntp = (since.as_secs() + 2_208_988_800) << 32
             | u64::from(since.subsec_nanos()) * (1 << 32) / 1_000_000_000;
-        let sent = (self.sent > 0).then_some(Sent {
-            ntp,
-            timestamp: self.timestamp,
-            packets: self.sent,
-            octets: self.octets,
-        });
-        let report = self.latch.map(|latch| Report {
-            ssrc: latch.ssrc,
-            fraction_lost: self.count.fraction_lost(),
-            lost: i32::try_from(self.count.lost()).unwrap_or(i32::MAX),
-            highest_seq: self.count.highest(),
-            jitter: self.count.jitter(),
-            last_sr: self.last_sr.map_or(0, |(ntp, _)| ntp),
-            since_sr: self.last_sr.map_or(0, |(_, at)| {
-                u32::try_from(now.duration_since(at).as_millis() * 65_536 / 1_000)
-                    .unwrap_or(u32::MAX)
-            }),
-        });
-        let bytes = write_rtcp(
-            self.ssrc,
-            sent,
-            report,
-            &format!("firstline-{:08x}", self.ssrc),
-        );
-        let _ = self.rtcp.send_to(&bytes, to);
+        let blocks = match self.latch {
+            None => Vec::new(),
+            Some(latch) => {
+                let report = self.jitter.report();
+                vec![ReportBlock {
+                    ssrc: latch.ssrc,
+                    fraction_lost: report.fraction_lost,
+                    cumulative_lost: report.cumulative_lost,
+                    highest_seq: report.highest_seq,
+                    jitter: report.jitter,
+                    last_sr: self.last_sr.map_or(0, |(ntp, _)| ntp),
+                    delay_since_sr: self.last_sr.map_or(0, |(_, at)| {
+                        u32::try_from(now.duration_since(at).as_millis() * 65_536 / 1_000)
+                            .unwrap_or(u32::MAX)
+                    }),
+                }]
+            }
+        };
+        let ssrc = self.ssrc;
+        let first = if self.sent > 0 {
+            let info = SenderInfo {
+                ntp,
+                rtp: self.timestamp,
+                packets: self.sent,
+                octets: self.octets,
+            };
+            Rtcp::SenderReport { ssrc, info, blocks }
+        } else {
+            Rtcp::ReceiverReport { ssrc, blocks }
+        };
+        let cname = Rtcp::Cname {
+            ssrc,
+            cname: format!("firstline-{ssrc:08x}"),
+        };
+        let _ = self.rtcp.send_to(&rtcp::build(&[first, cname]), to);
     }
 }
 
-fn codec(law: Law) -> g711::Law {
+fn buffer(packet_ms: u32) -> JitterBuffer {
+    JitterBuffer::new(JitterConfig {
+        packet_ms,
+        ..JitterConfig::default()
+    })
+}
+
+/// G.711's static payload types (RFC 3551 table 4).
+pub fn payload_type(law: Law) -> u8 {
     match law {
-        Law::Mu => g711::Law::Mu,
-        Law::A => g711::Law::A,
-    }
-}
-
-/// A key as two tones (ITU-T Q.23), for far ends that take no events. `from`: samples since the key began.
-fn tone(key: char, from: usize, block: &mut [i16; BLOCK]) {
-    const ROWS: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
-    const LOW: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
-    const HIGH: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
-    let place = ROWS
-        .iter()
-        .zip(LOW)
-        .find_map(|(row, low)| Some((low, row.find(key)?)));
-    let Some((low, column)) = place else { return };
-    let high = HIGH.get(column).copied().unwrap_or(HIGH[0]);
-    for (index, slot) in block.iter_mut().enumerate() {
-        let t = (from + index) as f64 / 8_000.0 * std::f64::consts::TAU;
-        *slot = ((t * low).sin() * 6_000.0 + (t * high).sin() * 7_000.0) as i16;
+        Law::Mu => 0,
+        Law::A => 8,
     }
 }
