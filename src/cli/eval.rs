@@ -38,6 +38,8 @@ enum What {
         Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids]."
     )]
     Confidence(Confidence),
+    /// Word errors of the recogniser
+    Speech(super::eval_speech::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,6 +113,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Intents(a) => intents(&a),
         What::Retrieval(a) => retrieval(&a),
         What::Confidence(a) => confidence::run(&a),
+        What::Speech(a) => super::eval_speech::run(a),
     }
 }
 

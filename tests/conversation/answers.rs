@@ -2,7 +2,7 @@
 
 use firstline::desk::{CallOutcome, Next, Route};
 
-use super::desk::{Line, build, files};
+use super::desk::{Line, build, files, usual};
 
 #[test]
 fn the_greeting_says_who_and_what() {
@@ -23,7 +23,7 @@ fn the_greeting_says_who_and_what() {
 
 #[test]
 fn a_greeting_that_does_not_disclose_gets_the_sentence() {
-    let mut files = files("");
+    let mut files = files();
     let desk = files.0.get_mut("desk.toml").expect("a desk");
     *desk = format!("greeting = \"Welcome to Brook Water, Robin here.\"\n{desk}");
     let line = Line::of(build(&files), Default::default(), |_| None);
@@ -49,9 +49,10 @@ fn a_fact_is_answered_from_its_article() {
 #[test]
 fn the_follow_up_leans_on_the_topic() {
     let mut line = Line::from(None);
-    line.say("Can I pay by direct debit?");
-    let reply = line.say("And is there a discount for that?");
-    assert_eq!(reply.decision.sources[0].id, "direct-debit");
+    let reply = line.say("How do I set up a direct debit?");
+    assert_eq!(reply.decision.route, Route::Answer, "{reply:?}");
+    let reply = line.say("And when is that taken?");
+    assert_eq!(reply.decision.sources[0].id, "direct-debit", "{reply:?}");
     assert_eq!(reply.decision.intent.as_deref(), Some("direct_debit"));
 }
 
@@ -212,7 +213,7 @@ fn a_disclosure_that_was_cut_is_said_again() {
 fn a_rehearsal_decides_and_asks_nothing_of_the_back_office() {
     use firstline::desk::{Conversation, Pending, Said};
     let ask = |text: &str| {
-        let mut talk = Conversation::rehearsal(build(&files("")), "q1", super::desk::now());
+        let mut talk = Conversation::rehearsal(usual(), "q1", super::desk::now());
         talk.hear(&Said {
             text: text.into(),
             now: super::desk::now(),
@@ -238,7 +239,7 @@ fn a_rehearsal_decides_and_asks_nothing_of_the_back_office() {
 
 #[test]
 fn a_desk_of_intents_alone_decides() {
-    let mut files = files("");
+    let mut files = files();
     files.0.retain(|name, _| name == "intents.jsonl");
     let desk = build(&files);
     let inquiry =

@@ -232,10 +232,10 @@ const ARTICLES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The files of the desk; `more` is added to `desk.toml`.
-pub fn files(more: &str) -> DeskFiles {
+/// The files of the desk.
+pub fn files() -> DeskFiles {
     let mut files = BTreeMap::new();
-    files.insert("desk.toml".to_owned(), format!("{DESK}\n{more}"));
+    files.insert("desk.toml".to_owned(), DESK.to_owned());
     files.insert("actions.toml".to_owned(), ACTIONS.to_owned());
     let mut lines = String::new();
     for (intent, texts) in EXAMPLES {
@@ -273,6 +273,12 @@ pub fn build(files: &DeskFiles) -> Arc<Desk> {
     Arc::new(Desk::build(source, &HashMap::new()))
 }
 
+/// The desk most tests talk to; learnt once, since learning takes longer than a test.
+pub fn usual() -> Arc<Desk> {
+    static DESK: std::sync::LazyLock<Arc<Desk>> = std::sync::LazyLock::new(|| build(&files()));
+    DESK.clone()
+}
+
 pub fn now() -> jiff::Timestamp {
     "2026-11-23T10:00:00Z".parse().expect("a moment")
 }
@@ -300,11 +306,10 @@ pub struct Line {
 impl Line {
     /// A caller from `number`, vouched for; the back office knows Ada under +442071838750.
     pub fn from(number: Option<&str>) -> Self {
-        Self::with("", number, true, office)
+        Self::with(number, true, office)
     }
 
     pub fn with(
-        more: &str,
         number: Option<&str>,
         vouched: bool,
         answers: impl FnMut(&Request) -> Option<Outcome> + 'static,
@@ -314,7 +319,7 @@ impl Line {
             vouched,
             history: Vec::new(),
         };
-        Self::of(build(&files(more)), caller, answers)
+        Self::of(usual(), caller, answers)
     }
 
     pub fn of(

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::desk::{ADA, Line, office};
 
 fn visit(answer: impl Fn(&Request) -> Option<Outcome> + 'static) -> Line {
-    Line::with("", None, true, move |request: &Request| {
+    Line::with(None, true, move |request: &Request| {
         if request.path == "/visits" {
             answer(request)
         } else {
@@ -255,7 +255,7 @@ fn every_outcome_is_told_as_it_is() {
 #[test]
 fn a_read_is_tried_once_more() {
     let mut tries = 0;
-    let mut line = Line::with("", ADA, true, move |request| {
+    let mut line = Line::with(ADA, true, move |request| {
         if request.path.ends_with("/balance") {
             tries += 1;
             return Some(if tries == 1 {

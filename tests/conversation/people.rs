@@ -2,7 +2,7 @@
 
 use firstline::desk::{CallOutcome, Caller, EarlierCall, Next, TargetOutcome};
 
-use super::desk::{ADA, Line, build, files, now, office};
+use super::desk::{ADA, Line, now, office, usual};
 
 fn nobody() -> Vec<TargetOutcome> {
     vec![TargetOutcome {
@@ -71,7 +71,7 @@ fn the_packet_tells_the_story() {
 
 #[test]
 fn the_name_stays_out_below_basic() {
-    let mut line = Line::with("", ADA, false, office);
+    let mut line = Line::with(ADA, false, office);
     let reply = line.say("I want to talk to somebody");
     let Next::Transfer(packet) = reply.next else {
         panic!("no transfer")
@@ -146,7 +146,7 @@ fn returning(vouched: bool) -> Line {
         }],
     };
     assert!(now().to_string().starts_with("2026-11-23"));
-    Line::of(build(&files("")), caller, office)
+    Line::of(usual(), caller, office)
 }
 
 #[test]

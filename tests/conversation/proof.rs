@@ -20,7 +20,7 @@ fn a_vouched_number_is_basic() {
 
 #[test]
 fn an_unvouched_number_proves_nothing() {
-    let mut line = Line::with("", ADA, false, office);
+    let mut line = Line::with(ADA, false, office);
     assert_eq!(line.tier(), Tier::None);
     let reply = line.say("What is my balance?");
     assert_eq!(reply.decision.pending, Some(Pending::Verify), "{reply:?}");

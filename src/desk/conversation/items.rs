@@ -149,7 +149,7 @@ impl Conversation {
                 return Resolved::Filled;
             }
             let items = choose::items(record, name, &self.locale, self.today());
-            if let Some(resolved) = self.from_items(name, items) {
+            if let Some(resolved) = self.choose_of(name, items) {
                 return resolved;
             }
         }
@@ -176,7 +176,7 @@ impl Conversation {
         Resolved::Reply(Box::new(self.transfer("missing_data")))
     }
 
-    pub(super) fn from_items(&mut self, name: &str, items: Vec<choose::Item>) -> Option<Resolved> {
+    pub(super) fn choose_of(&mut self, name: &str, items: Vec<choose::Item>) -> Option<Resolved> {
         let today = self.today();
         match items.len() {
             0 => None,

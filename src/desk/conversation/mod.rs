@@ -28,8 +28,7 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route,
-    Say, Tier,
+    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Route, Say, Tier,
 };
 
 /// One caller's conversation with one desk.

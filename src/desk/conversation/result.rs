@@ -140,7 +140,7 @@ impl Conversation {
         match outcome {
             Outcome::Done(result) => {
                 let items = choose::items(&result, name, &self.locale, self.today());
-                match self.from_items(name, items) {
+                match self.choose_of(name, items) {
                     Some(Resolved::Reply(reply)) => *reply,
                     Some(Resolved::Filled | Resolved::Ask) | None => self.advance(),
                 }

@@ -62,7 +62,7 @@ impl Conversation {
             if intent.is_some() {
                 basis.intent = intent;
             }
-        } else {
+        } else if intent.is_some() {
             self.basis = Some(decision.clone());
         }
         Reply {
