@@ -318,6 +318,8 @@ pub struct CallConfig {
     pub started_at: String,
     /// Humans to try, in order.
     pub targets: Vec<CallTarget>,
+    /// The desk's queues: tried instead of `targets` where the hand-over names one.
+    pub queues: std::collections::BTreeMap<String, Vec<CallTarget>>,
     /// Text into clauses short enough to start speaking early.
     pub split: fn(&str) -> Vec<String>,
     pub words: Words,

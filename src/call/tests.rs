@@ -202,6 +202,7 @@ impl Sim {
                     ring_ms: 30_000,
                 })
                 .collect(),
+            queues: Default::default(),
             split: sentences,
             words: Words::default(),
         };

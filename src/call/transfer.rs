@@ -27,6 +27,7 @@ enum Phase {
 /// One attempt to bring in a human.
 #[derive(Debug, Clone)]
 pub(super) struct Transfer {
+    targets: Vec<CallTarget>,
     next: usize,
     leg: Option<LegId>,
     target: String,
@@ -44,8 +45,16 @@ impl<M: Mind> Call<M> {
         self.then = Then::Hold;
         self.timers.clear(Timer::Silence);
         self.drop_utterance(out);
+        // The queue first; after it whoever takes everything else, so that a queue nobody sits at is no dead end.
+        let mut targets = handoff.queue.as_ref().and_then(|q| self.config.queues.get(q)).cloned().unwrap_or_default();
+        for target in &self.config.targets {
+            if !targets.iter().any(|t| t.uri == target.uri) {
+                targets.push(target.clone());
+            }
+        }
         self.record.handoff = Some(handoff.clone());
         self.transfer = Some(Transfer {
+            targets,
             next: 0,
             leg: None,
             target: String::new(),
@@ -78,7 +87,7 @@ impl<M: Mind> Call<M> {
         let Some(CallTarget {
             uri: target,
             ring_ms,
-        }) = self.config.targets.get(transfer.next).cloned()
+        }) = transfer.targets.get(transfer.next).cloned()
         else {
             return self.nobody(out);
         };

@@ -65,6 +65,9 @@ pub struct Hit {
     pub index: usize,
 }
 
+/// What an article gains in the ranking by being about the understood intent first of all.
+const INTENT_GAIN: f32 = 0.12;
+
 impl Desk {
     /// Learns a desk. `vectors` holds what [`DeskSource::texts`] asked for; an empty map makes a desk that goes by words only.
     pub fn build(source: DeskSource, vectors: &HashMap<String, Vec<f32>>) -> Desk {
@@ -147,7 +150,7 @@ impl Desk {
     /// What the desk makes of `text`. `vector` is its embedding by the same encoder as the desk's; empty: words only.
     pub fn understand(&self, text: &str, vector: &[f32]) -> Understanding {
         let seen = self.scope.judge(text, vector);
-        let (sources, hits) = self.search(text, vector);
+        let (sources, hits) = self.by_intent(self.search(text, vector), &seen.intents);
         let nearest_article = if vector.is_empty() {
             0.0
         } else {
@@ -241,6 +244,36 @@ impl Desk {
                 index: *p,
             })
             .collect();
+        (sources, hits)
+    }
+
+    /// Search results with the understood intent as evidence: an article that is about it first of all gains most. Without it two
+    /// articles that share a fact (a fee named in passing) are told apart by a hair.
+    fn by_intent(
+        &self,
+        (mut sources, mut hits): (Vec<Source>, Vec<Hit>),
+        intents: &[(String, f32)],
+    ) -> (Vec<Source>, Vec<Hit>) {
+        let gain = |id: &str| {
+            let named = self.articles.iter().find(|a| a.id == id);
+            let named = named.map_or(&[][..], |a| &a.intents);
+            let gains = intents.iter().take(3).map(|(intent, p)| {
+                match named.iter().position(|n| n == intent) {
+                    Some(0) => INTENT_GAIN * p,
+                    Some(_) => INTENT_GAIN * 0.4 * p,
+                    None => 0.0,
+                }
+            });
+            gains.fold(0.0, f32::max)
+        };
+        for source in &mut sources {
+            source.score = (source.score + gain(&source.id)).min(1.0);
+        }
+        for hit in &mut hits {
+            hit.score = (hit.score + gain(&hit.article)).min(1.0);
+        }
+        sources.sort_by(|a, b| b.score.total_cmp(&a.score));
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score));
         (sources, hits)
     }
 

@@ -108,6 +108,7 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         to: info.to.clone(),
         started_at,
         targets: shared.call_targets(),
+        queues: shared.call_queues(),
         split: crate::speech::spoken::clauses,
         words: shared.words.clone(),
     };

@@ -1,5 +1,6 @@
 //! The line: everything that outlives a call, and the only list of tasks in the program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub state: Arc<LineState>,
     pub sip: SipEdge,
     pub targets: Vec<Target>,
+    /// The desk's queues.
+    pub queues: BTreeMap<String, Vec<Target>>,
     pub words: Words,
     /// ISO 639-1.
     pub language: String,
@@ -81,22 +84,18 @@ impl Shared {
 
     /// Targets in the engine's words.
     pub fn call_targets(&self) -> Vec<CallTarget> {
-        self.targets
-            .iter()
-            .map(|t| CallTarget {
-                uri: t.uri(),
-                ring_ms: t.ring.as_millis() as u64,
-            })
-            .collect()
+        self.targets.iter().map(call_target).collect()
+    }
+
+    /// Queues in the engine's words.
+    pub fn call_queues(&self) -> BTreeMap<String, Vec<CallTarget>> {
+        self.queues.iter().map(|(name, targets)| (name.clone(), targets.iter().map(call_target).collect())).collect()
     }
 
     /// Calls a human.
     pub fn dial(&self, uri: &str, caller: Option<&str>) -> Result<Box<dyn Leg>, String> {
-        let target = self
-            .targets
-            .iter()
-            .find(|t| t.uri() == uri)
-            .ok_or("no such target")?;
+        let known = self.targets.iter().chain(self.queues.values().flatten());
+        let target = known.into_iter().find(|t| t.uri() == uri).ok_or("no such target")?;
         let from = caller.unwrap_or(&self.own_number);
         match &target.kind {
             TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
@@ -216,6 +215,26 @@ impl Shared {
             self.state.metrics.count(Metric::Actions, &[status]);
         }
     }
+}
+
+fn call_target(target: &Target) -> CallTarget {
+    CallTarget { uri: target.uri(), ring_ms: target.ring.as_millis() as u64 }
+}
+
+/// The desk's queues, checked.
+///
+/// # Errors
+/// A target that cannot be read: the sentence names the queue.
+pub fn queues(desk: &Desk) -> Result<BTreeMap<String, Vec<Target>>, String> {
+    desk.config
+        .escalation
+        .queues
+        .iter()
+        .map(|(name, targets)| {
+            let targets = targets.iter().map(|t| Target::read(t)).collect::<Result<Vec<_>, _>>();
+            targets.map(|t| (name.clone(), t)).map_err(|e| format!("desk.toml, [escalation.queues] {name}: {e}"))
+        })
+        .collect()
 }
 
 /// Calls this machine holds at once: recognition and voice take about a sixth of a core a call, and a burst must not queue.

@@ -4,8 +4,8 @@
 //! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
 //! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy.
 
-use std::collections::{BinaryHeap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use crate::desk::{HeardEvidence, Said};
 use crate::reason::Embedder;
 use crate::speech::{Hints, Synthesizer, Transcriber};
 
+use super::live::Live;
 use super::voice::Voice;
 
 /// One worker's engines.
@@ -82,7 +83,6 @@ impl Wanted {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .contains(tag),
-            Work::Warm { .. } => true,
         }
     }
 }
@@ -107,8 +107,6 @@ pub enum Work {
         text: String,
         urgent: bool,
     },
-    /// Make a clause's sound before anybody needs it.
-    Warm { text: String },
 }
 
 impl Work {
@@ -123,7 +121,6 @@ impl Work {
             } => 4,
             Work::Synthesize { urgent: true, .. } => 3,
             Work::Synthesize { .. } => 2,
-            Work::Warm { .. } => 0,
         }
     }
 }
@@ -158,11 +155,17 @@ impl Ord for Job {
 
 const LONGEST_QUEUE: usize = 512;
 const OLDEST: Duration = Duration::from_secs(12);
+const IDLE_LOOK: Duration = Duration::from_millis(500);
 
 struct Queue {
     jobs: Mutex<(BinaryHeap<Job>, u64, bool)>,
     ready: Condvar,
     voice: Arc<Voice>,
+    /// Clauses to be made when nobody is on the line.
+    warm: Mutex<VecDeque<String>>,
+    live: Arc<Live>,
+    /// Workers at work: a recognition that has the machine to itself may use a second core.
+    busy: AtomicUsize,
 }
 
 /// A handle; cheap to clone.
@@ -176,12 +179,16 @@ impl Pool {
     pub fn start(
         workers: usize,
         voice: Arc<Voice>,
+        live: Arc<Live>,
         make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let queue = Arc::new(Queue {
             jobs: Mutex::new((BinaryHeap::new(), 0, false)),
             ready: Condvar::new(),
             voice,
+            warm: Mutex::default(),
+            live,
+            busy: AtomicUsize::new(0),
         });
         let make = Arc::new(make);
         let (started, outcome) = std::sync::mpsc::sync_channel::<Result<(), String>>(workers);
@@ -228,7 +235,8 @@ impl Pool {
 
     /// Queues a clause to be synthesised when nothing else is to be done.
     pub fn warm(&self, text: String) {
-        self.push(Work::Warm { text }, Arc::new(Wanted::default()), None);
+        self.queue.warm.lock().unwrap_or_else(PoisonError::into_inner).push_back(text);
+        self.queue.ready.notify_one();
     }
 
     /// Jobs waiting.
@@ -250,8 +258,7 @@ impl Pool {
 
     fn push(&self, work: Work, wanted: Arc<Wanted>, to: Option<mpsc::Sender<Msg>>) {
         let mut guard = self.lock();
-        let warm = matches!(work, Work::Warm { .. });
-        if guard.0.len() >= LONGEST_QUEUE && !warm {
+        if guard.0.len() >= LONGEST_QUEUE {
             drop(guard);
             if let Some(to) = to {
                 let _ = to.try_send(failed(&work, "busy"));
@@ -284,15 +291,24 @@ fn work(queue: &Queue, mut engines: Engines) {
                 if let Some(job) = guard.0.pop() {
                     break job;
                 }
-                guard = queue
-                    .ready
-                    .wait(guard)
-                    .unwrap_or_else(PoisonError::into_inner);
+                if queue.live.active() == 0 {
+                    let warm = queue.warm.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    if let Some(text) = warm {
+                        drop(guard);
+                        let _ = queue.voice.clause(&text, engines.synthesizer.as_mut());
+                        guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                        continue;
+                    }
+                }
+                // Looks up now and then: the line may have fallen quiet with clauses still to be made.
+                guard = queue.ready.wait_timeout(guard, IDLE_LOOK).unwrap_or_else(PoisonError::into_inner).0;
             }
         };
         if !job.wanted.wants(&job.work) {
             continue;
         }
+        // Alone at work: a second core halves the wait. With company, spinning threads only get in each other's way.
+        let threads = if queue.busy.fetch_add(1, Ordering::Relaxed) == 0 && queue.live.active() <= 1 { 2 } else { 1 };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
         // A panic in an engine costs this job; the call hears of it and goes on.
@@ -301,17 +317,19 @@ fn work(queue: &Queue, mut engines: Engines) {
         } else {
             let failure = failed(&job.work, "the engine failed");
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                perform(job.work, &mut engines, &queue.voice, started)
+                perform(job.work, &mut engines, &queue.voice, started, threads)
             }))
             .unwrap_or(failure)
         };
+        queue.busy.fetch_sub(1, Ordering::Relaxed);
         if let Some(to) = job.to {
             let _ = to.try_send(msg);
         }
     }
 }
 
-fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant) -> Msg {
+/// `threads`: cores this job may use.
+fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant, threads: usize) -> Msg {
     let ms = |started: Instant| started.elapsed().as_millis() as u64;
     match work {
         Work::Transcribe {
@@ -319,9 +337,8 @@ fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant) -
             pcm,
             hints,
         } => {
-            let result = engines
-                .transcriber
-                .transcribe(&pcm, &hints)
+            engines.transcriber.use_threads(threads);
+            let result = engines.transcriber.transcribe(&pcm, &hints)
                 .map_err(|e| e.to_string())
                 .map(|t| {
                     let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
@@ -379,15 +396,6 @@ fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant) -
                 ms: ms(started),
             }
         }
-        Work::Warm { text } => {
-            let pcm = voice.clause(&text, engines.synthesizer.as_mut());
-            Msg::Clause {
-                tag: 0,
-                part: 0,
-                pcm,
-                ms: ms(started),
-            }
-        }
     }
 }
 
@@ -404,12 +412,6 @@ fn failed(work: &Work, why: &str) -> Msg {
         Work::Synthesize { tag, part, .. } => Msg::Clause {
             tag: *tag,
             part: *part,
-            pcm: Err(why.into()),
-            ms: 0,
-        },
-        Work::Warm { .. } => Msg::Clause {
-            tag: 0,
-            part: 0,
             pcm: Err(why.into()),
             ms: 0,
         },

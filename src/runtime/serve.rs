@@ -60,6 +60,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let pool = Pool::start(
         workers,
         voice,
+        live.clone(),
         engines::maker(&config, workers).map_err(anyhow::Error::msg)?,
     )
     .map_err(anyhow::Error::msg)?;
@@ -106,6 +107,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),
         targets: config.transfer.targets.clone(),
+        queues: line::queues(&desk).map_err(anyhow::Error::msg)?,
         webhook: webhook.clone(),
         own_number: own_number(&config),
         vad: engines::vad().map_err(anyhow::Error::msg)?,

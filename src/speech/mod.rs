@@ -92,6 +92,8 @@ impl std::error::Error for SpeechError {}
 pub trait Transcriber: Send {
     /// `pcm`: mono at 16 kHz, one utterance. Text is empty where nothing was said.
     fn transcribe(&mut self, pcm: &[i16], hints: &Hints) -> Result<Transcript, SpeechError>;
+    /// Cores the next utterance may use. Engines that cannot choose ignore it.
+    fn use_threads(&mut self, _threads: usize) {}
 }
 
 /// Words to sound.

@@ -261,6 +261,12 @@ fn static_language(language: &str) -> &'static str {
 }
 
 impl Transcriber for WhisperWorker {
+    fn use_threads(&mut self, threads: usize) {
+        let threads = threads.clamp(1, 8) as i32;
+        self.live.set_n_threads(threads);
+        self.full.set_n_threads(threads);
+    }
+
     fn transcribe(&mut self, pcm: &[i16], hints: &Hints) -> Result<Transcript, SpeechError> {
         let begun = Instant::now();
         self.stop.begin(self.budget.map(|b| begun + b));
