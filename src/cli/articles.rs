@@ -17,7 +17,9 @@ pub(super) fn drafts(dir: &Path) -> anyhow::Result<Vec<Draft>> {
     let mut found = Vec::new();
     walk(dir, 0, &mut found)?;
     // A title without a word in it tells nobody anything: callers could not say it either.
-    found.retain(|d| d.title.contains(char::is_alphanumeric) && d.text.contains(char::is_alphanumeric));
+    found.retain(|d| {
+        d.title.contains(char::is_alphanumeric) && d.text.contains(char::is_alphanumeric)
+    });
     Ok(found)
 }
 

@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState};
+use whisper_rs::{
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError,
+    WhisperState,
+};
 
 use super::heard::{self, Pass, Token};
 use super::{Hints, SpeechError, Transcriber, Transcript};
@@ -59,12 +62,13 @@ impl Whisper {
                 path.display()
             )));
         }
-        let context = WhisperContext::new_with_params(path, WhisperContextParameters::default()).map_err(|_| {
-            SpeechError::Model(format!(
-                "{} is not a Whisper model; fetch it again with `firstline models pull`",
-                path.display()
-            ))
-        })?;
+        let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
+            .map_err(|_| {
+                SpeechError::Model(format!(
+                    "{} is not a Whisper model; fetch it again with `firstline models pull`",
+                    path.display()
+                ))
+            })?;
         Ok(Self {
             multilingual: context.is_multilingual(),
             context: Arc::new(context),
@@ -179,7 +183,11 @@ impl WhisperWorker {
         self.reruns
     }
 
-    fn pass(&mut self, params: FullParams<'static, '_>, sound: &[f32]) -> Result<Pass, SpeechError> {
+    fn pass(
+        &mut self,
+        params: FullParams<'static, '_>,
+        sound: &[f32],
+    ) -> Result<Pass, SpeechError> {
         self.state.full(params, sound).map_err(|e| {
             if self.stop.now() {
                 SpeechError::Engine("the recogniser was stopped before it had finished".into())
@@ -195,7 +203,9 @@ impl WhisperWorker {
         for segment in self.state.as_iter() {
             pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
             for n in 0..segment.n_tokens() {
-                let Some(token) = segment.get_token(n) else { continue };
+                let Some(token) = segment.get_token(n) else {
+                    continue;
+                };
                 if token.token_id() >= end {
                     continue; // markers and time stamps
                 }
@@ -247,7 +257,10 @@ impl WhisperWorker {
 
     fn speak(&self, params: &mut FullParams<'static, '_>, language: &str) {
         // "en" is the default; anything else is a copy that C keeps, a few bytes an utterance.
-        if self.model.multilingual && language != "en" && whisper_rs::get_lang_id(language).is_some() {
+        if self.model.multilingual
+            && language != "en"
+            && whisper_rs::get_lang_id(language).is_some()
+        {
             params.set_language(Some(static_language(language)));
         }
     }
