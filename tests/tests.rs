@@ -1,5 +1,7 @@
 //! One binary of integration tests; each module says what belongs in it.
 
+/// What the line says and does, turn by turn, on a desk that goes by words alone.
+mod conversation;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.

@@ -14,6 +14,8 @@ pub struct Article {
     pub text: String,
     pub file: String,
     pub line: usize,
+    /// The line `text` begins on.
+    pub body_line: usize,
 }
 
 /// A part of an article small enough to answer with.

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod answer;
+pub mod audit;
 mod bank;
 pub mod confidence;
 pub mod config;

@@ -141,7 +141,9 @@ fn item(object: &Value, id: &Value, stem: &str, locale: &Locale, today: Date) ->
             && let Some(said) = render::value(name, value, Some(object), locale, today)
             && said.contains(|c: char| c.is_ascii_digit())
             && (value.is_number() || text.parse::<f64>().is_ok() || value.is_object())
-            && said != value.to_string()
+            && value
+                .as_number()
+                .is_none_or(|number| number.to_string() != said)
             && said != text
         {
             amount = Some((name.clone(), said));

@@ -2,23 +2,21 @@
 
 use serde_json::Value;
 
-use crate::desk::action::choose;
 use crate::desk::action::render;
 use crate::desk::action::slots::{self, Filled, Reading, Words};
-use crate::desk::action::template::{self, Fill};
+use crate::desk::action::template;
 use crate::desk::action::{self, Running};
-use crate::desk::config::{ActionKind, Slot};
+use crate::desk::config::Slot;
 use crate::desk::entity;
 use crate::desk::inquiry::{context, social};
-use crate::desk::record::{ActionRecord, ActionStatus};
-use crate::desk::types::{Next, Reply, Request, Route, Said, Say, Tier};
+use crate::desk::record::ActionStatus;
+use crate::desk::types::{Reply, Route, Said, Say, Tier};
 
-use super::{Conversation, Flight, Purpose, Waiting};
+use super::items::Resolved;
+use super::{Conversation, Waiting};
 
 /// Times one thing is asked for before a human is brought in.
-const ASKS: u32 = 3;
-/// Items named in a question; more cannot be kept in mind on a phone.
-const NAMED: usize = 3;
+pub(super) const ASKS: u32 = 3;
 
 impl Conversation {
     /// Begins an action; values in the words that asked for it are used.
@@ -218,7 +216,7 @@ impl Conversation {
             .cloned()
     }
 
-    fn fill(&mut self, name: &str, filled: Filled) {
+    pub(super) fn fill(&mut self, name: &str, filled: Filled) {
         if let Some(running) = &mut self.running {
             running.filled.insert(name.to_owned(), filled);
             // What was confirmed was confirmed with the old values.
@@ -227,7 +225,7 @@ impl Conversation {
     }
 
     /// Another action, surely meant, takes the place of the one under way.
-    fn change_of_subject(&mut self, said: &Said) -> Option<Reply> {
+    pub(super) fn change_of_subject(&mut self, said: &Said) -> Option<Reply> {
         if said.text.split_whitespace().count() < 4 {
             return None;
         }
@@ -248,7 +246,7 @@ impl Conversation {
     }
 
     /// Changes values already given ("no, I meant the 14th"). True where one changed.
-    fn correct(&mut self, text: &str) -> bool {
+    pub(super) fn correct(&mut self, text: &str) -> bool {
         let Some(running) = self.running.clone() else {
             return false;
         };
@@ -358,41 +356,6 @@ impl Conversation {
         }
     }
 
-    /// "No, the other one": another item of those the caller was offered.
-    fn other_item(&mut self, text: &str) -> bool {
-        let Some((name, items)) = self.running.as_ref().and_then(|r| r.choosing.clone()) else {
-            return false;
-        };
-        let now = self
-            .running
-            .as_ref()
-            .and_then(|running| running.filled.get(&name))
-            .map(|filled| filled.value.clone());
-        let words = social::plain(text);
-        let at = if social::holds(&words, "the other one") && items.len() == 2 {
-            items.iter().position(|item| Some(&item.id) != now.as_ref())
-        } else if ["one", "payment", "order"]
-            .iter()
-            .any(|w| social::holds(&words, w))
-        {
-            choose::pick(&items, text, None, &self.locale, self.today())
-        } else {
-            None
-        };
-        let Some(item) = at
-            .and_then(|at| items.get(at))
-            .filter(|item| Some(&item.id) != now.as_ref())
-        else {
-            return false;
-        };
-        let filled = Filled {
-            value: item.id.clone(),
-            said: item.said.clone(),
-        };
-        self.fill(&name, filled);
-        true
-    }
-
     /// After "no" to the read-back: what should be different, or that it should not be done at all.
     pub(super) fn change_said(&mut self, said: &Said) -> Reply {
         if self.other_item(&said.text) || self.correct(&said.text) {
@@ -418,287 +381,5 @@ impl Conversation {
             "left alone at the caller's wish",
             "cancelled",
         )
-    }
-
-    pub(super) fn which_question(&mut self) {
-        let Some((_, items)) = self.running.as_ref().and_then(|r| r.choosing.clone()) else {
-            return;
-        };
-        let mut named: Vec<String> = items
-            .iter()
-            .take(NAMED)
-            .map(|item| item.said.clone())
-            .collect();
-        if items.len() > NAMED {
-            named.push("a later one".to_owned());
-        }
-        let choices = render::list(&named, "or");
-        let text = self.phrase("which_one", &[("choices", &choices)]);
-        self.lead(text);
-    }
-
-    pub(super) fn which_said(&mut self, said: &Said) -> Reply {
-        let Some((name, items)) = self.running.as_ref().and_then(|r| r.choosing.clone()) else {
-            return self.question(said);
-        };
-        if let Some(at) = choose::pick(
-            &items,
-            &said.text,
-            said.keyed.as_deref(),
-            &self.locale,
-            self.today(),
-        ) {
-            self.take_item(&name, &items, at);
-            return self.advance();
-        }
-        if let Some(inquiry) = self.aside(said) {
-            return self.answer_aside(inquiry);
-        }
-        if let Some(reply) = self.change_of_subject(said) {
-            return reply;
-        }
-        self.lead_phrase("slot_again");
-        self.ask_which(&name)
-    }
-
-    fn ask_which(&mut self, name: &str) -> Reply {
-        if let Some(running) = &mut self.running {
-            let asked = running.asked.entry(name.to_owned()).or_default();
-            *asked += 1;
-            if *asked > ASKS {
-                return self.transfer("slot");
-            }
-        }
-        self.waiting = Waiting::Which;
-        self.which_question();
-        let next = self.listen();
-        self.reply(Route::Act, &format!("which {}", render::words(name)), next)
-    }
-
-    fn take_item(&mut self, name: &str, items: &[choose::Item], at: usize) {
-        let Some(item) = items.get(at) else { return };
-        let filled = Filled {
-            value: item.id.clone(),
-            said: item.said.clone(),
-        };
-        self.fill(name, filled);
-        // A day that only named the item is not the new day asked for.
-        if let (Some(running), Some(day)) = (&mut self.running, item.day()) {
-            running.filled.retain(|other, filled| {
-                other == name || filled.value.as_str() != Some(&day.to_string())
-            });
-        }
-    }
-
-    /// Finds what no slot asks for: a field of the record, one of its items, or one that a read action lists.
-    fn resolve(&mut self, name: &str, declared: bool) -> Resolved {
-        if let Some(record) = self.identity.customer() {
-            let own = record.get(name).or_else(|| {
-                ["customer_id", "account_id"]
-                    .contains(&name)
-                    .then(|| record.get("id"))
-                    .flatten()
-            });
-            if let Some(own) = own
-                .filter(|own| own.is_string() || own.is_number())
-                .cloned()
-            {
-                let filled = Filled {
-                    value: own,
-                    said: String::new(),
-                };
-                self.fill(name, filled);
-                return Resolved::Filled;
-            }
-            let items = choose::items(record, name, &self.locale, self.today());
-            if let Some(resolved) = self.from_items(name, items) {
-                return resolved;
-            }
-        }
-        let looked = self
-            .running
-            .as_ref()
-            .is_some_and(|r| r.looked.iter().any(|known| known == name));
-        if !looked && let Some(request) = self.listing_request(name) {
-            if let Some(running) = &mut self.running {
-                running.looked.push(name.to_owned());
-            }
-            self.waiting = Waiting::Request;
-            self.lead_phrase("looking");
-            let reply = self.reply(
-                Route::Act,
-                &format!("finds {}", render::words(name)),
-                Next::Request(request),
-            );
-            return Resolved::Reply(Box::new(reply));
-        }
-        if declared {
-            return Resolved::Ask;
-        }
-        Resolved::Reply(Box::new(self.transfer("missing_data")))
-    }
-
-    pub(super) fn from_items(&mut self, name: &str, items: Vec<choose::Item>) -> Option<Resolved> {
-        let today = self.today();
-        match items.len() {
-            0 => None,
-            1 => {
-                self.take_item(name, &items, 0);
-                Some(Resolved::Filled)
-            }
-            _ => {
-                let words = self
-                    .running
-                    .as_ref()
-                    .map(|r| r.words.clone())
-                    .unwrap_or_default();
-                let picked = choose::pick(&items, &words, None, &self.locale, today);
-                if let Some(running) = &mut self.running {
-                    running.choosing = Some((name.to_owned(), items.clone()));
-                }
-                if let Some(at) = picked {
-                    self.take_item(name, &items, at);
-                    return Some(Resolved::Filled);
-                }
-                Some(Resolved::Reply(Box::new(self.ask_which(name))))
-            }
-        }
-    }
-
-    /// A read action of this desk that lists such items and needs nothing from the caller.
-    fn listing_request(&mut self, name: &str) -> Option<Request> {
-        let stem = name.strip_suffix("_id").unwrap_or(name).to_owned();
-        let desk = self.desk.clone();
-        let tier = self.verified();
-        for read in &desk.actions {
-            let lists = read.request.path.to_lowercase().contains(&stem)
-                || read.name.to_lowercase().contains(&stem);
-            if read.kind != ActionKind::Read || !lists || read.verify > tier {
-                continue;
-            }
-            let mut own = Running::new(read.clone(), "");
-            let record = self.identity.customer().cloned();
-            for need in own.needs() {
-                if ["customer_id", "account_id"].contains(&need.as_str())
-                    && let Some(id) = record
-                        .as_ref()
-                        .and_then(|r| r.get(&need).or_else(|| r.get("id")))
-                {
-                    let filled = Filled {
-                        value: id.clone(),
-                        said: String::new(),
-                    };
-                    own.filled.insert(need, filled);
-                }
-            }
-            if let Some(request) = self.make_request(&own) {
-                let at = self.note(&own, &request);
-                self.flights.push(Flight {
-                    id: request.id,
-                    purpose: Purpose::Resolve(name.to_owned()),
-                    record: Some(at),
-                });
-                return Some(request);
-            }
-        }
-        None
-    }
-
-    fn make_request(&mut self, running: &Running) -> Option<Request> {
-        let values = running.values();
-        let number = self.number().map(str::to_owned);
-        let fill = Fill {
-            slots: &values,
-            customer: self.identity.customer(),
-            result: None,
-            caller_number: number.as_deref(),
-        };
-        let template = &running.action.request;
-        let path = template::path(&template.path, fill).ok()?;
-        let body = match &template.body {
-            Some(body) => Some(template::body(&without_open(body, running, &values), fill).ok()?),
-            None => None,
-        };
-        let key = running
-            .is_write()
-            .then(|| action::key(&self.call_id, &running.action.name, &values, &path));
-        Some(Request {
-            id: self.request_id(),
-            method: template.method.to_uppercase(),
-            path,
-            body,
-            idempotency_key: key,
-            name: running.action.name.clone(),
-            slots: values,
-        })
-    }
-
-    fn note(&mut self, running: &Running, request: &Request) -> usize {
-        self.actions.push(ActionRecord {
-            name: running.action.name.clone(),
-            slots: request.slots.clone(),
-            confirmed: running.confirmed,
-            idempotency_key: request.idempotency_key.clone(),
-            // Until the back office answers, nobody knows.
-            status: ActionStatus::Unknown,
-            result: Value::Null,
-        });
-        self.actions.len() - 1
-    }
-
-    /// Sends it, once: from here on a yes said again changes nothing.
-    pub(super) fn send(&mut self, running: Running) -> Reply {
-        let Some(request) = self.make_request(&running) else {
-            return self.transfer("missing_data");
-        };
-        let at = self.note(&running, &request);
-        self.flights.push(Flight {
-            id: request.id,
-            purpose: Purpose::Action(Box::new(running.clone())),
-            record: Some(at),
-        });
-        self.waiting = Waiting::Request;
-        self.lead_phrase(if running.is_write() {
-            "doing"
-        } else {
-            "looking"
-        });
-        self.reply(
-            Route::Act,
-            &format!("sends {}", running.action.name),
-            Next::Request(request),
-        )
-    }
-}
-
-/// What became of a name no slot asks for.
-pub(super) enum Resolved {
-    Filled,
-    Reply(Box<Reply>),
-    /// A slot asks for it.
-    Ask,
-}
-
-/// The body without the optional slots the caller left open.
-fn without_open(body: &Value, running: &Running, values: &serde_json::Map<String, Value>) -> Value {
-    let open = |value: &Value| {
-        template::names_in(value).iter().any(|name| {
-            !values.contains_key(name)
-                && running
-                    .action
-                    .slots
-                    .iter()
-                    .any(|slot| slot.optional && slot.name == *name)
-        })
-    };
-    match body {
-        Value::Object(fields) => Value::Object(
-            fields
-                .iter()
-                .filter(|(_, value)| value.is_object() || !open(value))
-                .map(|(key, value)| (key.clone(), without_open(value, running, values)))
-                .collect(),
-        ),
-        other => other.clone(),
     }
 }

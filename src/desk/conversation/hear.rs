@@ -1,14 +1,12 @@
 //! A turn of the caller's, sent where it belongs.
 
 use crate::desk::entity;
+use crate::desk::inquiry;
 use crate::desk::inquiry::social::{self, Social};
 use crate::desk::tone;
 use crate::desk::types::{Next, Reply, Route, Said};
 
 use super::{Conversation, Line, Party, Waiting};
-
-/// Escalations less certain than this are left to the inquiry.
-const ESCALATE: f32 = 0.5;
 
 impl Conversation {
     /// What the caller said or keyed. The wish for a human, and matters that always need one, count at every moment.
@@ -88,11 +86,18 @@ impl Conversation {
         );
         let understood = self.desk.understand(text, &said.vector);
         if !calling_back {
-            if let Some(escalation) = &understood.escalation
-                && escalation.p >= ESCALATE
+            // "No", "I don't know it" are answers here, whatever else such words may mean from somebody in need.
+            let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
+                && (social::cannot(text)
+                    || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
+            if !answers
+                && let Some(escalation) = inquiry::escalation(&understood, !said.vector.is_empty())
             {
-                let kind = escalation.kind.clone();
-                self.rest_on(said);
+                let kind = inquiry::reason_of(&escalation.kind).to_owned();
+                // The bare wish for a person says nothing of the matter: that stays what it was.
+                if kind != "asked" || self.basis.is_none() {
+                    self.rest_on(said);
+                }
                 return Some(self.transfer(&kind));
             }
             if entity::wants_human(text) {

@@ -3,21 +3,23 @@
 //! A step machine. Words or an outcome go in, one [`Reply`] comes out; nothing here reads a clock or waits. A clone is cheap, so
 //! the runtime may decide on a clone before the caller has finished and keep it if the turn becomes final.
 //!
-//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` runs actions, `verify` finds out
+//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `items`
+//! finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
 //! who is calling, `human` hands over and promises callbacks, `saying` words the replies.
 
 mod doing;
 mod hear;
 mod human;
+mod items;
 mod question;
 mod result;
 mod saying;
+mod send;
 mod verify;
 
 use std::sync::Arc;
 
 use super::action::Running;
-use super::action::template::{self, Fill};
 use super::desk::Desk;
 use super::entity::Locale;
 use super::handoff;
@@ -26,8 +28,7 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Request, Route,
-    Say, Tier,
+    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Route, Say, Tier,
 };
 
 /// One caller's conversation with one desk.
@@ -82,7 +83,8 @@ pub struct Conversation {
     handoff_reason: Option<String>,
     transfers_failed: u32,
     targets: Vec<TargetOutcome>,
-    ended: bool,
+    /// Actions are decided and never begun in earnest; nothing is looked up.
+    rehearsal: bool,
 }
 
 /// What the next words are taken to be about.
@@ -224,8 +226,17 @@ impl Conversation {
             handoff_reason: None,
             transfers_failed: 0,
             targets: Vec::new(),
-            ended: false,
+            rehearsal: false,
         }
+    }
+
+    /// A conversation for one question of an unknown caller: what would be done is decided, whether or not the desk has a back
+    /// office, and no request is to be made.
+    pub fn rehearsal(desk: Arc<Desk>, call_id: &str, now: jiff::Timestamp) -> Self {
+        let mut conversation = Self::new(desk, Caller::default(), call_id, now);
+        conversation.disclosed = true;
+        conversation.rehearsal = true;
+        conversation
     }
 
     /// The greeting, which says that it is an automated assistant. Where the caller's number can be looked up the reply carries
@@ -391,48 +402,6 @@ impl Conversation {
 
     fn today(&self) -> jiff::civil::Date {
         self.locale.today(self.now)
-    }
-
-    fn lookup_by_number(&mut self) -> Option<Request> {
-        let number = self.caller.number.clone()?;
-        let config = self.desk.config.identity.clone()?;
-        let path = config.lookup?;
-        if template::names(&path) != ["caller_number"] {
-            return None;
-        }
-        self.desk.config.backoffice.as_ref()?;
-        let by = FoundBy::Number {
-            vouched: self.caller.vouched,
-        };
-        self.lookup_request(&path, &number, by)
-    }
-
-    fn lookup_request(&mut self, path: &str, number: &str, by: FoundBy) -> Option<Request> {
-        let mut slots = serde_json::Map::new();
-        slots.insert("account".into(), number.into());
-        let fill = Fill {
-            slots: &slots,
-            customer: None,
-            result: None,
-            caller_number: Some(number),
-        };
-        let path = template::path(path, fill).ok()?;
-        let id = self.request_id();
-        self.lookup = Lookup::UnderWay;
-        self.flights.push(Flight {
-            id,
-            purpose: Purpose::Lookup(by),
-            record: None,
-        });
-        Some(Request {
-            id,
-            method: "GET".into(),
-            path,
-            body: None,
-            idempotency_key: None,
-            name: "lookup".into(),
-            slots: serde_json::Map::new(),
-        })
     }
 
     fn request_id(&mut self) -> u64 {

@@ -123,8 +123,13 @@ impl Conversation {
         let better = match lean {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
+                // "And when is it charged?": what "it" is was said before, however well the other words fit something else.
+                let carried = context::points(&said.text)
+                    && matches!(together.verdict, Verdict::Answer { .. });
                 settles(&together)
-                    && (!settles(&alone) || together.confidence > alone.confidence + 0.05)
+                    && (carried
+                        || !settles(&alone)
+                        || together.confidence > alone.confidence + 0.05)
             }
         };
         if better {

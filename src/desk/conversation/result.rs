@@ -9,7 +9,7 @@ use crate::desk::identity::FoundBy;
 use crate::desk::record::ActionStatus;
 use crate::desk::types::{Outcome, Reply, Route};
 
-use super::doing::Resolved;
+use super::items::Resolved;
 use super::{Conversation, Lookup, Waiting};
 
 impl Conversation {
@@ -140,7 +140,7 @@ impl Conversation {
         match outcome {
             Outcome::Done(result) => {
                 let items = choose::items(&result, name, &self.locale, self.today());
-                match self.from_items(name, items) {
+                match self.choose_of(name, items) {
                     Some(Resolved::Reply(reply)) => *reply,
                     Some(Resolved::Filled | Resolved::Ask) | None => self.advance(),
                 }

@@ -62,10 +62,9 @@ impl Conversation {
             if intent.is_some() {
                 basis.intent = intent;
             }
-        } else {
+        } else if intent.is_some() {
             self.basis = Some(decision.clone());
         }
-        self.ended = matches!(next, Next::End);
         Reply {
             decision,
             say,

@@ -25,6 +25,10 @@ const EMPTY: &[&str] = &[
     "happens", "mean", "instead", "else", "again",
 ];
 
+const POINTERS: &[&str] = &[
+    "it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same", "other",
+];
+
 /// Reads how the words lean.
 pub fn lean(text: &str) -> Lean {
     let words = plain(text);
@@ -33,13 +37,7 @@ pub fn lean(text: &str) -> Lean {
         return Lean::Own;
     }
     let own = all.iter().filter(|w| !EMPTY.contains(w)).count();
-    let points = all.iter().any(|w| {
-        [
-            "it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same",
-            "other",
-        ]
-        .contains(w)
-    });
+    let points = points(text);
     let opens = [
         "and",
         "what about",
@@ -60,6 +58,11 @@ pub fn lean(text: &str) -> Lean {
         return Lean::Maybe;
     }
     Lean::Own
+}
+
+/// Whether the words point at something said before: "it", "that", "the other one".
+pub fn points(text: &str) -> bool {
+    plain(text).split(' ').any(|word| POINTERS.contains(&word))
 }
 
 /// The words together with the last topic, for understanding both as one question.

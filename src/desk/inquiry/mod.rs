@@ -9,6 +9,7 @@ use super::answer::Answer;
 use super::confidence::confidence;
 use super::config::{ActionKind, Mode};
 use super::desk::{Desk, Understanding};
+use super::escalation::Escalation;
 use super::grounding::grounded;
 use super::types::{Decision, HeardEvidence, Pending, Route};
 
@@ -20,8 +21,10 @@ const NEAR: f32 = 0.5;
 const LIKELY: f32 = 0.4;
 /// Share of the floor that is enough to begin an action whose effect waits for a yes.
 const HELD: f32 = 0.7;
-/// An escalation less certain than this is not acted on by itself.
+/// An escalation less certain than this is not acted on.
 const ESCALATE: f32 = 0.5;
+/// The same where the desk goes by words alone: then only set phrases are trusted, not the weight of single words.
+const ESCALATE_BY_WORDS: f32 = 0.9;
 
 /// What to do with one question.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +74,7 @@ pub struct Inquiry {
 pub fn inquire(desk: &Desk, text: &str, vector: &[f32], heard: Option<&HeardEvidence>) -> Inquiry {
     let understood = desk.understand(text, vector);
     let answer = desk.answer(text, vector, &understood);
-    weigh(desk, understood, answer, heard)
+    weigh(desk, understood, answer, heard, !vector.is_empty())
 }
 
 /// The same with the intent known, as after a clarifying question.
@@ -82,7 +85,7 @@ pub fn inquire_as(desk: &Desk, intent: &str, text: &str, vector: &[f32]) -> Inqu
     understood.in_scope = 1.0;
     understood.margin = 1.0;
     let answer = desk.answer(text, vector, &understood);
-    weigh(desk, understood, answer, None)
+    weigh(desk, understood, answer, None, !vector.is_empty())
 }
 
 fn weigh(
@@ -90,10 +93,11 @@ fn weigh(
     understood: Understanding,
     answer: Option<Answer>,
     heard: Option<&HeardEvidence>,
+    by_meaning: bool,
 ) -> Inquiry {
     let sure = confidence(desk, &understood, answer.as_ref(), heard);
     let intent = understood.intents.first().map(|(name, _)| name.clone());
-    let (verdict, reason) = judge(desk, &understood, answer.as_ref(), sure, heard);
+    let (verdict, reason) = judge(desk, &understood, answer.as_ref(), sure, heard, by_meaning);
     Inquiry {
         understood,
         answer,
@@ -110,12 +114,11 @@ fn judge(
     answer: Option<&Answer>,
     sure: f32,
     heard: Option<&HeardEvidence>,
+    by_meaning: bool,
 ) -> (Verdict, String) {
-    if let Some(escalation) = &understood.escalation
-        && escalation.p >= ESCALATE
-    {
+    if let Some(escalation) = escalation(understood, by_meaning) {
         let reason = format!("{} (p {:.2})", escalation.kind, escalation.p);
-        return (transfer(&escalation.kind), reason);
+        return (transfer(reason_of(&escalation.kind)), reason);
     }
     let top = understood.intents.first();
     let in_scope = understood.in_scope;
@@ -188,6 +191,14 @@ fn judge(
             format!("in scope {in_scope:.2}, nearness {near:.2}"),
         );
     }
+    // An action that is likely meant is named and asked about; its effect is not risked on a guess.
+    if desk.action_for(name).is_some() && p >= policy.floor {
+        let between = nearest(desk, understood).into_iter().take(1).collect();
+        return (
+            Verdict::Clarify { between },
+            format!("{name} is likely, but under the floor {:.2}", policy.floor),
+        );
+    }
     // Asking helps where it is open what they mean, not where it is clear and the articles are silent.
     if understood.intents.is_empty() || p >= policy.floor {
         return (
@@ -210,6 +221,26 @@ fn title(desk: &Desk, article: &str) -> String {
         .iter()
         .find(|known| known.id == article)
         .map_or_else(|| article.to_owned(), |known| known.title.clone())
+}
+
+/// The escalation to act on. `by_meaning`: the words came with their vector. Without one, the wish for a human is left to
+/// [`super::entity::wants_human`], which reads whole phrases.
+pub fn escalation(understood: &Understanding, by_meaning: bool) -> Option<&Escalation> {
+    let found = understood.escalation.as_ref()?;
+    let sure = if by_meaning {
+        found.p >= ESCALATE
+    } else {
+        found.p >= ESCALATE_BY_WORDS && found.kind != "human"
+    };
+    sure.then_some(found)
+}
+
+/// The wish for a human is found by two ways and is one reason.
+pub fn reason_of(kind: &str) -> &str {
+    match kind {
+        "human" => "asked",
+        other => other,
+    }
 }
 
 fn transfer(reason: &str) -> Verdict {

@@ -128,6 +128,7 @@ pub(super) fn jsonl(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<
             spoken: string("spoken").map(str::to_string),
             file: file.into(),
             line,
+            body_line: line,
         });
     }
     out
@@ -192,6 +193,7 @@ pub(super) fn markdown(file: &str, text: &str, problems: &mut Vec<Problem>) -> O
         text: body.to_string(),
         file: file.into(),
         line: 1,
+        body_line,
     })
 }
 

@@ -1,0 +1,7 @@
+//! Scripts of whole conversations.
+
+mod answers;
+mod desk;
+mod doing;
+mod people;
+mod proof;
