@@ -25,15 +25,13 @@ pub fn dir() -> Option<PathBuf> {
             .filter(|v| !v.is_empty())
             .map(PathBuf::from)
     };
-<<<<<<< HEAD
-    set("FIRSTLINE_CACHE").map(|cache| cache.join("clauses")).or_else(|| {
-=======
-    set("FIRSTLINE_CACHE").or_else(|| {
->>>>>>> main
-        set("XDG_CACHE_HOME")
-            .or_else(|| set("HOME").map(|home| home.join(".cache")))
-            .map(|cache| cache.join("firstline/clauses"))
-    })
+    set("FIRSTLINE_CACHE")
+        .map(|cache| cache.join("clauses"))
+        .or_else(|| {
+            set("XDG_CACHE_HOME")
+                .or_else(|| set("HOME").map(|home| home.join(".cache")))
+                .map(|cache| cache.join("firstline/clauses"))
+        })
 }
 
 /// A directory of clauses.

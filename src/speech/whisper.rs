@@ -231,7 +231,10 @@ impl WhisperWorker {
 
     /// Probability of "no speech" at the start of the transcript of what was encoded last.
     fn no_speech(&mut self) -> Option<f32> {
-        let (start, none) = (self.model.context.token_sot(), self.model.context.token_nosp());
+        let (start, none) = (
+            self.model.context.token_sot(),
+            self.model.context.token_nosp(),
+        );
         self.state.decode(&[start], 0, self.model.threads).ok()?;
         let logits = self.state.get_logits().ok()?;
         let of_none = *logits.get(usize::try_from(none).ok()?)?;
