@@ -7,3 +7,6 @@ mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.
 #[cfg(feature = "line")]
 mod sip;
+/// The speech engines on real weights.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod speech;

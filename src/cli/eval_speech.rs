@@ -11,9 +11,11 @@ use crate::speech::Hints;
 
 /// Word error rate and time over a manifest of sound files.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  firstline eval speech --manifest speech/manifest.jsonl --set prompts\n\n\
+#[command(
+    after_help = "Example:\n  firstline eval speech --manifest speech/manifest.jsonl --set prompts\n\n\
     The manifest has one JSON object a line: path (from the manifest's folder), text, and set if there are several. Before \
-    comparing, both sides are lower-cased, punctuation goes, and numbers are written as words.")]
+    comparing, both sides are lower-cased, punctuation goes, and numbers are written as words."
+)]
 pub struct Args {
     /// Lines of {"path","text"}
     #[arg(long)]
@@ -64,10 +66,22 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = args.manifest.parent().unwrap_or(Path::new("."));
     let mut ear = super::transcribe::ear(&args.model, args.threads, args.live)?;
     let mut sets: BTreeMap<String, Score> = BTreeMap::new();
-    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let line: Line = serde_json::from_str(line)
-            .with_context(|| format!("{}: line {} is not as it should be", args.manifest.display(), n + 1))?;
-        let Some(truth) = line.text.filter(|_| args.set.is_empty() || args.set.contains(&line.set)) else {
+    for (n, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
+        let line: Line = serde_json::from_str(line).with_context(|| {
+            format!(
+                "{}: line {} is not as it should be",
+                args.manifest.display(),
+                n + 1
+            )
+        })?;
+        let Some(truth) = line
+            .text
+            .filter(|_| args.set.is_empty() || args.set.contains(&line.set))
+        else {
             continue;
         };
         let score = sets.entry(line.set).or_default();
@@ -75,13 +89,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             continue;
         }
         let path = folder.join(&line.path);
-        let bytes = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let wav = audio::wav::read(&bytes).map_err(|e| anyhow!("{}: {e}", path.display()))?;
         let heard = ear.transcribe(&wav.mono_at(audio::RATE), &Hints::default())?;
         let (truth, said) = (normal(&truth), normal(&heard.text));
         let errors = distance(&truth, &said);
         if args.show && errors > 0 {
-            eprintln!("{} {errors}/{}: {} | {}", line.path.display(), truth.len(), truth.join(" "), said.join(" "));
+            eprintln!(
+                "{} {errors}/{}: {} | {}",
+                line.path.display(),
+                truth.len(),
+                truth.join(" "),
+                said.join(" ")
+            );
         }
         score.files += 1;
         score.words += truth.len();
@@ -90,7 +111,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         score.ms.push(heard.ms);
     }
     if sets.values().all(|s| s.files == 0) {
-        anyhow::bail!("{} has no line with a text to compare with", args.manifest.display());
+        anyhow::bail!(
+            "{} has no line with a text to compare with",
+            args.manifest.display()
+        );
     }
     let quality = if args.live { "live" } else { "full" };
     let rows: Vec<serde_json::Value> = sets
@@ -140,9 +164,12 @@ fn normal(text: &str) -> Vec<String> {
             "mr" => out.push("mister".into()),
             "dr" => out.push("doctor".into()),
             _ => match word.parse::<u32>() {
-                Ok(n) if n < 10_000 && (word == "0" || !word.starts_with('0')) => number(n, &mut out),
+                Ok(n) if n < 10_000 && (word == "0" || !word.starts_with('0')) => {
+                    number(n, &mut out)
+                }
                 _ if word.chars().all(|c| c.is_ascii_digit()) => {
-                    word.bytes().for_each(|b| number(u32::from(b - b'0'), &mut out));
+                    word.bytes()
+                        .for_each(|b| number(u32::from(b - b'0'), &mut out));
                 }
                 _ => out.push(word.to_owned()),
             },
@@ -153,8 +180,26 @@ fn normal(text: &str) -> Vec<String> {
 
 fn number(n: u32, out: &mut Vec<String>) {
     const SMALL: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ];
     const TENS: [&str; 10] = [
         "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
@@ -168,7 +213,11 @@ fn number(n: u32, out: &mut Vec<String>) {
             }
         }
         _ => {
-            let (part, name) = if n < 1000 { (100, "hundred") } else { (1000, "thousand") };
+            let (part, name) = if n < 1000 {
+                (100, "hundred")
+            } else {
+                (1000, "thousand")
+            };
             number(n / part, out);
             out.push(name.into());
             if n % part > 0 {
@@ -201,7 +250,10 @@ mod tests {
     fn normal_words_and_distance() {
         let n = |s: &str| normal(s).join(" ");
         assert_eq!(n("It's 25% off, O.K.?"), "its twenty five percent off o k");
-        assert_eq!(n("1250 / 007 / 40"), "one thousand two hundred fifty zero zero seven forty");
+        assert_eq!(
+            n("1250 / 007 / 40"),
+            "one thousand two hundred fifty zero zero seven forty"
+        );
         assert_eq!(distance(&normal("a b c d"), &normal("a x c")), 2);
         assert_eq!(distance(&normal(""), &normal("a b")), 2);
         assert_eq!(distance(&normal("a b"), &normal("a b")), 0);

@@ -11,8 +11,10 @@ use crate::speech::{Synthesizer, voice};
 
 /// Words to a sound file, in the line's voice.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  firstline speak \"Your payment of $31.40 is due on 3 December.\" --out reply.wav\n\n\
-    Writes 16-bit mono WAV at 16 kHz. Figures, dates and amounts are read as a person would.")]
+#[command(
+    after_help = "Example:\n  firstline speak \"Your payment of $31.40 is due on 3 December.\" --out reply.wav\n\n\
+    Writes 16-bit mono WAV at 16 kHz. Figures, dates and amounts are read as a person would."
+)]
 pub struct Args {
     /// What to say
     text: String,
@@ -47,28 +49,38 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         anyhow::bail!("there is nothing in this text that can be said; give it words");
     }
     let wav = audio::wav::write(&voice::join(&said), audio::RATE, 1);
-    std::fs::write(&args.out, wav)
-        .with_context(|| format!("{} cannot be written; choose another place", args.out.display()))?;
+    std::fs::write(&args.out, wav).with_context(|| {
+        format!(
+            "{} cannot be written; choose another place",
+            args.out.display()
+        )
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The line's voice, with or without what it said before.
 #[cfg(feature = "onnx")]
-pub(super) fn speaker(name: &str, threads: usize, cached: bool) -> anyhow::Result<Box<dyn Synthesizer>> {
+pub(super) fn speaker(
+    name: &str,
+    threads: usize,
+    cached: bool,
+) -> anyhow::Result<Box<dyn Synthesizer>> {
     use std::sync::Arc;
 
     use crate::runtime::clause_cache::{DISK_BYTES, DiskCache, MEMORY_BYTES, Remembering, dir};
     use crate::speech::cache::ClauseCache;
     use crate::speech::piper::Piper;
 
-    let path =
-        crate::runtime::models::path(&format!("piper-{name}"), &format!("{name}.onnx")).map_err(|e| anyhow!(e))?;
+    let path = crate::runtime::models::path(&format!("piper-{name}"), &format!("{name}.onnx"))
+        .map_err(|e| anyhow!(e))?;
     let worker = Piper::load(&path, threads)?.worker()?;
     if !cached {
         return Ok(Box::new(worker));
     }
     // Without a place on disk it is only slower.
-    let disk = dir().and_then(|d| DiskCache::open(&d, DISK_BYTES).ok()).map(Arc::new);
+    let disk = dir()
+        .and_then(|d| DiskCache::open(&d, DISK_BYTES).ok())
+        .map(Arc::new);
     Ok(Box::new(Remembering::new(
         worker,
         Arc::new(ClauseCache::new(MEMORY_BYTES)),

@@ -11,9 +11,11 @@ use crate::speech::{Expect, Hints, Transcriber, Transcript};
 
 /// Sound files to words, one line a file.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  firstline transcribe message.wav\n  firstline transcribe --json --expect digits *.wav\n\n\
+#[command(
+    after_help = "Examples:\n  firstline transcribe message.wav\n  firstline transcribe --json --expect digits *.wav\n\n\
     WAV files of any usual kind and rate. By default as carefully as whisper.cpp's own tool (five beams, whole context, \
-    fallback); --live hears as the line does in a call, several times faster.")]
+    fallback); --live hears as the line does in a call, several times faster."
+)]
 pub struct Args {
     /// One JSON object a line: path, text, avg_logprob, no_speech, audio_ms, ms
     #[arg(long)]
@@ -129,5 +131,7 @@ pub(super) fn ear(model: &str, threads: usize, live: bool) -> anyhow::Result<Box
 
 #[cfg(not(feature = "whisper"))]
 pub(super) fn ear(_: &str, _: usize, _: bool) -> anyhow::Result<Box<dyn Transcriber>> {
-    anyhow::bail!("this program was built without a recogniser; build it with the feature `whisper`")
+    anyhow::bail!(
+        "this program was built without a recogniser; build it with the feature `whisper`"
+    )
 }

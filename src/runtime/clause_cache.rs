@@ -17,15 +17,21 @@ pub const MEMORY_BYTES: usize = 60_000_000;
 /// Sound kept on disk; beyond it the oldest files go, at the next start.
 pub const DISK_BYTES: u64 = 500_000_000;
 
-/// Where clauses are kept: `FIRSTLINE_CACHE`, else `$XDG_CACHE_HOME/firstline/clauses`, else `~/.cache/firstline/clauses`.
+/// Where clauses are kept: `$FIRSTLINE_CACHE/clauses`, else `$XDG_CACHE_HOME/firstline/clauses`, else `~/.cache/firstline/clauses`.
 /// None where none of them is set.
 pub fn dir() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    set("FIRSTLINE_CACHE").or_else(|| {
-        set("XDG_CACHE_HOME")
-            .or_else(|| set("HOME").map(|home| home.join(".cache")))
-            .map(|cache| cache.join("firstline/clauses"))
-    })
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    set("FIRSTLINE_CACHE")
+        .map(|cache| cache.join("clauses"))
+        .or_else(|| {
+            set("XDG_CACHE_HOME")
+                .or_else(|| set("HOME").map(|home| home.join(".cache")))
+                .map(|cache| cache.join("firstline/clauses"))
+        })
 }
 
 /// A directory of clauses.
@@ -44,7 +50,11 @@ impl DiskCache {
         fs::create_dir_all(dir)?;
         let mut files: Vec<(std::time::SystemTime, u64, PathBuf)> = fs::read_dir(dir)?
             .filter_map(Result::ok)
-            .filter(|e| e.path().extension().is_some_and(|x| x == "clause" || x == "part"))
+            .filter(|e| {
+                e.path()
+                    .extension()
+                    .is_some_and(|x| x == "clause" || x == "part")
+            })
             .filter_map(|e| {
                 let meta = e.metadata().ok()?;
                 Some((meta.modified().ok()?, meta.len(), e.path()))
@@ -79,7 +89,11 @@ impl DiskCache {
         if sum != sum_of(pcm) || pcm.len() % 2 != 0 {
             return None;
         }
-        Some(pcm.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect())
+        Some(
+            pcm.chunks_exact(2)
+                .map(|b| i16::from_le_bytes([b[0], b[1]]))
+                .collect(),
+        )
     }
 
     /// Keeps a clause. What cannot be written is synthesised again next time.
@@ -92,7 +106,10 @@ impl DiskCache {
         // Two threads, or two programs, may write the same clause: each has a name of its own until the end.
         let n = self.written.fetch_add(1, Ordering::Relaxed);
         let part = path.with_extension(format!("{}-{n}.part", std::process::id()));
-        if fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path)).is_err() {
+        if fs::write(&part, bytes)
+            .and_then(|()| fs::rename(&part, &path))
+            .is_err()
+        {
             let _ = fs::remove_file(&part);
         }
     }
@@ -123,7 +140,11 @@ pub struct Remembering<S> {
 
 impl<S: Synthesizer> Remembering<S> {
     pub fn new(voice: S, memory: Arc<ClauseCache>, disk: Option<Arc<DiskCache>>) -> Self {
-        Self { voice, memory, disk }
+        Self {
+            voice,
+            memory,
+            disk,
+        }
     }
 
     /// The clause if it need not be synthesised. Cheap enough to ask before queueing work.
@@ -162,7 +183,8 @@ mod tests {
     use crate::speech::scripted::ScriptedVoice;
 
     fn room(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("firstline-clauses-{name}-{}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("firstline-clauses-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         dir
     }
@@ -172,7 +194,11 @@ mod tests {
         let dir = room("once");
         let voice = || {
             let disk = Arc::new(DiskCache::open(&dir, DISK_BYTES).unwrap());
-            Remembering::new(ScriptedVoice::default(), Arc::new(ClauseCache::new(MEMORY_BYTES)), Some(disk))
+            Remembering::new(
+                ScriptedVoice::default(),
+                Arc::new(ClauseCache::new(MEMORY_BYTES)),
+                Some(disk),
+            )
         };
         let mut first = voice();
         let sound = first.synthesize("Hello.").unwrap();

@@ -161,3 +161,139 @@ pub fn sign(secret: &str, timestamp: &str, body: &str) -> String {
         .map(|b| format!("{b:02x}"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A receiver that answers with these statuses in turn (the last one again and again) and keeps what it got.
+    async fn receiver(statuses: &'static [&'static str]) -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let kept = got.clone();
+        tokio::spawn(async move {
+            let mut n = 0;
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut seen = Vec::new();
+                let mut buffer = [0; 4096];
+                while !String::from_utf8_lossy(&seen).ends_with('}') {
+                    let read = socket.read(&mut buffer).await.unwrap_or(0);
+                    if read == 0 {
+                        break;
+                    }
+                    seen.extend_from_slice(&buffer[..read]);
+                }
+                kept.lock()
+                    .unwrap()
+                    .push(String::from_utf8_lossy(&seen).into_owned());
+                let status = statuses
+                    .get(n)
+                    .or(statuses.last())
+                    .copied()
+                    .unwrap_or("200 OK");
+                n += 1;
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        (url, got)
+    }
+
+    async fn store() -> (Store, std::path::PathBuf) {
+        let dir = std::env::temp_dir().join(format!("firstline-webhook-{}", uuid::Uuid::new_v4()));
+        (
+            Store::open(&format!("sqlite:{}/l.db", dir.display()))
+                .await
+                .unwrap(),
+            dir,
+        )
+    }
+
+    fn header(request: &str, name: &str) -> String {
+        let found = request.lines().find_map(|l| {
+            l.to_lowercase()
+                .strip_prefix(&format!("{name}: "))
+                .map(str::to_owned)
+        });
+        found.unwrap_or_default()
+    }
+
+    #[test]
+    fn the_signature_is_the_one_others_compute() {
+        // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac secret
+        let signed = "49f24e537407743fa4a0242bb63b94b9a47ee99cbbe071ccd8a22550ae411686";
+        assert_eq!(sign("secret", "1700000000", r#"{"a":1}"#), signed);
+        assert_ne!(sign("secret", "1700000001", r#"{"a":1}"#), signed);
+        assert_ne!(sign("other", "1700000000", r#"{"a":1}"#), signed);
+    }
+
+    #[tokio::test]
+    async fn a_packet_is_signed_and_tried_again_until_it_is_taken() {
+        let (url, got) = receiver(&["500 Oops", "200 OK"]).await;
+        let (store, dir) = store().await;
+        let hook = Webhook::new(
+            store.clone(),
+            &url,
+            Some(Secret::new("secret")),
+            Arc::new(Metrics::new()),
+        )
+        .unwrap();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(hook.clone().run(stop.clone()));
+        hook.send("call", &json!({ "reason": "asked" }))
+            .await
+            .unwrap();
+        for _ in 0..100 {
+            if got.lock().unwrap().len() == 2 && store.packet_counts().await.unwrap() == (0, 0) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        stop.cancel();
+        running.await.unwrap();
+        let got = got.lock().unwrap().clone();
+        assert_eq!(got.len(), 2, "tried again once, and not after it was taken");
+        assert_eq!(
+            header(&got[0], "firstline-id"),
+            header(&got[1], "firstline-id")
+        );
+        for request in &got {
+            let body = request.split("\r\n\r\n").nth(1).unwrap();
+            let expected = format!(
+                "v1={}",
+                sign("secret", &header(request, "firstline-timestamp"), body)
+            );
+            assert_eq!(header(request, "firstline-signature"), expected);
+        }
+        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_refuses_is_not_pestered() {
+        let (url, got) = receiver(&["401 Unauthorized"]).await;
+        let (store, dir) = store().await;
+        let hook = Webhook::new(store.clone(), &url, None, Arc::new(Metrics::new())).unwrap();
+        hook.send("call", &json!({})).await.unwrap();
+        hook.deliver().await.unwrap();
+        hook.deliver().await.unwrap();
+        assert_eq!(got.lock().unwrap().len(), 1);
+        assert_eq!(
+            store.packet_counts().await.unwrap(),
+            (1, 0),
+            "kept for the next try"
+        );
+        assert!(
+            !got.lock().unwrap()[0]
+                .to_lowercase()
+                .contains("firstline-signature")
+        );
+        let _ = std::fs::remove_dir_all(dir);
+    }
+}

@@ -23,9 +23,11 @@ impl Key {
 pub fn key(voice: &str, text: &str) -> Key {
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let bytes = voice.bytes().chain([0]).chain(text.bytes());
-    Key(bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, b| {
-        (hash ^ u128::from(b)).wrapping_mul(PRIME)
-    }))
+    Key(
+        bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, b| {
+            (hash ^ u128::from(b)).wrapping_mul(PRIME)
+        }),
+    )
 }
 
 /// Clauses in memory, up to a number of bytes; the one not used for longest goes first. Shared between threads.
@@ -74,7 +76,12 @@ impl ClauseCache {
             inner.bytes -= old.len() * 2;
         }
         while inner.bytes > self.most_bytes {
-            let Some(oldest) = inner.clauses.iter().min_by_key(|(_, (_, used))| *used).map(|(k, _)| *k) else {
+            let Some(oldest) = inner
+                .clauses
+                .iter()
+                .min_by_key(|(_, (_, used))| *used)
+                .map(|(k, _)| *k)
+            else {
                 break;
             };
             if let Some((old, _)) = inner.clauses.remove(&oldest) {
@@ -103,7 +110,10 @@ mod tests {
         assert_ne!(key("a", "b"), key("ab", ""));
         assert_ne!(key("", "ab"), key("a", "b"));
         assert_eq!(key("", "").hex().len(), 32);
-        assert_eq!(key("", "").hex(), "d228cb69101a8caf78912b704e4a147f".to_owned());
+        assert_eq!(
+            key("", "").hex(),
+            "d228cb69101a8caf78912b704e4a147f".to_owned()
+        );
     }
 
     #[test]
@@ -119,7 +129,10 @@ mod tests {
         assert_eq!(cache.get(key("v", "0")).unwrap()[0], 0);
         assert_eq!(cache.bytes(), 80);
         cache.put(key("v", "0"), &clause(9));
-        assert_eq!((cache.bytes(), cache.get(key("v", "0")).unwrap()[0]), (80, 9));
+        assert_eq!(
+            (cache.bytes(), cache.get(key("v", "0")).unwrap()[0]),
+            (80, 9)
+        );
         cache.put(key("v", "huge"), &vec![0; 51].into());
         assert!(cache.get(key("v", "huge")).is_none());
     }

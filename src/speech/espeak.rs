@@ -51,8 +51,14 @@ impl Espeak {
     /// # Errors
     /// [`SpeechError::Model`] where espeak-ng is not installed or has no such voice.
     pub fn new(voice: &str) -> Result<Self, SpeechError> {
-        if voice.is_empty() || !voice.chars().all(|c| c.is_ascii_alphanumeric() || "-_+".contains(c)) {
-            return Err(SpeechError::Model(format!("{voice:?} is not a voice of espeak-ng")));
+        if voice.is_empty()
+            || !voice
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_+".contains(c))
+        {
+            return Err(SpeechError::Model(format!(
+                "{voice:?} is not a voice of espeak-ng"
+            )));
         }
         let mut espeak = Self {
             voice: voice.to_owned(),
@@ -129,15 +135,21 @@ fn start(voice: &str) -> std::io::Result<Running> {
         return Err(std::io::ErrorKind::BrokenPipe.into());
     };
     let (to, lines) = sync_channel(256);
-    std::thread::Builder::new().name("espeak".into()).spawn(move || {
-        for line in BufReader::new(output).lines() {
-            let Ok(line) = line else { break };
-            if to.send(line).is_err() {
-                break;
+    std::thread::Builder::new()
+        .name("espeak".into())
+        .spawn(move || {
+            for line in BufReader::new(output).lines() {
+                let Ok(line) = line else { break };
+                if to.send(line).is_err() {
+                    break;
+                }
             }
-        }
-    })?;
-    Ok(Running { child, input, lines })
+        })?;
+    Ok(Running {
+        child,
+        input,
+        lines,
+    })
 }
 
 /// None where the process has died or hangs.
@@ -167,7 +179,10 @@ fn once(voice: &str, request: &str, pieces: usize) -> Result<Vec<Vec<String>>, S
         .map_err(|_| missing())?;
     let mut said = String::new();
     let mut complaint = String::new();
-    let wrote = child.stdin.take().map(|mut input| input.write_all(request.as_bytes()));
+    let wrote = child
+        .stdin
+        .take()
+        .map(|mut input| input.write_all(request.as_bytes()));
     if let Some(mut output) = child.stdout.take() {
         let _ = output.read_to_string(&mut said);
     }
@@ -182,7 +197,11 @@ fn once(voice: &str, request: &str, pieces: usize) -> Result<Vec<Vec<String>>, S
     if answers.done.len() == pieces && matches!(wrote, Some(Ok(()))) && ended.is_ok() {
         return Ok(answers.done);
     }
-    let why = complaint.lines().next().unwrap_or("it gave no answer").trim();
+    let why = complaint
+        .lines()
+        .next()
+        .unwrap_or("it gave no answer")
+        .trim();
     Err(SpeechError::Engine(format!("espeak-ng failed: {why}")))
 }
 
@@ -257,7 +276,9 @@ fn pieces(clause: &str) -> Vec<Piece> {
     };
     let mut chars = plain.chars().peekable();
     while let Some(c) = chars.next() {
-        let ends = chars.peek().is_none_or(|n| n.is_whitespace() || ",.;:?!\"'".contains(*n));
+        let ends = chars
+            .peek()
+            .is_none_or(|n| n.is_whitespace() || ",.;:?!\"'".contains(*n));
         if ",;:.?!".contains(c) && ends && !title(&text, c) {
             push(&mut text, c);
         } else if c.is_whitespace() && text.len() > LONGEST_PIECE {
@@ -282,22 +303,36 @@ mod tests {
     use super::*;
 
     fn cut(clause: &str) -> Vec<(String, char)> {
-        pieces(clause).into_iter().map(|p| (p.text, p.mark)).collect()
+        pieces(clause)
+            .into_iter()
+            .map(|p| (p.text, p.mark))
+            .collect()
     }
 
     #[test]
     fn punctuation_survives() {
         assert_eq!(
             cut("Hello, Dr. Smith: it's \"done\" (at last)..."),
-            [("Hello".into(), ','), ("Dr. Smith".into(), ':'), ("it's done at last".into(), '.')]
+            [
+                ("Hello".into(), ','),
+                ("Dr. Smith".into(), ':'),
+                ("it's done at last".into(), '.')
+            ]
         );
         assert_eq!(cut("one—two?"), [("one,two".into(), '?')]);
-        assert_eq!(cut("three point 5 [[x]]"), [("three point 5 x".into(), '.')]);
+        assert_eq!(
+            cut("three point 5 [[x]]"),
+            [("three point 5 x".into(), '.')]
+        );
         assert!(cut(" ... !").is_empty());
         assert!(cut("\u{0}\n").is_empty());
         let long = "word ".repeat(1000);
         assert!(pieces(&long).iter().all(|p| p.text.len() < 700));
-        assert!(pieces(&"x".repeat(100_000)).iter().all(|p| p.text.len() <= 1200));
+        assert!(
+            pieces(&"x".repeat(100_000))
+                .iter()
+                .all(|p| p.text.len() <= 1200)
+        );
     }
 
     #[test]
@@ -306,7 +341,10 @@ mod tests {
         for line in ["mZ", "a", "b", "mZ", "", "mZ", "c", "mZ"] {
             answers.line(line.into());
         }
-        assert_eq!(answers.done, [vec!["a".to_string(), "b".into()], vec![], vec!["c".into()]]);
+        assert_eq!(
+            answers.done,
+            [vec!["a".to_string(), "b".into()], vec![], vec!["c".into()]]
+        );
         let pieces = [",", ".", "?"].map(|m| Piece {
             text: "x".into(),
             mark: m.chars().next().unwrap(),

@@ -146,7 +146,8 @@ pub fn transcript(mut pass: Pass, loudness: &Loudness, audio_ms: u32) -> Transcr
     pass.tokens = without_asides(pass.tokens);
     let avg_logprob = avg_logprob(&pass.tokens);
     let text = text_of(&pass.tokens);
-    let nothing = !text.chars().any(char::is_alphanumeric) || made_up(&text, &pass, avg_logprob, loudness);
+    let nothing =
+        !text.chars().any(char::is_alphanumeric) || made_up(&text, &pass, avg_logprob, loudness);
     if nothing {
         return Transcript {
             no_speech: pass.no_speech.max(0.5),
@@ -180,7 +181,7 @@ fn made_up(text: &str, pass: &Pass, avg_logprob: f32, loudness: &Loudness) -> bo
         p if p > 0.6 && avg_logprob < -0.8 => true,
         p if habitual && (p > 0.3 || avg_logprob < -0.9 || flat) => true,
         p if flat && p > 0.3 && avg_logprob < -0.6 => true,
-        _ => avg_logprob < -1.6,
+        p => avg_logprob < -1.6 && p > 0.1,
     }
 }
 
@@ -208,7 +209,10 @@ fn without_asides(tokens: Vec<Token>) -> Vec<Token> {
         }
         if kept || !dropped {
             let bytes = if kept && dropped {
-                text.chars().filter(|c| !"[]()♪*".contains(*c)).collect::<String>().into_bytes()
+                text.chars()
+                    .filter(|c| !"[]()♪*".contains(*c))
+                    .collect::<String>()
+                    .into_bytes()
             } else {
                 token.bytes
             };
@@ -219,7 +223,10 @@ fn without_asides(tokens: Vec<Token>) -> Vec<Token> {
 }
 
 fn text_of(tokens: &[Token]) -> String {
-    let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.bytes.iter().copied()).collect();
+    let bytes: Vec<u8> = tokens
+        .iter()
+        .flat_map(|t| t.bytes.iter().copied())
+        .collect();
     let text = String::from_utf8_lossy(&bytes);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -232,7 +239,11 @@ fn words(tokens: &[Token], loudness: &Loudness) -> Vec<Word> {
             Some((bytes, p)) if !starts => {
                 bytes.extend_from_slice(&token.bytes);
                 // A comma's probability says nothing of the word before it.
-                if token.bytes.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80) {
+                if token
+                    .bytes
+                    .iter()
+                    .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+                {
                     *p = p.min(token.logprob);
                 }
             }

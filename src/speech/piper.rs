@@ -66,20 +66,32 @@ impl Piper {
     /// [`SpeechError::Model`] where either file is missing or not a Piper voice.
     pub fn load(onnx: &Path, threads: usize) -> Result<Self, SpeechError> {
         let bad = |why: String| {
-            SpeechError::Model(format!("{}: {why}; fetch it with `firstline models pull`", onnx.display()))
+            SpeechError::Model(format!(
+                "{}: {why}; fetch it with `firstline models pull`",
+                onnx.display()
+            ))
         };
         let mut json = onnx.as_os_str().to_owned();
         json.push(".json");
-        let text = read(Path::new(&json)).map_err(|e| bad(format!("its .json cannot be read: {e}")))?;
-        let config: Config =
-            serde_json::from_str(&text).map_err(|e| bad(format!("its .json is not a Piper voice's: {e}")))?;
+        let text =
+            read(Path::new(&json)).map_err(|e| bad(format!("its .json cannot be read: {e}")))?;
+        let config: Config = serde_json::from_str(&text)
+            .map_err(|e| bad(format!("its .json is not a Piper voice's: {e}")))?;
         if !(8_000..=48_000).contains(&config.audio.sample_rate) {
             return Err(bad("its .json gives no usual sample rate".into()));
         }
         let model = Model::load_file(onnx).map_err(|e| bad(e.to_string()))?;
-        let node = |name: &str| model.node_id(name).map_err(|_| bad("it is not a Piper voice".into()));
-        let (input, lengths, scales, output) =
-            (node("input")?, node("input_lengths")?, node("scales")?, node("output")?);
+        let node = |name: &str| {
+            model
+                .node_id(name)
+                .map_err(|_| bad("it is not a Piper voice".into()))
+        };
+        let (input, lengths, scales, output) = (
+            node("input")?,
+            node("input_lengths")?,
+            node("scales")?,
+            node("output")?,
+        );
         let name = onnx
             .file_stem()
             .map_or_else(String::new, |s| s.to_string_lossy().into_owned());
@@ -124,7 +136,12 @@ pub struct PiperSpeaker {
 impl Voice {
     /// `^ _ (p _)* $`. Sounds the voice was not taught are left out.
     fn ids(&self, phonemes: &str) -> Vec<i32> {
-        let of = |symbol: &str| self.config.phoneme_id_map.get(symbol).map_or(&[][..], Vec::as_slice);
+        let of = |symbol: &str| {
+            self.config
+                .phoneme_id_map
+                .get(symbol)
+                .map_or(&[][..], Vec::as_slice)
+        };
         let pad = of("_");
         let mut ids = Vec::new();
         ids.extend_from_slice(of("^"));
@@ -140,13 +157,21 @@ impl Voice {
         ids
     }
 
-    fn run(&self, ids: Vec<i32>, seed: u64, pool: &Arc<ThreadPool>) -> Result<Vec<f32>, SpeechError> {
+    fn run(
+        &self,
+        ids: Vec<i32>,
+        seed: u64,
+        pool: &Arc<ThreadPool>,
+    ) -> Result<Vec<f32>, SpeechError> {
         let n = ids.len();
         let scale = &self.config.inference;
         let scales = vec![scale.noise_scale, scale.length_scale, scale.noise_w];
         let inputs = vec![
             (self.input, NdTensor::from_data([1, n], ids).into()),
-            (self.lengths, NdTensor::from_data([1], vec![n as i32]).into()),
+            (
+                self.lengths,
+                NdTensor::from_data([1], vec![n as i32]).into(),
+            ),
             (self.scales, NdTensor::from_data([3], scales).into()),
         ];
         let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
@@ -157,10 +182,9 @@ impl Voice {
                 self.model.run(inputs, &[self.output], Some(options))
             })
             .map_err(|e| SpeechError::Engine(format!("the voice failed: {e}")))?;
-        let sound: Tensor<f32> = out
-            .remove(0)
-            .try_into()
-            .map_err(|_| SpeechError::Engine("the voice gave something that is not sound".into()))?;
+        let sound: Tensor<f32> = out.remove(0).try_into().map_err(|_| {
+            SpeechError::Engine("the voice gave something that is not sound".into())
+        })?;
         Ok(sound.to_vec())
     }
 }
@@ -181,9 +205,13 @@ impl Synthesizer for PiperSpeaker {
             ));
         }
         let ids = self.voice.ids(&phonemes);
-        let sound = self.voice.run(ids, super::cache::key("", clause).seed(), &self.pool)?;
+        let sound = self
+            .voice
+            .run(ids, super::cache::key("", clause).seed(), &self.pool)?;
         if sound.iter().any(|s| !s.is_finite()) {
-            return Err(SpeechError::Engine("the voice gave something that is not sound".into()));
+            return Err(SpeechError::Engine(
+                "the voice gave something that is not sound".into(),
+            ));
         }
         let rate = self.voice.config.audio.sample_rate;
         // Brought to level first, so that 16 bits lose nothing; resampling keeps the level.

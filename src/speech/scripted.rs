@@ -87,7 +87,9 @@ impl Synthesizer for ScriptedVoice {
         Ok((0..n)
             .map(|i| {
                 let edge = i.min(n - 1 - i) as f32 / 80.0;
-                ((i as f32 * 300.0 * std::f32::consts::TAU / RATE as f32).sin() * 4_600.0 * edge.min(1.0)) as i16
+                ((i as f32 * 300.0 * std::f32::consts::TAU / RATE as f32).sin()
+                    * 4_600.0
+                    * edge.min(1.0)) as i16
             })
             .collect())
     }
@@ -118,13 +120,23 @@ mod tests {
         let mut voice = ScriptedVoice::default();
         let sound = voice.synthesize("Hello there.").unwrap();
         assert_eq!(sound.len(), 12 * 60 * 16);
-        let mut ear = ScriptedTranscriber::new(["one two", "three"]).then_fails(SpeechError::Engine("gone".into()));
-        assert_eq!(ear.transcribe(&[0; 1600], &Hints::default()).unwrap().text, "");
+        let mut ear = ScriptedTranscriber::new(["one two", "three"])
+            .then_fails(SpeechError::Engine("gone".into()));
+        assert_eq!(
+            ear.transcribe(&[0; 1600], &Hints::default()).unwrap().text,
+            ""
+        );
         let t = ear.transcribe(&sound, &Hints::default()).unwrap();
         assert_eq!((t.text.as_str(), t.words.len()), ("one two", 2));
-        assert_eq!(ear.transcribe(&sound, &Hints::default()).unwrap().text, "three");
+        assert_eq!(
+            ear.transcribe(&sound, &Hints::default()).unwrap().text,
+            "three"
+        );
         assert!(ear.transcribe(&sound, &Hints::default()).is_err());
-        assert_eq!(ear.transcribe(&sound, &Hints::default()).unwrap().no_speech, 1.0);
+        assert_eq!(
+            ear.transcribe(&sound, &Hints::default()).unwrap().no_speech,
+            1.0
+        );
         let mut vad = LoudnessActivity;
         assert!(vad.push(&sound[1600..1920]) > 0.5);
         assert!(vad.push(&[0; 320]) < 0.5);

@@ -41,7 +41,11 @@ impl Silero {
             ))
         };
         let model = Model::load_file(path).map_err(|e| bad(&e.to_string()))?;
-        let node = |name: &str| model.node_id(name).map_err(|_| bad("it is not Silero's voice activity model"));
+        let node = |name: &str| {
+            model
+                .node_id(name)
+                .map_err(|_| bad("it is not Silero's voice activity model"))
+        };
         Ok(Self {
             input: node("input")?,
             state: node("state")?,
@@ -78,13 +82,20 @@ pub struct SileroStream {
 impl SileroStream {
     fn window(&mut self) -> Option<f32> {
         let m = &self.model;
-        let input = NdTensor::from_data([1, CONTEXT + WINDOW], self.heard[..CONTEXT + WINDOW].to_vec());
+        let input = NdTensor::from_data(
+            [1, CONTEXT + WINDOW],
+            self.heard[..CONTEXT + WINDOW].to_vec(),
+        );
         let state = NdTensor::from_data([2, 1, 128], std::mem::take(&mut self.state));
         let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
         let [output, state]: [Value; 2] = m
             .model
             .run_n(
-                vec![(m.input, input.into()), (m.state, state.into()), (m.rate, Tensor::from(16_000i32).into())],
+                vec![
+                    (m.input, input.into()),
+                    (m.state, state.into()),
+                    (m.rate, Tensor::from(16_000i32).into()),
+                ],
                 [m.output, m.state_out],
                 Some(options),
             )
@@ -101,7 +112,8 @@ impl SileroStream {
 
 impl VoiceActivity for SileroStream {
     fn push(&mut self, pcm: &[i16]) -> f32 {
-        self.heard.extend(pcm.iter().map(|s| f32::from(*s) / 32_768.0));
+        self.heard
+            .extend(pcm.iter().map(|s| f32::from(*s) / 32_768.0));
         while self.heard.len() >= CONTEXT + WINDOW {
             match self.window() {
                 Some(p) if p.is_finite() => self.latest = p.clamp(0.0, 1.0),

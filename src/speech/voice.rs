@@ -78,7 +78,11 @@ fn rms(window: &[f32]) -> f32 {
 
 /// Pause after a clause, milliseconds, from how it ends: what a person leaves before going on.
 pub fn pause_ms(clause: &str) -> u32 {
-    match clause.trim_end_matches(['"', '\'', ')', ' ', '\u{201d}']).chars().last() {
+    match clause
+        .trim_end_matches(['"', '\'', ')', ' ', '\u{201d}'])
+        .chars()
+        .last()
+    {
         Some('.' | '!' | '?' | '…') => 260,
         Some(',' | ';' | ':') => 130,
         _ => 50,
@@ -116,7 +120,10 @@ mod tests {
             let out = finish(tone(level, 500, 300), RATE);
             let ms = out.len() / 16;
             assert!((525..=540).contains(&ms), "{ms} ms");
-            let middle: Vec<f32> = out[1600..8000].iter().map(|s| f32::from(*s) / 32_768.0).collect();
+            let middle: Vec<f32> = out[1600..8000]
+                .iter()
+                .map(|s| f32::from(*s) / 32_768.0)
+                .collect();
             let db = 20.0 * rms(&middle).log10();
             assert!((db - TARGET_DBFS).abs() < 1.0, "{level}: {db}");
         }

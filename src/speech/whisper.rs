@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState};
+use whisper_rs::{
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError,
+    WhisperState,
+};
 
 use super::heard::{self, Pass, Token};
 use super::{Hints, SpeechError, Transcriber, Transcript};
@@ -59,12 +62,13 @@ impl Whisper {
                 path.display()
             )));
         }
-        let context = WhisperContext::new_with_params(path, WhisperContextParameters::default()).map_err(|_| {
-            SpeechError::Model(format!(
-                "{} is not a Whisper model; fetch it again with `firstline models pull`",
-                path.display()
-            ))
-        })?;
+        let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
+            .map_err(|_| {
+                SpeechError::Model(format!(
+                    "{} is not a Whisper model; fetch it again with `firstline models pull`",
+                    path.display()
+                ))
+            })?;
         Ok(Self {
             multilingual: context.is_multilingual(),
             context: Arc::new(context),
@@ -179,7 +183,11 @@ impl WhisperWorker {
         self.reruns
     }
 
-    fn pass(&mut self, params: FullParams<'static, '_>, sound: &[f32]) -> Result<Pass, SpeechError> {
+    fn pass(
+        &mut self,
+        params: FullParams<'static, '_>,
+        sound: &[f32],
+    ) -> Result<Pass, SpeechError> {
         self.state.full(params, sound).map_err(|e| {
             if self.stop.now() {
                 SpeechError::Engine("the recogniser was stopped before it had finished".into())
@@ -195,7 +203,9 @@ impl WhisperWorker {
         for segment in self.state.as_iter() {
             pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
             for n in 0..segment.n_tokens() {
-                let Some(token) = segment.get_token(n) else { continue };
+                let Some(token) = segment.get_token(n) else {
+                    continue;
+                };
                 if token.token_id() >= end {
                     continue; // markers and time stamps
                 }
@@ -206,10 +216,30 @@ impl WhisperWorker {
                 });
             }
         }
+        // The segments' own figure is taken after the markers of the prompt, where it says little; asking again right after the
+        // first marker is what the model was trained for, and costs one step of the decoder.
+        if sound.len() <= 30 * RATE as usize
+            && let Some(p) = self.no_speech()
+        {
+            pass.no_speech = p;
+        }
         if pass.tokens.is_empty() {
-            pass.no_speech = 1.0;
+            pass.no_speech = pass.no_speech.max(0.9);
         }
         Ok(pass)
+    }
+
+    /// Probability of "no speech" at the start of the transcript of what was encoded last.
+    fn no_speech(&mut self) -> Option<f32> {
+        let (start, none) = (
+            self.model.context.token_sot(),
+            self.model.context.token_nosp(),
+        );
+        self.state.decode(&[start], 0, self.model.threads).ok()?;
+        let logits = self.state.get_logits().ok()?;
+        let of_none = *logits.get(usize::try_from(none).ok()?)?;
+        let sum: f32 = logits.iter().map(|l| (l - of_none).exp()).sum();
+        (sum >= 1.0).then(|| sum.recip())
     }
 
     fn live(&mut self, sound: &[f32], language: &str, prompt: &[i32]) -> Result<Pass, SpeechError> {
@@ -247,7 +277,10 @@ impl WhisperWorker {
 
     fn speak(&self, params: &mut FullParams<'static, '_>, language: &str) {
         // "en" is the default; anything else is a copy that C keeps, a few bytes an utterance.
-        if self.model.multilingual && language != "en" && whisper_rs::get_lang_id(language).is_some() {
+        if self.model.multilingual
+            && language != "en"
+            && whisper_rs::get_lang_id(language).is_some()
+        {
             params.set_language(Some(static_language(language)));
         }
     }
