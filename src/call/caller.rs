@@ -358,8 +358,8 @@ impl<M: Mind> Call<M> {
         {
             return;
         }
-        let speech = self.new_speech(&reply.say);
-        self.prepare(&speech, 2, true, out);
+        let mut speech = self.new_speech(&reply.say);
+        self.prepare(&mut speech, true, out);
         let Some(utterance) = &mut self.caller.utterance else {
             return;
         };

@@ -7,9 +7,6 @@ use super::timer::Timer;
 use super::{CALLER, Call, Command, Mind, Note, STUCK_MS, Stage};
 use crate::desk::Say;
 
-/// Clauses synthesised ahead of the one that is playing.
-const AHEAD: usize = 3;
-
 /// What the caller hears of us, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Line {
@@ -47,24 +44,18 @@ impl<M: Mind> Call<M> {
         self.say_speech(speech, out);
     }
 
-    pub(super) fn say_speech(&mut self, speech: Speech, out: &mut Vec<Command<M>>) {
-        self.prepare(&speech, AHEAD, true, out);
+    pub(super) fn say_speech(&mut self, mut speech: Speech, out: &mut Vec<Command<M>>) {
+        self.prepare(&mut speech, true, out);
         self.line_release(speech, out);
     }
 
-    /// Asks for the voice of a speech's first clauses.
-    pub(super) fn prepare(
-        &self,
-        speech: &Speech,
-        clauses: usize,
-        urgent: bool,
-        out: &mut Vec<Command<M>>,
-    ) {
-        for (part, clause) in speech.clauses.iter().enumerate().take(clauses) {
+    /// Asks for the voice of a speech's next clause.
+    pub(super) fn prepare(&self, speech: &mut Speech, urgent: bool, out: &mut Vec<Command<M>>) {
+        if let Some((part, text)) = speech.request() {
             out.push(Command::Synthesize {
                 tag: speech.tag,
-                part: part as u32,
-                text: clause.text.clone(),
+                part,
+                text,
                 urgent,
             });
         }
@@ -87,7 +78,7 @@ impl<M: Mind> Call<M> {
         for speech in &mut self.line.speeches {
             while let Some(clause) = speech.clauses.get(speech.queued) {
                 match clause.state {
-                    ClauseState::Wanted => return,
+                    ClauseState::Wanted => break,
                     ClauseState::Ready(_) => {
                         out.push(Command::Queue {
                             leg: speech.to,
@@ -97,16 +88,18 @@ impl<M: Mind> Call<M> {
                     }
                     ClauseState::Failed => {}
                 }
-                let next = speech.queued + AHEAD;
-                if let Some(clause) = speech.clauses.get(next) {
-                    out.push(Command::Synthesize {
-                        tag: speech.tag,
-                        part: next as u32,
-                        text: clause.text.clone(),
-                        urgent: false,
-                    });
-                }
                 speech.queued += 1;
+            }
+            if let Some((part, text)) = speech.request() {
+                out.push(Command::Synthesize {
+                    tag: speech.tag,
+                    part,
+                    text,
+                    urgent: true,
+                });
+            }
+            if speech.queued < speech.clauses.len() {
+                return;
             }
         }
     }
@@ -136,6 +129,14 @@ impl<M: Mind> Call<M> {
         {
             if let Some(clause) = prepared.clauses.get_mut(part as usize) {
                 clause.state = state;
+            }
+            if let Some((part, text)) = prepared.request() {
+                out.push(Command::Synthesize {
+                    tag,
+                    part,
+                    text,
+                    urgent: false,
+                });
             }
             self.note_tts(part, ms);
             return;

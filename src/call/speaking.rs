@@ -3,6 +3,9 @@
 use super::{LegId, Time};
 use crate::desk::Say;
 
+/// Clauses made ahead of what is handed to playout.
+const AHEAD: usize = 4;
+
 /// One stretch of our speech: a reply, a brief, a word on hold.
 #[derive(Debug, Clone)]
 pub struct Speech {
@@ -10,6 +13,8 @@ pub struct Speech {
     pub tag: u64,
     pub to: LegId,
     pub clauses: Vec<Clause>,
+    /// Clauses a voice was asked for so far. One at a time: the first clause must not share the machine with the second.
+    pub requested: usize,
     /// Clauses handed to playout so far.
     pub queued: usize,
     /// May be played; until then it is only prepared.
@@ -55,11 +60,25 @@ impl Speech {
             tag,
             to,
             clauses,
+            requested: 0,
             queued: 0,
             released: false,
             started: None,
             aside: false,
         }
+    }
+
+    /// The next clause a voice is wanted for: none where one is still being made, or enough are ready.
+    pub fn request(&mut self) -> Option<(u32, String)> {
+        let waiting = self.clauses[..self.requested]
+            .iter()
+            .any(|c| c.state == ClauseState::Wanted);
+        if waiting || self.requested >= self.queued + AHEAD {
+            return None;
+        }
+        let clause = self.clauses.get(self.requested)?;
+        self.requested += 1;
+        Some((self.requested as u32 - 1, clause.text.clone()))
     }
 
     pub fn is_empty(&self) -> bool {

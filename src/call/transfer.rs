@@ -46,7 +46,12 @@ impl<M: Mind> Call<M> {
         self.timers.clear(Timer::Silence);
         self.drop_utterance(out);
         // The queue first; after it whoever takes everything else, so that a queue nobody sits at is no dead end.
-        let mut targets = handoff.queue.as_ref().and_then(|q| self.config.queues.get(q)).cloned().unwrap_or_default();
+        let mut targets = handoff
+            .queue
+            .as_ref()
+            .and_then(|q| self.config.queues.get(q))
+            .cloned()
+            .unwrap_or_default();
         for target in &self.config.targets {
             if !targets.iter().any(|t| t.uri == target.uri) {
                 targets.push(target.clone());
@@ -106,8 +111,8 @@ impl<M: Mind> Call<M> {
             detail: String::new(),
         }));
         out.push(Command::Dial { leg, target });
-        let brief = self.brief_speech();
-        self.prepare(&brief, usize::MAX, false, out);
+        let mut brief = self.brief_speech();
+        self.prepare(&mut brief, false, out);
         if let Some(transfer) = &mut self.transfer {
             transfer.speech = Some(brief);
         }
@@ -319,32 +324,24 @@ impl<M: Mind> Call<M> {
         {
             out.push(Command::Forget { tag: old.tag });
         }
-        let fresh = speech
-            .clauses
-            .iter()
-            .all(|c| c.state == ClauseState::Wanted);
-        transfer.speech = Some(speech.clone());
+        transfer.speech = Some(speech);
         self.timers.clear(Timer::HumanKey);
-        if fresh {
-            self.prepare(&speech, usize::MAX, true, out);
-        }
         // Even a voice that never comes must not leave the human on a dead line.
         self.timers.set(Timer::HumanKey, self.now.plus(40_000));
         self.queue_human(out);
     }
 
     fn queue_human(&mut self, out: &mut Vec<Command<M>>) {
-        let Some(speech) = self
-            .transfer
-            .as_mut()
-            .and_then(|t| t.speech.as_mut())
-            .filter(|s| s.released)
-        else {
+        let Some(speech) = self.transfer.as_mut().and_then(|t| t.speech.as_mut()) else {
             return;
         };
-        while let Some(clause) = speech.clauses.get(speech.queued) {
+        while let Some(clause) = speech
+            .clauses
+            .get(speech.queued)
+            .filter(|_| speech.released)
+        {
             match clause.state {
-                ClauseState::Wanted => return,
+                ClauseState::Wanted => break,
                 ClauseState::Ready(_) => {
                     out.push(Command::Queue {
                         leg: speech.to,
@@ -355,6 +352,14 @@ impl<M: Mind> Call<M> {
                 ClauseState::Failed => {}
             }
             speech.queued += 1;
+        }
+        if let Some((part, text)) = speech.request() {
+            out.push(Command::Synthesize {
+                tag: speech.tag,
+                part,
+                text,
+                urgent: true,
+            });
         }
     }
 

@@ -288,6 +288,11 @@ impl Desk {
         }
     }
 
+    /// Answers that are fixed beforehand (articles' `spoken`): worth having a voice ready for.
+    pub fn answers(&self) -> impl Iterator<Item = &str> {
+        self.articles.iter().filter_map(|a| a.spoken.as_deref())
+    }
+
     /// How far the line may go by itself for an intent.
     pub fn policy(&self, intent: &str) -> &IntentPolicy {
         self.policies.get(intent).unwrap_or(&self.unlisted)

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rten::{Model, NodeId, RunOptions, ThreadPool};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView};
 use tokenizers::{Tokenizer, TruncationParams};
@@ -45,7 +45,10 @@ impl MiniLm {
             }))
             .map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
-        let model = Model::load_file(dir.join("model.onnx"))
+        // Weights packed once for the processor, not at every sentence.
+        let model = ModelOptions::with_all_ops()
+            .prepack_weights(true)
+            .load_file(dir.join("model.onnx"))
             .map_err(|e| missing("model.onnx", e.to_string()))?;
         let node = |name: &str| {
             model

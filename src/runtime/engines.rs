@@ -24,7 +24,14 @@ pub fn maker(
 ) -> Result<impl Fn() -> Result<Engines, String> + Send + Sync + 'static, String> {
     let whisper =
         Whisper::load(&models::whisper(&config.stt.model)?, 1).map_err(|e| e.to_string())?;
-    let piper = Piper::load(&models::path(&format!("piper-{}", config.tts.voice), &format!("{}.onnx", config.tts.voice))?, 1).map_err(|e| e.to_string())?;
+    let piper = Piper::load(
+        &models::path(
+            &format!("piper-{}", config.tts.voice),
+            &format!("{}.onnx", config.tts.voice),
+        )?,
+        1,
+    )
+    .map_err(|e| e.to_string())?;
     let minilm = models::model_dir("minilm")?;
     let _ = workers;
     Ok(move || {
@@ -38,7 +45,7 @@ pub fn maker(
 
 /// Makes voice detectors, one a call.
 pub fn vad() -> Result<MakeVad, String> {
-    let silero =
-        Silero::load(&models::path("silero-vad", "silero_vad_16k.onnx")?).map_err(|e| e.to_string())?;
+    let silero = Silero::load(&models::path("silero-vad", "silero_vad_16k.onnx")?)
+        .map_err(|e| e.to_string())?;
     Ok(Box::new(move || Ok(Box::new(silero.stream()))))
 }

@@ -89,13 +89,19 @@ impl Shared {
 
     /// Queues in the engine's words.
     pub fn call_queues(&self) -> BTreeMap<String, Vec<CallTarget>> {
-        self.queues.iter().map(|(name, targets)| (name.clone(), targets.iter().map(call_target).collect())).collect()
+        self.queues
+            .iter()
+            .map(|(name, targets)| (name.clone(), targets.iter().map(call_target).collect()))
+            .collect()
     }
 
     /// Calls a human.
     pub fn dial(&self, uri: &str, caller: Option<&str>) -> Result<Box<dyn Leg>, String> {
         let known = self.targets.iter().chain(self.queues.values().flatten());
-        let target = known.into_iter().find(|t| t.uri() == uri).ok_or("no such target")?;
+        let target = known
+            .into_iter()
+            .find(|t| t.uri() == uri)
+            .ok_or("no such target")?;
         let from = caller.unwrap_or(&self.own_number);
         match &target.kind {
             TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
@@ -218,7 +224,10 @@ impl Shared {
 }
 
 fn call_target(target: &Target) -> CallTarget {
-    CallTarget { uri: target.uri(), ring_ms: target.ring.as_millis() as u64 }
+    CallTarget {
+        uri: target.uri(),
+        ring_ms: target.ring.as_millis() as u64,
+    }
 }
 
 /// The desk's queues, checked.
@@ -231,8 +240,13 @@ pub fn queues(desk: &Desk) -> Result<BTreeMap<String, Vec<Target>>, String> {
         .queues
         .iter()
         .map(|(name, targets)| {
-            let targets = targets.iter().map(|t| Target::read(t)).collect::<Result<Vec<_>, _>>();
-            targets.map(|t| (name.clone(), t)).map_err(|e| format!("desk.toml, [escalation.queues] {name}: {e}"))
+            let targets = targets
+                .iter()
+                .map(|t| Target::read(t))
+                .collect::<Result<Vec<_>, _>>();
+            targets
+                .map(|t| (name.clone(), t))
+                .map_err(|e| format!("desk.toml, [escalation.queues] {name}: {e}"))
         })
         .collect()
 }

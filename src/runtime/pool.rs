@@ -235,7 +235,11 @@ impl Pool {
 
     /// Queues a clause to be synthesised when nothing else is to be done.
     pub fn warm(&self, text: String) {
-        self.queue.warm.lock().unwrap_or_else(PoisonError::into_inner).push_back(text);
+        self.queue
+            .warm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(text);
         self.queue.ready.notify_one();
     }
 
@@ -292,7 +296,11 @@ fn work(queue: &Queue, mut engines: Engines) {
                     break job;
                 }
                 if queue.live.active() == 0 {
-                    let warm = queue.warm.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let warm = queue
+                        .warm
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
                     if let Some(text) = warm {
                         drop(guard);
                         let _ = queue.voice.clause(&text, engines.synthesizer.as_mut());
@@ -301,14 +309,23 @@ fn work(queue: &Queue, mut engines: Engines) {
                     }
                 }
                 // Looks up now and then: the line may have fallen quiet with clauses still to be made.
-                guard = queue.ready.wait_timeout(guard, IDLE_LOOK).unwrap_or_else(PoisonError::into_inner).0;
+                guard = queue
+                    .ready
+                    .wait_timeout(guard, IDLE_LOOK)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
             }
         };
         if !job.wanted.wants(&job.work) {
             continue;
         }
         // Alone at work: a second core halves the wait. With company, spinning threads only get in each other's way.
-        let threads = if queue.busy.fetch_add(1, Ordering::Relaxed) == 0 && queue.live.active() <= 1 { 2 } else { 1 };
+        let threads = if queue.busy.fetch_add(1, Ordering::Relaxed) == 0 && queue.live.active() <= 1
+        {
+            2
+        } else {
+            1
+        };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
         // A panic in an engine costs this job; the call hears of it and goes on.
@@ -329,7 +346,13 @@ fn work(queue: &Queue, mut engines: Engines) {
 }
 
 /// `threads`: cores this job may use.
-fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant, threads: usize) -> Msg {
+fn perform(
+    work: Work,
+    engines: &mut Engines,
+    voice: &Voice,
+    started: Instant,
+    threads: usize,
+) -> Msg {
     let ms = |started: Instant| started.elapsed().as_millis() as u64;
     match work {
         Work::Transcribe {
@@ -338,7 +361,9 @@ fn perform(work: Work, engines: &mut Engines, voice: &Voice, started: Instant, t
             hints,
         } => {
             engines.transcriber.use_threads(threads);
-            let result = engines.transcriber.transcribe(&pcm, &hints)
+            let result = engines
+                .transcriber
+                .transcribe(&pcm, &hints)
                 .map_err(|e| e.to_string())
                 .map(|t| {
                     let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);

@@ -193,14 +193,24 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
 
 fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffice> {
     let auth = auth_env
-        .map(|name| std::env::var(name).map_err(|_| anyhow::anyhow!("the desk's back office needs the environment variable {name}; set it")))
+        .map(|name| {
+            std::env::var(name).map_err(|_| {
+                anyhow::anyhow!(
+                    "the desk's back office needs the environment variable {name}; set it"
+                )
+            })
+        })
         .transpose()?
         .map(|token| format!("Bearer {token}"));
     HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map_err(anyhow::Error::msg)
 }
 
 async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::Result<SipConfig> {
-    let net = |n: &config::Net| format!("{}/{}", n.addr(), n.bits()).parse::<Net>().map_err(anyhow::Error::msg);
+    let net = |n: &config::Net| {
+        format!("{}/{}", n.addr(), n.bits())
+            .parse::<Net>()
+            .map_err(anyhow::Error::msg)
+    };
     let mut allowed = Vec::new();
     let mut vouched = Vec::new();
     for trunk in &config.trunks {
@@ -247,17 +257,52 @@ fn addresses(sip: &SipEdge) -> String {
 /// What will be said in any case is synthesised while nobody is calling.
 fn warm(shared: &Shared) {
     let words = &shared.words;
-    let own = [&words.no_media, &words.joined, &words.human_keys, &words.human_keys_again, &words.human_gone];
-    let fixed = own.into_iter().chain(&words.fillers).chain(&words.hold).cloned();
+    let own = [
+        &words.no_media,
+        &words.joined,
+        &words.human_keys,
+        &words.human_keys_again,
+        &words.human_gone,
+    ];
+    let fixed = own
+        .into_iter()
+        .chain(&words.fillers)
+        .chain(&words.hold)
+        .cloned();
     let company = shared.desk.config.company.clone();
-    let greeting = Conversation::new(shared.desk.clone(), Caller::default(), "warm", super::clock::now()).opening();
+    let greeting = Conversation::new(
+        shared.desk.clone(),
+        Caller::default(),
+        "warm",
+        super::clock::now(),
+    )
+    .opening();
     let phrases = crate::desk::phrase::keys().flat_map(|key| match shared.desk.phrases.all(key) {
-        [] => crate::desk::phrase::wordings(key).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [] => crate::desk::phrase::wordings(key)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
         own => own.to_vec(),
     });
-    let asks = shared.desk.actions.iter().flat_map(|a| a.slots.iter()).map(|slot| slot.ask.clone());
-    let sentences = greeting.say.into_iter().map(|s| s.text).chain(fixed).chain(phrases).chain(asks);
-    for sentence in sentences.map(|s| s.replace("{company}", &company)).filter(|s| !s.contains('{')) {
+    let asks = shared
+        .desk
+        .actions
+        .iter()
+        .flat_map(|a| a.slots.iter())
+        .map(|slot| slot.ask.clone());
+    let sentences = greeting
+        .say
+        .into_iter()
+        .map(|s| s.text)
+        .chain(fixed)
+        .chain(phrases)
+        .chain(asks);
+    let answers = shared.desk.answers().map(str::to_string);
+    for sentence in sentences
+        .chain(answers)
+        .map(|s| s.replace("{company}", &company))
+        .filter(|s| !s.contains('{'))
+    {
         for clause in crate::speech::spoken::clauses(&sentence) {
             shared.pool.warm(clause);
         }

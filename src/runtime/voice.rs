@@ -27,11 +27,19 @@ impl Voice {
         let disk = clause_cache::dir().and_then(|dir| match DiskCache::open(&dir, DISK_BYTES) {
             Ok(disk) => Some(disk),
             Err(error) => {
-                tracing::warn!("clauses are kept in memory only: {}: {error}", dir.display());
+                tracing::warn!(
+                    "clauses are kept in memory only: {}: {error}",
+                    dir.display()
+                );
                 None
             }
         });
-        Self { memory: ClauseCache::new(MEMORY_BYTES), disk, name: name.into(), language: language.into() }
+        Self {
+            memory: ClauseCache::new(MEMORY_BYTES),
+            disk,
+            name: name.into(),
+            language: language.into(),
+        }
     }
 
     /// A clause that has been said before: its sound at once.
@@ -40,7 +48,11 @@ impl Voice {
     }
 
     /// The sound of a clause, mono at 16 kHz.
-    pub fn clause(&self, text: &str, synthesizer: &mut dyn Synthesizer) -> Result<Arc<[i16]>, String> {
+    pub fn clause(
+        &self,
+        text: &str,
+        synthesizer: &mut dyn Synthesizer,
+    ) -> Result<Arc<[i16]>, String> {
         let words = spoken(text, &self.language);
         if words.trim().is_empty() {
             return Ok(Arc::from(Vec::new()));
@@ -48,7 +60,10 @@ impl Voice {
         if let Some(pcm) = self.known(&words) {
             return Ok(pcm);
         }
-        let pcm: Arc<[i16]> = synthesizer.synthesize(&words).map_err(|e| e.to_string())?.into();
+        let pcm: Arc<[i16]> = synthesizer
+            .synthesize(&words)
+            .map_err(|e| e.to_string())?
+            .into();
         self.memory.put(key(&self.name, &words), &pcm);
         if let Some(disk) = &self.disk {
             disk.put(&self.name, &words, &pcm);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rten::{Model, NodeId, RunOptions, ThreadPool};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::NdTensor;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
@@ -80,7 +80,10 @@ impl Piper {
         if !(8_000..=48_000).contains(&config.audio.sample_rate) {
             return Err(bad("its .json gives no usual sample rate".into()));
         }
-        let model = Model::load_file(onnx).map_err(|e| bad(e.to_string()))?;
+        let model = ModelOptions::with_all_ops()
+            .prepack_weights(true)
+            .load_file(onnx)
+            .map_err(|e| bad(e.to_string()))?;
         let node = |name: &str| {
             model
                 .node_id(name)
