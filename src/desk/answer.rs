@@ -87,6 +87,17 @@ impl Desk {
         })
     }
 
+    /// How well an article's best sentence answers, 0 to 1.3.
+    pub(super) fn best_sentence(&self, id: &str, question: &str, vector: &[f32]) -> f32 {
+        let terms = self.stems.terms(question);
+        let asked = Asked::of(question);
+        self.passages
+            .iter()
+            .filter(|p| self.articles[p.article].id == id)
+            .flat_map(|p| self.score_sentences(p, &terms, vector, asked))
+            .fold(0.0, f32::max)
+    }
+
     /// How well each sentence of a passage answers, 0 to 1.
     fn score_sentences(
         &self,
