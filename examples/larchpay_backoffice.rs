@@ -5,6 +5,10 @@
 //! Data is made when the database is empty, with dates relative to that day. Writes want an `Idempotency-Key`: the same key
 //! with the same body gets the first answer again and changes nothing; the same key with another body gets 409.
 //! For tests and the demo: `GET /_log` lists every write, `POST /_fault?mode=slow|500|broken|lost|off` makes it misbehave.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program of its own, beside the line"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

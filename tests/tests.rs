@@ -1,4 +1,9 @@
 //! One binary of integration tests; each module says what belongs in it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::type_complexity,
+    reason = "tests wait, start tasks and keep tables"
+)]
 
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;

@@ -1,7 +1,10 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
 use super::*;
-use crate::desk::{Route, Source};
+use crate::audio::MediaTime;
+use crate::desk::{
+    ActionRecord, CallOutcome, Decision, HeardEvidence, Request, Route, Source, TargetOutcome, Tier,
+};
 
 /// A desk that answers by a few words; counts what it is told.
 #[derive(Debug, Clone, Default)]

@@ -208,7 +208,7 @@ fn number(n: u32, out: &mut Vec<String>) {
         0..20 => out.push(SMALL[n as usize].into()),
         20..100 => {
             out.push(TENS[n as usize / 10].into());
-            if n % 10 > 0 {
+            if !n.is_multiple_of(10) {
                 number(n % 10, out);
             }
         }
@@ -220,7 +220,7 @@ fn number(n: u32, out: &mut Vec<String>) {
             };
             number(n / part, out);
             out.push(name.into());
-            if n % part > 0 {
+            if !n.is_multiple_of(part) {
                 number(n % part, out);
             }
         }

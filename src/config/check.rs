@@ -129,7 +129,7 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
 
 fn trunk(mut s: Section<'_>, env: &Env) -> Option<Trunk> {
     let name = s.must("name", |t| Ok(t.to_owned()));
-    let host = s.must("host", |t| host_and_port(t));
+    let host = s.must("host", host_and_port);
     let transport = s.get("transport", Transport::Udp, Transport::read);
     let register = s.flag("register", false);
     let user = s.maybe("user", some_text);

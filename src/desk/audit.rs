@@ -90,8 +90,7 @@ fn place<'a>(article: &Article, index: usize, text: &'a str, stems: &Stems) -> P
 fn line_of(article: &Article, sentence: &str) -> usize {
     let letters = |t: &str| -> String { t.chars().filter(|c| c.is_alphanumeric()).collect() };
     let start: String = letters(sentence).chars().take(24).collect();
-    let mut offset = 0;
-    for l in article.text.lines() {
+    for (offset, l) in article.text.lines().enumerate() {
         if letters(l).contains(&start) {
             return article.body_line + offset;
         }
@@ -101,7 +100,6 @@ fn line_of(article: &Article, sentence: &str) -> usize {
         if cut.len() >= 8 && tail.contains(&cut) {
             return article.body_line + offset;
         }
-        offset += 1;
     }
     article.body_line
 }

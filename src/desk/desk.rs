@@ -153,7 +153,8 @@ impl Desk {
     /// What the desk makes of `text`. `vector` is its embedding by the same encoder as the desk's; empty: words only.
     pub fn understand(&self, text: &str, vector: &[f32]) -> Understanding {
         let seen = self.scope.judge(text, vector);
-        let (sources, hits) = self.by_intent(self.search(text, vector), &seen.intents, text, vector);
+        let (sources, hits) =
+            self.by_intent(self.search(text, vector), &seen.intents, text, vector);
         let nearest_article = if vector.is_empty() {
             0.0
         } else {
@@ -272,7 +273,11 @@ impl Desk {
             gains.fold(0.0, f32::max)
         };
         // Between articles that are nearly as near, the one with the sentence that answers: "how much" wants an amount.
-        let reach = sources.iter().map(|s| s.score + gain(&s.id)).fold(0.0, f32::max) - CLOSE;
+        let reach = sources
+            .iter()
+            .map(|s| s.score + gain(&s.id))
+            .fold(0.0, f32::max)
+            - CLOSE;
         let answers = |id: &str, score: f32| {
             if score + gain(id) < reach {
                 return 0.0;

@@ -259,8 +259,9 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
         b.swap(i, p);
         for r in i + 1..n {
             let f = a[r][i] / a[i][i];
-            for c in i..n {
-                a[r][c] -= f * a[i][c];
+            let (above, below) = a.split_at_mut(r);
+            for (x, y) in below[0][i..n].iter_mut().zip(&above[i][i..n]) {
+                *x -= f * y;
             }
             b[r] -= f * b[i];
         }

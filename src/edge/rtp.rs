@@ -593,8 +593,8 @@ impl RtpSession {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         // NTP counts from 1900 (RFC 5905 section 6): 70 years, 17 of them leap.
-        let ntp = (since.as_secs() + 2_208_988_800) << 32
-            | u64::from(since.subsec_nanos()) * (1 << 32) / 1_000_000_000;
+        let ntp = ((since.as_secs() + 2_208_988_800) << 32)
+            | (u64::from(since.subsec_nanos()) * (1 << 32) / 1_000_000_000);
         let blocks = match self.latch {
             None => Vec::new(),
             Some(latch) => {

@@ -1,8 +1,4 @@
 //! A desk directory to a desk: files read, texts embedded, examples learned; vectors and weights kept on disk between runs.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the desk is pure: this is where its files are read"
-)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

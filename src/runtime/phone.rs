@@ -503,7 +503,7 @@ fn sound_end(pcm: &[i16]) -> usize {
     let last = frames
         .filter(|(_, f)| rms_dbfs(f) > SOUND_DBFS)
         .map(|(n, f)| n * FRAME + f.len())
-        .last();
+        .next_back();
     last.unwrap_or(pcm.len()).max(1)
 }
 

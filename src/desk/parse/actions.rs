@@ -331,7 +331,7 @@ fn slots(file: &str, action: &str, t: &mut Fields<'_>, problems: &mut Vec<Proble
             .into_iter()
             .map(|c| c.0)
             .collect();
-        if (type_ == SlotType::Choice) != !choices.is_empty() {
+        if (type_ == SlotType::Choice) == choices.is_empty() {
             problems.push(Problem::at(
                 file,
                 s.line(),

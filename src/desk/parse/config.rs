@@ -151,7 +151,7 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
     if let Some(node) = f.node("backoffice") {
         let mut t = Fields::new(file, "[backoffice]", node, problems);
         let url = t.required("url", problems);
-        if !url.is_empty() && !(url.starts_with("http://") || url.starts_with("https://")) {
+        if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
             problems.push(Problem::at(
                 file,
                 t.line(),

@@ -84,14 +84,15 @@ pub(super) fn split<'t>(
             open = false;
             continue;
         }
-        if indented && let Some((_, _, Value::Text(t))) = entries.last_mut() {
-            if open || !t.is_empty() {
-                if !t.is_empty() {
-                    t.push(' ');
-                }
-                t.push_str(trimmed);
-                continue;
+        if indented
+            && let Some((_, _, Value::Text(t))) = entries.last_mut()
+            && (open || !t.is_empty())
+        {
+            if !t.is_empty() {
+                t.push(' ');
             }
+            t.push_str(trimmed);
+            continue;
         }
         let Some((key, value)) = trimmed.split_once(':') else {
             problems.push(Problem::at(

@@ -282,7 +282,7 @@ fn cross_check(
 }
 
 /// `phrases.toml`, `calibration.toml`: a flat table.
-fn flat<'a>(root: &'a tree::Node) -> &'a [(String, usize, tree::Node)] {
+fn flat(root: &tree::Node) -> &[(String, usize, tree::Node)] {
     match &root.kind {
         tree::Kind::Table(t) => t,
         _ => &[],

@@ -220,7 +220,7 @@ impl Out {
                 halves(v.dtype, numbers, &mut self.bytes);
             }
             Weights::Q8_0 => {
-                if columns % quant::BLOCK != 0 {
+                if !columns.is_multiple_of(quant::BLOCK) {
                     return refuse(format!(
                         "{from} has rows of {columns}, not a multiple of {}",
                         quant::BLOCK
