@@ -3,7 +3,8 @@
 use super::*;
 use crate::audio::MediaTime;
 use crate::desk::{
-    ActionRecord, CallOutcome, Decision, HeardEvidence, Request, Route, Source, TargetOutcome, Tier,
+    ActionRecord, CallOutcome, Decision, Handoff, HeardEvidence, Request, Route, Source,
+    TargetOutcome, Tier,
 };
 
 /// A desk that answers by a few words; counts what it is told.
