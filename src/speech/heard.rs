@@ -185,7 +185,7 @@ fn made_up(text: &str, pass: &Pass, avg_logprob: f32, loudness: &Loudness) -> bo
     }
 }
 
-/// Drops what is written in brackets or between notes: "[BLANK_AUDIO]", "(upbeat music)", "♪ la la ♪" describe, nobody said them.
+/// Drops what is written in brackets or between notes: `[BLANK_AUDIO]`, "(upbeat music)", "♪ la la ♪" describe, nobody said them.
 fn without_asides(tokens: Vec<Token>) -> Vec<Token> {
     let mut out = Vec::new();
     let mut closing: Option<char> = None;

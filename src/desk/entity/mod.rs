@@ -2,7 +2,7 @@
 //! addresses, and plain answers.
 //!
 //! A recogniser writes the same words in many ways ("twelve pounds fifty", "£12.50", "12 50"), so every reader here works on
-//! [`token`]s and accepts words and figures alike. A reader that is not sure says `None`: the line asks again, which costs a
+//! tokens and accepts words and figures alike. A reader that is not sure says `None`: the line asks again, which costs a
 //! moment; acting on a wrong value costs a customer.
 
 mod contact;

@@ -1,4 +1,4 @@
-//! Model files: which there are, where they lie, whether they are right. [`pull`] fetches; nothing else in the program
+//! Model files: which there are, where they lie, whether they are right. [`pull()`] fetches; nothing else in the program
 //! downloads.
 //!
 //! Where files are looked for: the directory `FIRSTLINE_MODELS` names, and nowhere else, where it is set; otherwise `./models`,

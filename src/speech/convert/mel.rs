@@ -12,7 +12,7 @@ fn hertz(mel: f64) -> f64 {
     }
 }
 
-/// `bands` rows of [`BINS`] weights, 0 to 8 kHz, as `librosa.filters.mel(sr=16000, n_fft=400, n_mels=bands)` gives them:
+/// `bands` rows of `BINS` weights, 0 to 8 kHz, as `librosa.filters.mel(sr=16000, n_fft=400, n_mels=bands)` gives them:
 /// triangles on the Slaney scale, each row scaled to equal area.
 pub fn filterbank(bands: usize) -> Vec<f32> {
     let top = 15.0 + (8.0f64).ln() / (6.4f64.ln() / 27.0);
