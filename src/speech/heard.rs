@@ -144,6 +144,10 @@ const MADE_UP: [&str; 17] = [
 /// Times of words are estimates: the stretch that stands out from the noise, shared by length.
 pub fn transcript(mut pass: Pass, loudness: &Loudness, audio_ms: u32) -> Transcript {
     pass.tokens = without_asides(pass.tokens);
+    // Subtitles begin a speaker's turn with a dash.
+    if pass.tokens.first().is_some_and(|t| t.bytes.trim_ascii() == b"-") {
+        pass.tokens.remove(0);
+    }
     let avg_logprob = avg_logprob(&pass.tokens);
     let text = text_of(&pass.tokens);
     let nothing =
@@ -178,7 +182,7 @@ fn made_up(text: &str, pass: &Pass, avg_logprob: f32, loudness: &Loudness) -> bo
     let flat = loudness.loud - loudness.quiet < 6.0;
     let habitual = MADE_UP.contains(&plain.as_str());
     match pass.no_speech {
-        p if p > 0.6 && avg_logprob < -0.8 => true,
+        p if p > 0.85 || (p > 0.6 && avg_logprob < -0.5) => true,
         p if habitual && (p > 0.3 || avg_logprob < -0.9 || flat) => true,
         p if flat && p > 0.3 && avg_logprob < -0.6 => true,
         p => avg_logprob < -1.6 && p > 0.1,
@@ -342,6 +346,8 @@ mod tests {
         // Said clearly, the same words count.
         let t = transcript(pass("Thank you.", -0.2, 0.02), &SPEECH, 1000);
         assert_eq!(t.text, "Thank you.");
+        let t = transcript(pass("- No.", -0.3, 0.02), &SPEECH, 1000);
+        assert_eq!(t.text, "No.");
         let t = transcript(pass("Hello (laughs) there", -0.2, 0.02), &SPEECH, 1000);
         assert_eq!(t.text, "Hello there");
     }

@@ -123,6 +123,8 @@ impl Whisper {
             params.set_no_timestamps(true);
             // No other temperatures: a second try is ours to order.
             params.set_temperature_inc(0.0);
+            // whisper.cpp would drop text by a figure that is left over from the utterance before; `heard` judges instead.
+            params.set_no_speech_thold(2.0);
         }
         let stop = stop.clone();
         // The type is spelled out because whisper-rs 0.16 hands this closure to C as a pointer to exactly what is passed here
@@ -224,7 +226,7 @@ impl WhisperWorker {
             pass.no_speech = p;
         }
         if pass.tokens.is_empty() {
-            pass.no_speech = pass.no_speech.max(0.9);
+            pass.no_speech = pass.no_speech.max(0.5);
         }
         Ok(pass)
     }
@@ -323,11 +325,16 @@ impl Transcriber for WhisperWorker {
                 .unwrap_or_default(),
             None => Vec::new(),
         };
+        let short = pcm.len() <= LONGEST_LIVE;
         let pass = match self.quality {
-            Quality::Live if pcm.len() <= LONGEST_LIVE => self.live(&sound, language, &prompt)?,
+            Quality::Live if short => self.live(&sound, language, &prompt)?,
             _ => self.full(&sound, language, &prompt)?,
         };
         let mut transcript = heard::transcript(pass, &loudness, audio_ms);
+        // Time stamps take up a very short word's place ("Sure."): without them it is heard.
+        if transcript.text.is_empty() && self.quality == Quality::Full && short {
+            transcript = heard::transcript(self.live(&sound, language, &prompt)?, &loudness, audio_ms);
+        }
         transcript.ms = begun.elapsed().as_millis() as u32;
         Ok(transcript)
     }
