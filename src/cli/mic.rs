@@ -6,5 +6,7 @@ use std::process::ExitCode;
 pub struct Args {}
 
 pub fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+    anyhow::bail!(
+        "the microphone cannot be used in this version; try `firstline chat`, or call the line with a softphone (`scripts/demo --keep`)"
+    )
 }

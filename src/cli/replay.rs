@@ -6,5 +6,7 @@ use std::process::ExitCode;
 pub struct Args {}
 
 pub fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+    anyhow::bail!(
+        "recorded calls cannot be replayed in this version; a call's events are in recordings/<call-id>/events.jsonl"
+    )
 }

@@ -145,7 +145,11 @@ const MADE_UP: [&str; 17] = [
 pub fn transcript(mut pass: Pass, loudness: &Loudness, audio_ms: u32) -> Transcript {
     pass.tokens = without_asides(pass.tokens);
     // Subtitles begin a speaker's turn with a dash.
-    if pass.tokens.first().is_some_and(|t| t.bytes.trim_ascii() == b"-") {
+    if pass
+        .tokens
+        .first()
+        .is_some_and(|t| t.bytes.trim_ascii() == b"-")
+    {
         pass.tokens.remove(0);
     }
     let avg_logprob = avg_logprob(&pass.tokens);

@@ -333,7 +333,8 @@ impl Transcriber for WhisperWorker {
         let mut transcript = heard::transcript(pass, &loudness, audio_ms);
         // Time stamps take up a very short word's place ("Sure."): without them it is heard.
         if transcript.text.is_empty() && self.quality == Quality::Full && short {
-            transcript = heard::transcript(self.live(&sound, language, &prompt)?, &loudness, audio_ms);
+            transcript =
+                heard::transcript(self.live(&sound, language, &prompt)?, &loudness, audio_ms);
         }
         transcript.ms = begun.elapsed().as_millis() as u32;
         Ok(transcript)
