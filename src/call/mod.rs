@@ -367,6 +367,10 @@ impl<M: Mind> Call<M> {
         };
         out.push(Command::Note(Note::RequestDone { name, result }));
         let reply = self.mind.resume(id, outcome);
+        // A human is being called, or the call is ending: the outcome is in the record, and nothing is to be said or begun.
+        if self.stage != Stage::Talking {
+            return;
+        }
         self.amend_turn(&reply.decision, out);
         self.perform_reply(reply, None, out);
         self.resume_held_words(out);
