@@ -32,6 +32,36 @@ impl Line {
     }
 }
 
+/// Hands a released speech's ready clauses to its leg's playout, in order, and asks for the voice of the next one.
+pub(super) fn feed<M>(speech: &mut Speech, out: &mut Vec<Command<M>>) {
+    while let Some(clause) = speech
+        .clauses
+        .get(speech.queued)
+        .filter(|_| speech.released)
+    {
+        match clause.state {
+            ClauseState::Wanted => break,
+            ClauseState::Ready(_) => {
+                out.push(Command::Queue {
+                    leg: speech.to,
+                    tag: speech.tag,
+                    part: speech.queued as u32,
+                });
+            }
+            ClauseState::Failed => {}
+        }
+        speech.queued += 1;
+    }
+    if let Some((part, text)) = speech.request() {
+        out.push(Command::Synthesize {
+            tag: speech.tag,
+            part,
+            text,
+            urgent: true,
+        });
+    }
+}
+
 impl<M: Mind> Call<M> {
     pub(super) fn new_speech(&mut self, say: &[Say]) -> Speech {
         let tag = self.next_tag;
@@ -76,28 +106,7 @@ impl<M: Mind> Call<M> {
     /// Hands ready clauses to playout, in order, and asks for the next ones.
     fn queue_ready(&mut self, out: &mut Vec<Command<M>>) {
         for speech in &mut self.line.speeches {
-            while let Some(clause) = speech.clauses.get(speech.queued) {
-                match clause.state {
-                    ClauseState::Wanted => break,
-                    ClauseState::Ready(_) => {
-                        out.push(Command::Queue {
-                            leg: speech.to,
-                            tag: speech.tag,
-                            part: speech.queued as u32,
-                        });
-                    }
-                    ClauseState::Failed => {}
-                }
-                speech.queued += 1;
-            }
-            if let Some((part, text)) = speech.request() {
-                out.push(Command::Synthesize {
-                    tag: speech.tag,
-                    part,
-                    text,
-                    urgent: true,
-                });
-            }
+            feed(speech, out);
             if speech.queued < speech.clauses.len() {
                 return;
             }

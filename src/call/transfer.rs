@@ -2,6 +2,7 @@
 //!
 //! A human is whoever presses 1. An answering machine answers, listens to the brief and presses nothing.
 
+use super::line::feed;
 use super::speaking::{ClauseState, Speech};
 use super::timer::Timer;
 use super::{Call, CallTarget, Command, LegId, LegSignal, Mind, Mix, Note, Stage, Then, Time};
@@ -332,34 +333,8 @@ impl<M: Mind> Call<M> {
     }
 
     fn queue_human(&mut self, out: &mut Vec<Command<M>>) {
-        let Some(speech) = self.transfer.as_mut().and_then(|t| t.speech.as_mut()) else {
-            return;
-        };
-        while let Some(clause) = speech
-            .clauses
-            .get(speech.queued)
-            .filter(|_| speech.released)
-        {
-            match clause.state {
-                ClauseState::Wanted => break,
-                ClauseState::Ready(_) => {
-                    out.push(Command::Queue {
-                        leg: speech.to,
-                        tag: speech.tag,
-                        part: speech.queued as u32,
-                    });
-                }
-                ClauseState::Failed => {}
-            }
-            speech.queued += 1;
-        }
-        if let Some((part, text)) = speech.request() {
-            out.push(Command::Synthesize {
-                tag: speech.tag,
-                part,
-                text,
-                urgent: true,
-            });
+        if let Some(speech) = self.transfer.as_mut().and_then(|t| t.speech.as_mut()) {
+            feed(speech, out);
         }
     }
 
