@@ -209,6 +209,11 @@ impl<M: Mind> Call<M> {
     /// The caller went on: whatever was made of the words so far is worth nothing.
     fn forget_attempt(&mut self, out: &mut Vec<Command<M>>) {
         if let Some(utterance) = &mut self.caller.utterance {
+            if utterance.attempt != 0 {
+                out.push(Command::Abandon {
+                    attempt: utterance.attempt,
+                });
+            }
             utterance.attempt = 0;
             utterance.heard = None;
             utterance.decided = None;

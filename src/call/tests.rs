@@ -342,6 +342,7 @@ impl Sim {
                 Command::Ring
                 | Command::Answer
                 | Command::Forget { .. }
+                | Command::Abandon { .. }
                 | Command::Chime { .. } => {}
             }
         }

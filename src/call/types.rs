@@ -156,6 +156,10 @@ pub enum Command<M> {
         to: MediaTime,
         listen: Listen,
     },
+    /// Attempts up to and with this one are worthless: stop what is still at work on them.
+    Abandon {
+        attempt: u64,
+    },
     /// Decide on this clone of the conversation.
     Decide {
         attempt: u64,

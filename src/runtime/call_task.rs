@@ -360,6 +360,7 @@ impl Task {
                 };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
+            Command::Abandon { attempt } => self.wanted.newest(attempt + 1),
             Command::Decide {
                 attempt,
                 mind,

@@ -15,7 +15,7 @@ use crate::call::{Event, Heard};
 use crate::desk::conversation::Conversation;
 use crate::desk::{HeardEvidence, Said};
 use crate::reason::Embedder;
-use crate::speech::{Hints, Synthesizer, Transcriber};
+use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
 use super::voice::Voice;
@@ -49,17 +49,31 @@ pub enum Control {
 }
 
 /// What of a call's work is still wanted; shared with its queued jobs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Wanted {
     /// The newest attempt at the caller's words.
     attempt: AtomicU64,
     forgotten: Mutex<HashSet<u64>>,
     over: AtomicBool,
+    /// The attempt that a worker is recognising, and how to stop it.
+    recognising: Mutex<Option<(u64, Stopper)>>,
 }
 
 impl Wanted {
+    /// Attempts before this one are worthless; one that is being recognised is stopped, and frees its worker.
     pub fn newest(&self, attempt: u64) {
         self.attempt.fetch_max(attempt, Ordering::Relaxed);
+        let at_work = self.at_work();
+        if let Some((older, stop)) = at_work.as_ref()
+            && *older < attempt
+        {
+            stop();
+        }
+    }
+    fn at_work(&self) -> std::sync::MutexGuard<'_, Option<(u64, Stopper)>> {
+        self.recognising
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
     pub fn forget(&self, tag: u64) {
         self.forgotten
@@ -69,6 +83,9 @@ impl Wanted {
     }
     pub fn over(&self) {
         self.over.store(true, Ordering::Relaxed);
+        if let Some((_, stop)) = self.at_work().as_ref() {
+            stop();
+        }
     }
     fn wants(&self, work: &Work) -> bool {
         if self.over.load(Ordering::Relaxed) {
@@ -328,17 +345,30 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
+        let recognises = match job.work {
+            Work::Transcribe { attempt, .. } => Some(attempt),
+            _ => None,
+        };
         // A panic in an engine costs this job; the call hears of it and goes on.
         let msg = if late {
             failed(&job.work, "busy")
         } else {
             let failure = failed(&job.work, "the engine failed");
+            if let (Work::Transcribe { attempt, .. }, Some(stop)) =
+                (&job.work, engines.transcriber.stopper())
+            {
+                *job.wanted.at_work() = Some((*attempt, stop));
+            }
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 perform(job.work, &mut engines, &queue.voice, started, threads)
             }))
             .unwrap_or(failure)
         };
         queue.busy.fetch_sub(1, Ordering::Relaxed);
+        if let Some(attempt) = recognises {
+            // Another worker may have begun a newer attempt meanwhile.
+            job.wanted.at_work().take_if(|(a, _)| *a == attempt);
+        }
         if let Some(to) = job.to {
             let _ = to.try_send(msg);
         }

@@ -88,12 +88,19 @@ impl std::fmt::Display for SpeechError {
 }
 impl std::error::Error for SpeechError {}
 
+/// Stops an engine's work under way.
+pub type Stopper = std::sync::Arc<dyn Fn() + Send + Sync>;
+
 /// Sound to words.
 pub trait Transcriber: Send {
     /// `pcm`: mono at 16 kHz, one utterance. Text is empty where nothing was said.
     fn transcribe(&mut self, pcm: &[i16], hints: &Hints) -> Result<Transcript, SpeechError>;
     /// Cores the next utterance may use. Engines that cannot choose ignore it.
     fn use_threads(&mut self, _threads: usize) {}
+    /// Ends the utterance under way with an error, from another thread; none where the engine cannot. Later utterances are not affected.
+    fn stopper(&self) -> Option<Stopper> {
+        None
+    }
 }
 
 /// Words to sound.

@@ -296,6 +296,11 @@ fn static_language(language: &str) -> &'static str {
 }
 
 impl Transcriber for WhisperWorker {
+    fn stopper(&self) -> Option<super::Stopper> {
+        let stop = self.stop.clone();
+        Some(Arc::new(move || stop.stop()))
+    }
+
     fn use_threads(&mut self, threads: usize) {
         let threads = threads.clamp(1, 8) as i32;
         self.live.set_n_threads(threads);
