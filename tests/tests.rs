@@ -15,3 +15,6 @@ mod sip;
 /// The speech engines on real weights.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod speech;
+/// The Twilio edge on loopback: webhooks, streams, the API's stand-in, and callers that do as Twilio does.
+#[cfg(feature = "line")]
+mod twilio;

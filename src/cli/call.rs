@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use crate::audio::wav;
 use crate::edge::Leg;
 use crate::edge::sip::{Accept, SipConfig, SipEdge, SipUri};
+use crate::edge::twilio::{self, peer::PeerConfig};
 use crate::runtime::phone::{CallReport, Script, Step, cause_name, pick_up, refuse, talk};
 
 /// A value with its place on the command line: --say, --dtmf, --wait and --barge are done in the order they were typed.
@@ -33,9 +34,10 @@ fn placed(value: &str) -> Result<Placed, String> {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     firstline call sip:line@127.0.0.1:5060 --say question.wav --dtmf 1 --say \"No, that is all\" --record call.wav --json\n  \
+    firstline call http://127.0.0.1:8081/twilio/voice --say question.wav      (as Twilio does; TWILIO_AUTH_TOKEN is the line's)\n  \
     firstline call --listen sip:human@127.0.0.1:5090 --dtmf 1 --say hello.wav --count 1")]
 pub struct Args {
-    /// sip:user@host:port
+    /// sip:user@host:port; http(s)://host/twilio/voice, the webhook of a media stream; or ws(s)://host/twilio/media, the stream itself
     #[arg(required_unless_present = "listen", conflicts_with = "listen")]
     uri: Option<String>,
     /// A WAV file to play, or words to speak (with espeak-ng), when the other side has finished
@@ -62,6 +64,18 @@ pub struct Args {
     /// The number that calls
     #[arg(long, default_value = "+15550100")]
     from: String,
+    /// The number that is called, over a media stream
+    #[arg(long, default_value = "+15550199")]
+    to: String,
+    /// With ws: the webhook that gives the stream its token, http(s)://host/twilio/voice
+    #[arg(long, value_name = "URL", conflicts_with = "listen")]
+    webhook: Option<String>,
+    /// The variable that holds the auth token webhooks are signed with
+    #[arg(long, value_name = "NAME", default_value = "TWILIO_AUTH_TOKEN")]
+    auth_token_env: String,
+    /// The webhook's address as the line knows it, where that is another: https://its-public-url/twilio/voice
+    #[arg(long, value_name = "URL", conflicts_with = "listen")]
+    signed_as: Option<String>,
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 30)]
     answer_timeout: u32,
@@ -110,6 +124,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn call(args: &Args, steps: Vec<Step>) -> anyhow::Result<ExitCode> {
     let uri = args.uri.as_deref().unwrap_or_default();
+    if let Some(config) = stream(args, uri)? {
+        let mut leg = twilio::peer::call(config);
+        let report = talk(&mut *leg, script(args, steps, true), note).await;
+        return done(args, uri, &report);
+    }
     let target: SipUri = uri.parse().map_err(anyhow::Error::msg)?;
     let near = target.host.eq_ignore_ascii_case("localhost")
         || target.literal().is_some_and(|a| a.ip().is_loopback());
@@ -119,9 +138,44 @@ async fn call(args: &Args, steps: Vec<Step>) -> anyhow::Result<ExitCode> {
     let report = talk(&mut *leg, script(args, steps, true), note).await;
     drop(leg);
     settle(&edge).await;
-    write_record(args.record.as_deref(), &report)?;
-    tell(args, uri, &report)?;
+    done(args, uri, &report)
+}
+
+fn done(args: &Args, uri: &str, report: &CallReport) -> anyhow::Result<ExitCode> {
+    write_record(args.record.as_deref(), report)?;
+    tell(args, uri, report)?;
     Ok(ExitCode::from(u8::from(!report.answered())))
+}
+
+/// How a media stream is called; none where the address is another kind's.
+fn stream(args: &Args, uri: &str) -> anyhow::Result<Option<PeerConfig>> {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    let (webhook, socket) = match scheme {
+        "http" | "https" => (Some(uri.to_owned()), None),
+        "ws" | "wss" => (args.webhook.clone(), Some(uri.to_owned())),
+        _ => return Ok(None),
+    };
+    let auth_token = match &webhook {
+        None => {
+            note("without --webhook there is no token, and a firstline refuses the stream".into());
+            None
+        }
+        Some(_) => Some(std::env::var(&args.auth_token_env).with_context(|| {
+            format!(
+                "the webhook is signed with the account's auth token: set {}, or name another variable with --auth-token-env",
+                args.auth_token_env
+            )
+        })?),
+    };
+    Ok(Some(PeerConfig {
+        webhook,
+        signed_as: args.signed_as.clone(),
+        auth_token,
+        socket,
+        from: args.from.clone(),
+        to: args.to.clone(),
+        call_sid: None,
+    }))
 }
 
 async fn listen(args: &Args, uri: &str, mut steps: Vec<Step>) -> anyhow::Result<ExitCode> {

@@ -15,6 +15,8 @@ use super::{
 
 type Env = BTreeMap<String, String>;
 
+const TWILIO_API: &str = "https://api.twilio.com";
+
 pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let problems = Problems::default();
     let mut root = Section::root(root, &problems);
@@ -34,7 +36,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         root.section_or_default("transfer"),
         env,
         &trunks,
-        twilio.is_some(),
+        twilio.as_ref(),
     );
     let stt = stt(root.section_or_default("stt"));
     let tts = tts(root.section_or_default("tts"));
@@ -205,8 +207,12 @@ fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
     }
     let caller_id = s.maybe("caller_id", |t| e164(t, t));
     let public_url = s.maybe("public_url", |t| web_address(t, &["https"]));
+    let api_url = s.get("api_url", TWILIO_API.to_owned(), |t| {
+        web_address(t, &["https", "http"]).map(|_| t.to_owned())
+    });
     s.done();
     Some(Twilio {
+        api_url: url::Url::parse(&api_url).ok()?,
         listen,
         account_sid: account_sid?,
         auth_token: auth_token?,
@@ -215,7 +221,7 @@ fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
     })
 }
 
-fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: bool) -> Transfer {
+fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twilio>) -> Transfer {
     let targets = s.list("targets", Target::read).unwrap_or_else(|| {
         Target::read("sip:human@127.0.0.1:5090;ring_s=20")
             .into_iter()
@@ -229,9 +235,15 @@ fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: bool) -> Tr
                     target.uri()
                 ));
             }
-            super::TargetKind::Twilio(_) if !twilio => {
+            super::TargetKind::Twilio(_) if twilio.is_none() => {
                 s.problem(format!(
                     "transfer target `{}` needs [twilio]; configure it or use sip:user@host",
+                    target.uri()
+                ));
+            }
+            super::TargetKind::Twilio(_) if twilio.is_some_and(|t| t.caller_id.is_none()) => {
+                s.problem(format!(
+                    "transfer target `{}` needs twilio.caller_id, a number of the account that the call comes from",
                     target.uri()
                 ));
             }

@@ -104,6 +104,8 @@ pub struct Twilio {
     pub auth_token: Secret,
     pub caller_id: Option<String>,
     pub public_url: Option<url::Url>,
+    /// `https://api.twilio.com`, or a stand-in of it.
+    pub api_url: url::Url,
 }
 
 #[derive(Debug, Clone)]

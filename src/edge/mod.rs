@@ -9,6 +9,7 @@ use crate::audio::FRAME;
 pub mod http;
 pub mod rtp;
 pub mod sip;
+pub mod twilio;
 
 /// One party of a call: media and signalling. Owned by the call's task; nothing here blocks or waits.
 ///
@@ -29,6 +30,11 @@ pub trait Leg: Send {
     fn send_digit(&mut self, key: char);
     /// Drop what was pushed and not yet played, where the transport buffers (media streams). Returns milliseconds dropped.
     fn clear(&mut self) -> u64 {
+        0
+    }
+    /// Milliseconds pushed that the far end has not yet been heard to play, where the transport buffers. What is dropped before that
+    /// was not heard.
+    fn unheard_ms(&self) -> u64 {
         0
     }
     /// What this leg is and how it fares.

@@ -21,6 +21,7 @@ use crate::telemetry::Metric;
 
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
+use super::under_way::UnderWay;
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
@@ -69,6 +70,7 @@ struct Task {
     call: Call<Conversation>,
     legs: HashMap<LegId, Box<dyn Leg>>,
     voices: HashMap<LegId, Playout>,
+    under_way: UnderWay,
     clauses: HashMap<(u64, u32), Arc<[i16]>>,
     mixer: Mixer,
     music: tone::HoldMusic,
@@ -124,6 +126,7 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         call,
         legs: HashMap::from([(CALLER, leg)]),
         voices: HashMap::from([(CALLER, Playout::new())]),
+        under_way: UnderWay::default(),
         clauses: HashMap::new(),
         mixer,
         music: tone::HoldMusic::new(),
@@ -251,11 +254,12 @@ impl Task {
             leg.push(&to_human);
         }
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
-        let played: Vec<_> = self
-            .voices
-            .values_mut()
-            .flat_map(Playout::take_played)
-            .collect();
+        let (legs, under_way) = (&self.legs, &mut self.under_way);
+        let heard = |(id, voice): (&LegId, &mut Playout)| {
+            let open_ms = legs.get(id).map_or(0, |leg| leg.unheard_ms());
+            under_way.tick(*id, voice.take_played(), open_ms)
+        };
+        let played: Vec<_> = self.voices.iter_mut().flat_map(heard).collect();
         for p in played {
             self.event(Event::Played {
                 tag: p.tag,
@@ -424,6 +428,7 @@ impl Task {
                 self.with_leg(leg, |l| {
                     l.clear();
                 });
+                self.under_way.cleared(leg);
             }
             Command::Forget { tag } => {
                 self.wanted.forget(tag);

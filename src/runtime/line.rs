@@ -15,6 +15,7 @@ use crate::desk::{
     ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request,
 };
 use crate::edge::sip::SipEdge;
+use crate::edge::twilio::TwilioEdge;
 use crate::edge::{Leg, LegInfo};
 use crate::speech::VoiceActivity;
 use crate::telemetry::Metric;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub recorder: Recorder,
     pub state: Arc<LineState>,
     pub sip: SipEdge,
+    /// None: the listener is off.
+    pub twilio: Option<TwilioEdge>,
     pub targets: Vec<Target>,
     /// The desk's queues.
     pub queues: BTreeMap<String, Vec<Target>>,
@@ -108,9 +111,12 @@ impl Shared {
             TargetKind::Trunk(number) => Err(format!(
                 "{number} is to be called through a trunk, which this version cannot do"
             )),
-            TargetKind::Twilio(number) => Err(format!(
-                "{number} is to be called through Twilio, which this version cannot do"
-            )),
+            TargetKind::Twilio(number) => match &self.twilio {
+                Some(twilio) => twilio.dial(number, target.ring),
+                None => Err(format!(
+                    "{number} is to be called through Twilio: configure [twilio]"
+                )),
+            },
         }
     }
 

@@ -18,6 +18,8 @@ pub mod models;
 pub mod pool;
 pub mod recording;
 pub mod serve;
+pub mod twilio;
+pub mod under_way;
 pub mod voice;
 pub mod webhook;
 

@@ -81,7 +81,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             }
         })
     };
-    let (sip, mut incoming) = SipEdge::start(sip_config(&config, admit).await?).await?;
+    let (sip, mut incoming) = SipEdge::start(sip_config(&config, admit.clone()).await?).await?;
+    let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
     let words = line::words(&desk);
     let state = LineState::new(
         store.clone(),
@@ -117,6 +118,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         recorder,
         state: state.clone(),
         sip: sip.clone(),
+        twilio: twilio.clone(),
         stopping: stopping.clone(),
     });
     let token = config.http.token.as_ref().map(|t| t.reveal());
@@ -134,11 +136,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     warm(&shared);
     let calls = call_runtime()?;
     let tracker = TaskTracker::new();
-    println!("ready sip={} http={}", addresses(&sip), http.addr());
+    let beside = twilio
+        .as_ref()
+        .map_or(String::new(), |t| format!(" twilio={}", t.addr()));
+    println!("ready sip={} http={}{beside}", addresses(&sip), http.addr());
     tracing::info!(calls = live.most(), "the line takes calls");
     loop {
         tokio::select! {
             Some(call) = incoming.recv() => {
+                tracker.spawn_on(call_task::run(shared.clone(), call.leg), calls.handle());
+            }
+            Some(call) = streams.next() => {
+                tracing::debug!(call = %call.call_sid, "a call comes in over Twilio");
                 tracker.spawn_on(call_task::run(shared.clone(), call.leg), calls.handle());
             }
             () = live.drained() => break,
@@ -157,6 +166,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     http.stop().await;
     sip.stop();
+    if let Some(twilio) = twilio {
+        twilio.stop();
+    }
     pool.stop();
     store.close().await;
     calls.shutdown_background();

@@ -148,7 +148,8 @@ pub fn answer(mut calls: Receiver<IncomingCall>, way: Way) -> Receiver<Saw> {
     rx
 }
 
-async fn take(leg: &mut dyn Leg, way: Way) -> Saw {
+/// Takes a call one way, and says what was seen of it.
+pub async fn take(leg: &mut dyn Leg, way: Way) -> Saw {
     match way {
         Way::Refuse(code) => leg.hangup(code, "not now"),
         Way::HangUpAfter(_) => leg.answer(),

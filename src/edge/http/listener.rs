@@ -54,9 +54,18 @@ impl axum::serve::Listener for Bounded {
 }
 
 /// A connection and its place among the allowed ones.
-pub(super) struct Held {
+pub(in crate::edge) struct Held {
     stream: TcpStream,
     _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    pub fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            stream,
+            _permit: Some(permit),
+        }
+    }
 }
 
 impl AsyncRead for Held {

@@ -24,6 +24,7 @@ mod page;
 
 pub use events::Hub;
 pub use guard::valid_id;
+pub(in crate::edge) use listener::Held;
 
 /// Longest list of calls given at once.
 const LIST_MAX: u32 = 1000;

@@ -1,0 +1,282 @@
+//! Streams that are awaited: each is let in once, by a random token that was told to Twilio alone, within a minute.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::link::Link;
+use crate::edge::sip::Permit;
+
+/// From the webhook's answer to the stream's start message.
+const VALID: Duration = Duration::from_secs(60);
+/// A call that ended is remembered this long, for Twilio asking what next.
+const REMEMBERED: Duration = Duration::from_secs(600);
+const REMEMBERED_MOST: usize = 4_096;
+
+/// A caller who has been let in and whose stream has not come yet.
+pub(super) struct Caller {
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub vouched: bool,
+    pub permit: Permit,
+}
+
+/// Whom a stream belongs to.
+pub(super) enum Purpose {
+    Caller(Caller),
+    /// A human who is being called.
+    Human(Arc<Link>),
+}
+
+struct Ticket {
+    /// None: a call that was only just asked for, and whose id Twilio has not told yet.
+    call_sid: Option<String>,
+    purpose: Purpose,
+    until: Instant,
+}
+
+type Key = [u8; 32];
+
+#[derive(Default)]
+struct Inner {
+    /// By the token's digest: what is compared says nothing about the token.
+    waiting: HashMap<Key, Ticket>,
+    by_call: HashMap<String, Key>,
+    streaming: HashMap<String, Instant>,
+    /// Calls that we ended.
+    finished: VecDeque<(String, Instant)>,
+}
+
+/// Why a webhook gets no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// No room, or the line is closing: ask again in so many seconds.
+    Full(u32),
+    /// The call has its stream.
+    Streaming,
+    /// The call is over.
+    Finished,
+}
+
+/// All of one listener.
+#[derive(Default)]
+pub(super) struct Tickets(Mutex<Inner>);
+
+impl Tickets {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.sweep(Instant::now());
+        inner
+    }
+
+    /// A token for a caller's stream. Asked again for the same call, the place that is kept stays, and the token before is void.
+    pub fn caller(
+        &self,
+        call_sid: &str,
+        admit: impl FnOnce() -> Result<Permit, u32>,
+        caller: impl FnOnce(Permit) -> Caller,
+    ) -> Result<String, Refused> {
+        let mut inner = self.lock();
+        if inner.streaming.contains_key(call_sid) {
+            return Err(Refused::Streaming);
+        }
+        if inner.finished.iter().any(|(sid, _)| sid == call_sid) {
+            return Err(Refused::Finished);
+        }
+        let before = inner.by_call.remove(call_sid);
+        let kept = before.and_then(|key| inner.waiting.remove(&key));
+        let purpose = match kept.map(|t| t.purpose) {
+            Some(kept @ Purpose::Caller(_)) => kept,
+            _ => Purpose::Caller(caller(admit().map_err(Refused::Full)?)),
+        };
+        let (token, key) = token();
+        inner.by_call.insert(call_sid.to_owned(), key);
+        inner.waiting.insert(
+            key,
+            Ticket {
+                call_sid: Some(call_sid.to_owned()),
+                purpose,
+                until: Instant::now() + VALID,
+            },
+        );
+        Ok(token)
+    }
+
+    /// A token for the stream of a human who is to be called and may ring for `ring`.
+    pub fn human(&self, link: Arc<Link>, ring: Duration) -> String {
+        let (token, key) = token();
+        self.lock().waiting.insert(
+            key,
+            Ticket {
+                call_sid: None,
+                purpose: Purpose::Human(link),
+                until: Instant::now() + VALID + ring,
+            },
+        );
+        token
+    }
+
+    /// Lets a stream in, once. A token shown with another call's id is refused and stays good for its own.
+    pub fn take(&self, token: &str, call_sid: &str) -> Result<Purpose, &'static str> {
+        let key = digest(token);
+        let mut inner = self.lock();
+        let ticket = inner
+            .waiting
+            .get(&key)
+            .ok_or("the token is not known, was used, or has expired")?;
+        let theirs = ticket.call_sid.as_ref().is_none_or(|sid| sid == call_sid);
+        if !theirs || call_sid.is_empty() {
+            return Err("the token is another call's");
+        }
+        let ticket = inner.waiting.remove(&key).ok_or("the token was used")?;
+        inner.by_call.remove(call_sid);
+        inner.streaming.insert(call_sid.to_owned(), Instant::now());
+        Ok(ticket.purpose)
+    }
+
+    /// A human's token is not wanted any more.
+    pub fn revoke(&self, token: &str) {
+        self.lock().waiting.remove(&digest(token));
+    }
+
+    /// A stream is over. `finished`: so is its call, by our doing.
+    pub fn ended(&self, call_sid: &str, finished: bool) {
+        let mut inner = self.lock();
+        inner.streaming.remove(call_sid);
+        if finished {
+            inner
+                .finished
+                .push_back((call_sid.to_owned(), Instant::now()));
+        }
+    }
+
+    /// Twilio says that a call is over: its place is given back if its stream never came.
+    pub fn gone(&self, call_sid: &str) {
+        let mut inner = self.lock();
+        if let Some(key) = inner.by_call.remove(call_sid) {
+            inner.waiting.remove(&key);
+        }
+    }
+
+    /// Gives back the places of calls whose streams did not come.
+    pub fn sweep(&self) {
+        drop(self.lock());
+    }
+
+    /// Streams awaited, and streams that are up.
+    pub fn census(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (inner.waiting.len(), inner.streaming.len())
+    }
+}
+
+impl Inner {
+    fn sweep(&mut self, now: Instant) {
+        self.waiting.retain(|_, ticket| ticket.until > now);
+        let waiting = &self.waiting;
+        self.by_call.retain(|_, key| waiting.contains_key(key));
+        while self.finished.len() > REMEMBERED_MOST
+            || self
+                .finished
+                .front()
+                .is_some_and(|(_, at)| now.duration_since(*at) > REMEMBERED)
+        {
+            self.finished.pop_front();
+        }
+    }
+}
+
+fn token() -> (String, Key) {
+    let secret: [u8; 24] = rand::random();
+    let token: String = secret.iter().map(|b| format!("{b:02x}")).collect();
+    let key = digest(&token);
+    (token, key)
+}
+
+fn digest(token: &str) -> Key {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(tickets: &Tickets, sid: &str, room: bool) -> Result<String, Refused> {
+        let admit = || room.then(|| Box::new(()) as Permit).ok_or(20);
+        tickets.caller(sid, admit, |permit| Caller {
+            from: None,
+            to: None,
+            vouched: true,
+            permit,
+        })
+    }
+
+    #[test]
+    fn a_token_opens_one_stream_of_its_own_call() {
+        let tickets = Tickets::default();
+        let token = ask(&tickets, "CA1", true).unwrap();
+        assert!(tickets.take("x", "CA1").is_err());
+        assert!(tickets.take(&token, "CA2").is_err());
+        assert!(tickets.take(&token, "").is_err());
+        assert!(tickets.take(&token, "CA1").is_ok());
+        assert!(tickets.take(&token, "CA1").is_err());
+        assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Streaming));
+        tickets.ended("CA1", false);
+        assert!(ask(&tickets, "CA1", true).is_ok());
+        tickets.ended("CA1", true);
+        assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Finished));
+    }
+
+    #[test]
+    fn asking_again_keeps_the_place_and_voids_the_token_before() {
+        let tickets = Tickets::default();
+        assert_eq!(ask(&tickets, "CA1", false), Err(Refused::Full(20)));
+        let first = ask(&tickets, "CA1", true).unwrap();
+        // The second needs no second place.
+        let second = ask(&tickets, "CA1", false).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(tickets.census(), (1, 0));
+        assert!(tickets.take(&first, "CA1").is_err());
+        assert!(tickets.take(&second, "CA1").is_ok());
+        assert_eq!(tickets.census(), (0, 1));
+    }
+
+    #[test]
+    fn places_come_back() {
+        struct Place(Arc<std::sync::atomic::AtomicUsize>);
+        impl Drop for Place {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let back = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let tickets = Tickets::default();
+        for sid in ["CA1", "CA2"] {
+            let place = Box::new(Place(back.clone()));
+            tickets
+                .caller(
+                    sid,
+                    || Ok(place),
+                    |permit| Caller {
+                        from: None,
+                        to: None,
+                        vouched: true,
+                        permit,
+                    },
+                )
+                .unwrap();
+        }
+        tickets.gone("CA1");
+        tickets.gone("CA9");
+        assert_eq!(back.load(std::sync::atomic::Ordering::SeqCst), 1);
+        tickets
+            .0
+            .lock()
+            .unwrap()
+            .sweep(Instant::now() + VALID + VALID);
+        assert_eq!(back.load(std::sync::atomic::Ordering::SeqCst), 2);
+        assert_eq!(tickets.census(), (0, 0));
+    }
+}
