@@ -239,7 +239,11 @@ impl<M: Mind> Call<M> {
             LegSignal::Answered if self.stage == Stage::Ringing => {
                 self.stage = Stage::Answered;
                 self.answered_at = self.now;
-                out.push(Command::Note(Note::Answered));
+                out.push(Command::Note(Note::Answered {
+                    channel: self.config.channel.clone(),
+                    from: self.config.from.clone(),
+                    to: self.config.to.clone(),
+                }));
                 self.timers
                     .set(Timer::Greeting, self.now.plus(GREETING_WAIT_MS));
                 if !self.caller.media {

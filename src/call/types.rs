@@ -216,7 +216,11 @@ pub enum Command<M> {
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Note {
-    Answered,
+    Answered {
+        channel: String,
+        from: Option<String>,
+        to: Option<String>,
+    },
     Caller {
         turn: u32,
         text: String,

@@ -92,7 +92,9 @@ pub fn why(reason: &str) -> String {
 fn summary(facts: &Facts<'_>) -> String {
     let mut parts = Vec::new();
     let who = facts.customer.and_then(name);
-    let about = facts.topic.unwrap_or("a matter not yet clear");
+    let about = facts
+        .topic
+        .map_or_else(|| "a matter not yet clear".to_owned(), theirs);
     parts.push(match who {
         Some(name) => format!("{name} rang about {about}."),
         None => format!("The caller rang about {about}."),
@@ -118,7 +120,8 @@ fn summary(facts: &Facts<'_>) -> String {
     parts.join(" ")
 }
 
-/// Who, what, why, what was tried, how far verified, what is open; cut at whole words so that it stays under 20 seconds.
+/// Who, how far verified, what, how sure, in their words, why, what was tried, what is open and how they feel. Under 20 seconds:
+/// what matters least to somebody about to say hello is left to the packet first.
 fn brief(facts: &Facts<'_>) -> String {
     let who = facts
         .customer
@@ -129,39 +132,96 @@ fn brief(facts: &Facts<'_>) -> String {
         Tier::Basic => "number verified",
         Tier::None => "not verified",
     };
-    let mut parts = vec![format!("{who}, {verified}.")];
+    // Spoken in this order; the number is what goes first where there are too many words (highest first).
+    let mut parts: Vec<(u8, String)> = vec![(0, format!("{who}, {verified}."))];
     if let Some(topic) = facts.topic {
-        parts.push(format!("About {}.", clip(topic, 8)));
+        let sure = match facts.confidence {
+            c if c >= 0.85 => "",
+            c if c >= 0.6 => ", fairly sure",
+            _ => ", not sure",
+        };
+        let about = theirs(&clip(topic, 8));
+        parts.push((1, format!("About {about}{sure}.")));
     }
-    if !facts.words.is_empty() {
-        parts.push(format!(
-            "They said: {}.",
-            clip(facts.words, 14).trim_end_matches(['.', '?', '!'])
+    let said = ended(&clause(facts.words, 16));
+    if !said.is_empty() {
+        parts.push((3, format!("They said: {said}")));
+    }
+    parts.push((2, format!("{}.", capital(&why(facts.reason)))));
+    parts.push((
+        4,
+        match facts.tried.last() {
+            Some(last) => ended(&capital(&clause(last, 10))),
+            None => "Nothing tried yet.".to_owned(),
+        },
+    ));
+    if !facts.open_question.is_empty() && facts.open_question != facts.words {
+        parts.push((
+            5,
+            format!("Open: {}", ended(&clause(facts.open_question, 10))),
         ));
     }
-    parts.push(format!("{}.", capital(&why(facts.reason))));
-    if let Some(last) = facts.tried.last() {
-        parts.push(format!("{}.", clip(last, 9).trim_end_matches('.')));
+    let mood = match facts.mood {
+        Mood::Angry => Some("angry"),
+        Mood::Frustrated => Some("frustrated"),
+        Mood::Distressed => Some("distressed"),
+        Mood::Worried => Some("worried"),
+        Mood::Calm | Mood::Pleased | Mood::Confused => None,
+    };
+    if let Some(mood) = mood {
+        parts.push((2, format!("They are {mood}.")));
     }
-    match facts.mood {
-        Mood::Angry => parts.push("They are angry.".into()),
-        Mood::Frustrated => parts.push("They are frustrated.".into()),
-        Mood::Distressed => parts.push("They are distressed.".into()),
-        Mood::Worried => parts.push("They are worried.".into()),
-        Mood::Calm | Mood::Pleased | Mood::Confused => {}
-    }
-    let mut brief = String::new();
-    for part in parts {
-        let count = brief.split_whitespace().count() + part.split_whitespace().count();
-        if count > BRIEF_WORDS {
+    let words = |parts: &[(u8, String)]| -> usize {
+        parts
+            .iter()
+            .map(|(_, part)| part.split_whitespace().count())
+            .sum()
+    };
+    while words(&parts) > BRIEF_WORDS {
+        let Some(least) = (0..parts.len()).max_by_key(|i| parts[*i].0) else {
             break;
-        }
-        if !brief.is_empty() {
-            brief.push(' ');
-        }
-        brief.push_str(&part);
+        };
+        parts.remove(least);
     }
-    brief
+    let parts: Vec<String> = parts.into_iter().map(|(_, part)| part).collect();
+    parts.join(" ")
+}
+
+/// A caller's words or a topic ("your order"), as said of them to somebody else ("their order").
+fn theirs(text: &str) -> String {
+    text.split(' ')
+        .map(|word| match word {
+            "your" | "my" | "our" => "their",
+            "you" | "I" => "they",
+            "yours" | "mine" => "theirs",
+            word => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// At most so many words, ended where a clause ends rather than in the middle of one.
+fn clause(text: &str, words: usize) -> String {
+    let all: Vec<&str> = text.split_whitespace().collect();
+    if all.len() <= words {
+        return all.join(" ");
+    }
+    const JOINTS: [&str; 7] = ["and", "but", "so", "because", "or", "which", "then"];
+    let end = (words / 2..words)
+        .rev()
+        .find(|i| all[i - 1].ends_with(['.', ',', ';', '?', '!']) || JOINTS.contains(&all[*i]))
+        .unwrap_or(words);
+    all[..end].join(" ")
+}
+
+/// With a mark at its end; the mark it has, where it asks.
+fn ended(text: &str) -> String {
+    let bare = text.trim_end_matches(['.', ',', ';', '!', '-', ' ']);
+    if bare.is_empty() || bare.ends_with('?') {
+        bare.to_owned()
+    } else {
+        format!("{bare}.")
+    }
 }
 
 fn clip(text: &str, words: usize) -> String {
@@ -214,5 +274,26 @@ mod tests {
         );
         assert!(handoff.spoken_brief.contains("Asked for a person"));
         assert!(handoff.spoken_brief.contains("angry"));
+        assert!(
+            !handoff.spoken_brief.contains("forwards my."),
+            "{}",
+            handoff.spoken_brief
+        );
+    }
+
+    #[test]
+    fn words_end_where_a_clause_does_and_topics_are_theirs() {
+        let words =
+            "There's a charge on my account I never made and I'd like it looked at by somebody";
+        assert_eq!(
+            ended(&clause(words, 14)),
+            "There's a charge on my account I never made."
+        );
+        assert_eq!(
+            theirs("a charge you didn't make on your card"),
+            "a charge they didn't make on their card"
+        );
+        assert_eq!(ended("What is it?"), "What is it?");
+        assert_eq!(ended(&clause("", 4)), "");
     }
 }

@@ -12,7 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("greeting", &["Hi, I'm {agent}, the automated assistant at {company}. How can I help?"]),
     ("greeting_plain", &["Hi, this is the automated assistant at {company}. How can I help?"]),
     ("disclosure", &["You're talking to an automated assistant."]),
-    ("history", &["You rang on {day} about {matter}. Is it about that?"]),
+    ("history", &["You rang {day} about {matter}. Is it about that?"]),
     ("history_yes", &["Right, let's pick that up. What can I do about it?"]),
     ("history_no", &["OK. What can I do for you?"]),
     ("go_on", &["Sure, what is it?", "Of course, go ahead."]),

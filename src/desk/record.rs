@@ -26,6 +26,24 @@ pub struct CallRecord {
     pub turns: Vec<TurnRecord>,
     pub actions: Vec<ActionRecord>,
     pub handoff: Option<Handoff>,
+    /// The caller's line, where there was one.
+    #[serde(default)]
+    pub line: Option<LineQuality>,
+}
+
+/// How the caller's media fared, as we saw it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LineQuality {
+    pub codec: String,
+    pub packets_in: u64,
+    pub packets_lost: u64,
+    pub packets_out: u64,
+    /// Interarrival jitter (RFC 3550, 6.4.1), milliseconds.
+    pub jitter_ms: f32,
+    /// Longest time between two packets of sound that came, milliseconds.
+    pub longest_gap_ms: u64,
+    /// Longest time between two packets of sound that we sent, milliseconds.
+    pub longest_sent_gap_ms: u64,
 }
 
 /// How a call came out.

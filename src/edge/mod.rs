@@ -105,4 +105,6 @@ pub struct LegInfo {
     pub jitter_ms: f32,
     /// Longest time between two packets of sound, milliseconds.
     pub longest_gap_ms: u64,
+    /// The same of those sent to this party.
+    pub longest_sent_gap_ms: u64,
 }

@@ -121,6 +121,8 @@ pub struct RtpStats {
     pub jitter_ms: f32,
     /// Longest time between two packets of sound, ms.
     pub longest_gap_ms: u64,
+    /// The same of those we sent, while there was somebody to send to.
+    pub longest_sent_gap_ms: u64,
 }
 
 /// One leg's media.
@@ -160,6 +162,8 @@ pub struct RtpSession {
     last_sr: Option<(u32, Instant)>,
     last_sound: Option<Instant>,
     longest_gap: Duration,
+    last_sent: Option<Instant>,
+    longest_sent_gap: Duration,
     bytes: Vec<u8>,
     codes: Vec<u8>,
 }
@@ -199,6 +203,8 @@ impl RtpSession {
             last_sr: None,
             last_sound: None,
             longest_gap: Duration::ZERO,
+            last_sent: None,
+            longest_sent_gap: Duration::ZERO,
             bytes: Vec::with_capacity(256),
             codes: Vec::with_capacity(BLOCK),
         }
@@ -242,6 +248,8 @@ impl RtpSession {
             packets_out: u64::from(self.sent),
             jitter_ms: stats.jitter_ms,
             longest_gap_ms: u64::try_from(self.longest_gap.as_millis()).unwrap_or(u64::MAX),
+            longest_sent_gap_ms: u64::try_from(self.longest_sent_gap.as_millis())
+                .unwrap_or(u64::MAX),
         }
     }
 
@@ -476,6 +484,10 @@ impl RtpSession {
             codes.clear();
             agreed.law.encode_into(&block, &mut codes);
             let marker = std::mem::take(&mut self.fresh);
+            let now = Instant::now();
+            if let Some(last) = self.last_sent.replace(now).filter(|_| !marker) {
+                self.longest_sent_gap = self.longest_sent_gap.max(now.duration_since(last));
+            }
             self.send(to, payload_type(agreed.law), marker, self.timestamp, &codes);
             self.codes = codes;
         }

@@ -14,8 +14,9 @@ use crate::audio::vad::{Gate, GateConfig, SpeechGate};
 use crate::audio::{FRAME, MediaTime, RATE, tone};
 use crate::call::{CALLER, Call, CallConfig, Command, Event, LegId, LegSignal, Mix, Note, Time};
 use crate::desk::conversation::Conversation;
+use crate::desk::record::LineQuality;
 use crate::desk::{CallOutcome, Listen};
-use crate::edge::{EndCause, Leg, Signal};
+use crate::edge::{EndCause, Leg, LegInfo, Signal};
 use crate::speech::{Expect, Hints, VoiceActivity};
 use crate::telemetry::Metric;
 
@@ -85,6 +86,8 @@ struct Task {
     commands: Vec<Command<Conversation>>,
     over: bool,
     broken: bool,
+    /// When the last tick began.
+    ticked: Instant,
 }
 
 /// Runs a call from its INVITE to its record. The leg holds its place on the line.
@@ -146,6 +149,7 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         commands,
         over: false,
         broken: false,
+        ticked: started,
     };
     shared.state.began(&task.call.record());
     task.shared.recorder.record(&id, task.call.record());
@@ -178,10 +182,23 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     // The legs' goodbyes (BYE) are on their way; what is left is paper.
     let mut record = task.call.record();
     record.ended_at = Some(super::clock::now().to_string());
+    record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
     drop(task);
     shared.state.live.end(&id);
     shared.state.ended(&record);
     shared.finish(record).await;
+}
+
+fn quality(info: &LegInfo) -> LineQuality {
+    LineQuality {
+        codec: info.codec.clone(),
+        packets_in: info.packets_in,
+        packets_lost: info.packets_lost,
+        packets_out: info.packets_out,
+        jitter_ms: info.jitter_ms,
+        longest_gap_ms: info.longest_gap_ms,
+        longest_sent_gap_ms: info.longest_sent_gap_ms,
+    }
 }
 
 impl Task {
@@ -191,7 +208,8 @@ impl Task {
 
     /// 20 ms: hear every leg, tell the engine, speak to every leg.
     fn tick(&mut self) {
-        let late = Instant::now();
+        let begun = Instant::now();
+        let since = begun.duration_since(std::mem::replace(&mut self.ticked, begun));
         let mut said: HashMap<LegId, [i16; FRAME]> = HashMap::new();
         let legs: Vec<LegId> = self.legs.keys().copied().collect();
         for id in legs {
@@ -267,7 +285,9 @@ impl Task {
                 samples: p.samples,
             });
         }
-        if late.elapsed() > Duration::from_millis(10) {
+        let took = begun.elapsed();
+        if since > Duration::from_millis(50) || took > Duration::from_millis(10) {
+            tracing::debug!(call = %self.id, since_last_ms = since.as_millis() as u64, took_ms = took.as_millis() as u64, "a frame was late: this machine is busy");
             self.shared.state.metrics.count(Metric::TicksLate, &[]);
         }
     }
@@ -396,16 +416,30 @@ impl Task {
                         ms: 0,
                     });
                 }
-                None => self.shared.pool.submit(
-                    Work::Synthesize {
-                        tag,
-                        part,
-                        text,
-                        urgent,
-                    },
-                    &self.wanted,
-                    &self.inbox,
-                ),
+                None => {
+                    // The disk may have it: read beside the call, not in its tick.
+                    let (pool, wanted) = (self.shared.pool.clone(), self.wanted.clone());
+                    let inbox = self.inbox.clone();
+                    tokio::task::spawn_blocking(move || match pool.voice().kept(&text) {
+                        Some(pcm) => {
+                            let _ = inbox.try_send(Msg::Clause {
+                                tag,
+                                part,
+                                pcm: Ok(pcm),
+                                ms: 0,
+                            });
+                        }
+                        None => {
+                            let work = Work::Synthesize {
+                                tag,
+                                part,
+                                text,
+                                urgent,
+                            };
+                            pool.submit(work, &wanted, &inbox);
+                        }
+                    });
+                }
             },
             Command::Queue { leg, tag, part } => {
                 if let (Some(voice), Some(pcm)) =

@@ -16,6 +16,7 @@ pub mod line;
 pub mod live;
 pub mod models;
 pub mod pool;
+pub mod priority;
 pub mod recording;
 pub mod serve;
 pub mod twilio;

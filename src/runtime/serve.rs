@@ -176,14 +176,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// Call tasks have threads of their own, before everything else in the queue for a core: inference must not delay a frame.
+/// Real-time where the system permits it (root, CAP_SYS_NICE or an rtprio limit): under Linux's autogroups a niceness counts
+/// only within one session, and another busy program would take its share of every tick.
 fn call_runtime() -> anyhow::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Ok(tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.div_ceil(4).max(1))
         .thread_name("calls")
         .on_thread_start(|| {
-            // Not permitted to everybody; niced inference threads are the other half of it.
-            let _ = rustix::process::nice(-10);
+            if !super::priority::real_time() {
+                // Not permitted to everybody either; niced inference threads are the other half of it.
+                let _ = rustix::process::nice(-10);
+            }
         })
         .enable_all()
         .build()?)

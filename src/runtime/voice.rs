@@ -42,8 +42,14 @@ impl Voice {
         }
     }
 
-    /// A clause that has been said before: its sound at once.
+    /// A clause that is in memory: its sound at once. Touches no disk: a call's task asks.
     pub fn ready(&self, text: &str) -> Option<Arc<[i16]>> {
+        self.memory
+            .get(key(&self.name, &spoken(text, &self.language)))
+    }
+
+    /// A clause that has been said before, from memory or from disk. May wait for the disk.
+    pub fn kept(&self, text: &str) -> Option<Arc<[i16]>> {
         self.known(&spoken(text, &self.language))
     }
 

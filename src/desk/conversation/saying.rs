@@ -145,18 +145,17 @@ impl Conversation {
         match ago {
             0 => Some("earlier today".into()),
             1 => Some("yesterday".into()),
-            2..=6 => Some(format!("{}", day.strftime("%A"))),
+            2..=6 => Some(format!("on {}", day.strftime("%A"))),
             7..=RECENT_DAYS => {
                 let month = day.strftime("%B");
                 Some(if self.locale.day_first() {
-                    format!("{} {month}", day.day())
+                    format!("on {} {month}", day.day())
                 } else {
-                    format!("{month} {}", day.day())
+                    format!("on {month} {}", day.day())
                 })
             }
             _ => None,
         }
-        .map(|day| day.replace("earlier today", "today"))
     }
 
     /// What was asked last, put again after an interruption; its answer is still waited for. Must-hear where it was.

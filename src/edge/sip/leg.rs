@@ -186,4 +186,5 @@ fn fill(info: &mut LegInfo, rtp: &RtpSession) {
     info.packets_out = stats.packets_out;
     info.jitter_ms = stats.jitter_ms;
     info.longest_gap_ms = stats.longest_gap_ms;
+    info.longest_sent_gap_ms = stats.longest_sent_gap_ms;
 }
