@@ -69,6 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             who_may_call(&config, &mut found);
             ports(&config, &mut found);
             address(&config, &mut found);
+            twilio(&config, &mut found);
             models(&config, &mut found);
             disk(&config, &mut found);
             transfer(&config, &mut found);
@@ -252,6 +253,28 @@ fn address(config: &Config, found: &mut Findings) {
             None => found.fail("address", format!("the name {name} of sip.advertise is not known; put an address there")),
         },
         Advertise::Stun(server) => found.ok("address", format!("{server} is asked at start; this computer is {here}")),
+    }
+}
+
+fn twilio(config: &Config, found: &mut Findings) {
+    let Some(twilio) = &config.twilio else {
+        return;
+    };
+    let Some(url) = &twilio.public_url else {
+        found.warn("twilio", "public_url is not set: requests are checked by the Host and X-Forwarded headers they carry, and twilio: targets can be called only once a caller has been; set it to the address in Twilio's console");
+        return;
+    };
+    let host = url.host_str().unwrap_or_default();
+    match (host, 443).to_socket_addrs().ok().and_then(|mut a| a.next()) {
+        Some(addr) if private(addr.ip()) || addr.ip().is_loopback() => found.warn(
+            "twilio",
+            format!("{host} is {}, which Twilio cannot reach; the webhook has to be public", addr.ip()),
+        ),
+        Some(addr) => found.ok(
+            "twilio",
+            format!("{host} is {}: paste {}/twilio/voice into the number's configuration", addr.ip(), url.as_str().trim_end_matches('/')),
+        ),
+        None => found.fail("twilio", format!("the name {host} of twilio.public_url is not known; correct it, or make the name known")),
     }
 }
 

@@ -127,6 +127,10 @@ fn every_mistake_is_named_with_its_line() {
             ],
         ),
         (
+            "[transfer]\ntargets = [\"twilio:+15550122\"]",
+            &["needs [twilio]"],
+        ),
+        (
             "[transfer]\ntargets = [\"human\"]",
             &["`human` is not a target"],
         ),
@@ -298,4 +302,29 @@ fn targets_keep_the_uris_own_parameters() {
         Target::read("twilio:+1 (555) 010-0123").unwrap().uri(),
         "twilio:+15550100123"
     );
+}
+
+#[test]
+fn a_twilio_number() {
+    let read = |more: &str| {
+        let text = format!("[twilio]\naccount_sid = \"AC1\"\n{more}");
+        let env = env(&[("TWILIO_AUTH_TOKEN", "t")]);
+        Config::from_parts(Some(("f.toml", &text)), &env)
+    };
+    let twilio = read("").unwrap().twilio.unwrap();
+    assert_eq!(twilio.listen.to_string(), "0.0.0.0:8081");
+    assert_eq!(twilio.api_url.as_str(), "https://api.twilio.com/");
+    assert!(format!("{twilio:?}").contains("[secret]"));
+    let other = read("api_url = \"http://127.0.0.1:9000/stand-in\"").unwrap();
+    assert_eq!(other.twilio.unwrap().api_url.port(), Some(9000));
+    let target = "[transfer]\ntargets = [\"twilio:+15550122\"]";
+    assert!(read(&format!("caller_id = \"+15550111\"\n{target}")).is_ok());
+    for (more, says) in [
+        ("public_url = \"http://line.example.com\"", "https://"),
+        ("api_url = \"api.twilio.com\"", "must be a web address"),
+        (target, "needs twilio.caller_id"),
+    ] {
+        let wrong = read(more).unwrap_err().join("\n");
+        assert!(wrong.contains(says), "{wrong}");
+    }
 }

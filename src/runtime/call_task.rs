@@ -14,12 +14,12 @@ use crate::audio::vad::{Gate, GateConfig, SpeechGate};
 use crate::audio::{FRAME, MediaTime, RATE, tone};
 use crate::call::{CALLER, Call, CallConfig, Command, Event, LegId, LegSignal, Mix, Note, Time};
 use crate::desk::conversation::Conversation;
-use crate::desk::record::LineQuality;
 use crate::desk::{CallOutcome, Listen};
-use crate::edge::{EndCause, Leg, LegInfo, Signal};
+use crate::edge::{Leg, Signal};
 use crate::speech::{Expect, Hints, VoiceActivity};
 use crate::telemetry::Metric;
 
+use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
 use super::under_way::UnderWay;
@@ -187,18 +187,6 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     shared.state.live.end(&id);
     shared.state.ended(&record);
     shared.finish(record).await;
-}
-
-fn quality(info: &LegInfo) -> LineQuality {
-    LineQuality {
-        codec: info.codec.clone(),
-        packets_in: info.packets_in,
-        packets_lost: info.packets_lost,
-        packets_out: info.packets_out,
-        jitter_ms: info.jitter_ms,
-        longest_gap_ms: info.longest_gap_ms,
-        longest_sent_gap_ms: info.longest_sent_gap_ms,
-    }
 }
 
 impl Task {
@@ -587,33 +575,6 @@ impl Task {
         } = note
         {
             tracing::error!(call = %self.id, "call failed: {reason}");
-        }
-    }
-}
-
-/// The edge's signals in the engine's words.
-fn meaning(signal: Signal) -> LegSignal {
-    match signal {
-        Signal::Ringing => LegSignal::Ringing,
-        Signal::Answered => LegSignal::Answered,
-        Signal::Media => LegSignal::Media,
-        Signal::Digit(key) => LegSignal::Digit(key),
-        Signal::Held => LegSignal::Held,
-        Signal::Resumed => LegSignal::Resumed,
-        Signal::Ended(ended) => {
-            let outcome = match ended.cause {
-                EndCause::Busy => "busy",
-                EndCause::Declined => "declined",
-                EndCause::NoAnswer | EndCause::Cancelled => "no_answer",
-                EndCause::Unreachable | EndCause::Failed => "unreachable",
-                EndCause::Remote | EndCause::Ours => "hung_up",
-            };
-            let by_remote = matches!(ended.cause, EndCause::Remote | EndCause::Cancelled);
-            LegSignal::Ended {
-                outcome,
-                detail: ended.detail,
-                by_remote,
-            }
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod clause_cache;
 pub mod clock;
 pub mod desks;
 pub mod engines;
+pub mod leg;
 pub mod line;
 pub mod live;
 pub mod models;

@@ -236,7 +236,8 @@ mod tests {
             flow.push(n * 20, &loud());
         }
         for n in 75..200u64 {
-            flow.push(n * 20, if n < 100 { &loud() } else { &silent() });
+            let codes = if n < 100 { loud() } else { silent() };
+            flow.push(n * 20, &codes);
             let (live, sample) = pull(&mut flow);
             heard += usize::from(live && sample > 7_000);
         }

@@ -61,6 +61,8 @@ struct Inner {
     starved: u64,
     last_in: Option<(Instant, u64)>,
     last_back: Option<Instant>,
+    last_out: Option<Instant>,
+    longest_out: Duration,
     longest_gap: Duration,
     jitter_ms: f32,
 }
@@ -94,6 +96,8 @@ impl Link {
                 starved: 0,
                 last_in: None,
                 last_back: None,
+                last_out: None,
+                longest_out: Duration::ZERO,
                 longest_gap: Duration::ZERO,
                 jitter_ms: 0.0,
             }),
@@ -192,6 +196,7 @@ impl Link {
         info.packets_out = inner.ledger.frames();
         info.jitter_ms = inner.jitter_ms;
         info.longest_gap_ms = inner.longest_gap.as_millis() as u64;
+        info.longest_sent_gap_ms = inner.longest_out.as_millis() as u64;
     }
 
     // What the socket and the status callbacks do.
@@ -257,6 +262,15 @@ impl Link {
         let mut inner = self.lock();
         inner.waiting = 0;
         inner.outbox.drain(..).collect()
+    }
+
+    /// A frame went out.
+    pub fn went(&self) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        if let Some(before) = inner.last_out.replace(now) {
+            inner.longest_out = inner.longest_out.max(now.duration_since(before));
+        }
     }
 
     /// Tells the leg that it is over. The first cause counts; one that comes after the leg asked for the end is ours.

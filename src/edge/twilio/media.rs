@@ -375,6 +375,9 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, link: &Link, stream_sid
             if let Err(error) = sink.send(message).await {
                 return End::Broken(error.to_string());
             }
+            if matches!(out, Out::Media(_)) {
+                link.went();
+            }
         }
     }
 }
