@@ -5,6 +5,9 @@
     reason = "tests wait, start tasks and keep tables"
 )]
 
+/// The program as it is typed: the README's commands, help, misuse.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod cli;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
 /// The sample desk as it is shipped.

@@ -18,6 +18,7 @@ pub mod keys;
 mod line;
 
 mod mind;
+pub mod rescue;
 pub mod speaking;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
+use super::rescue::{self, Fate};
 use super::*;
 use crate::audio::MediaTime;
 use crate::desk::{
@@ -112,6 +113,7 @@ impl Mind for Scripted {
         reply(Route::Act, text, Next::Listen(Listen::Open))
     }
     fn silence(&mut self, n: u32) -> Reply {
+        assert!(!self.asked.iter().any(|a| a == "explode"), "a bug");
         if n >= 3 {
             reply(Route::Clarify, "Goodbye then.", Next::End)
         } else {
@@ -821,4 +823,28 @@ fn never_silent_without_a_deadline() {
             );
         }
     }
+}
+
+#[test]
+fn a_bug_brings_the_caller_to_a_human() {
+    let mut sim = Sim::answered(&["sip:human@example.com"]);
+    sim.pass(5000);
+    sim.says("explode", 600);
+    // The answer is heard; the silence after it is where the bug sits.
+    let mut fate = Fate::Fine;
+    while fate == Fate::Fine && sim.now < 60_000 {
+        sim.now += 20;
+        let mut out = Vec::new();
+        while let Some(i) = sim.due.iter().position(|(at, _)| *at <= sim.now) {
+            let (_, event) = sim.due.remove(i);
+            sim.event(event);
+        }
+        sim.play(true);
+        fate = rescue::handle(&mut sim.call, Time(sim.now), Event::Tick, &mut out);
+        sim.obey(out);
+    }
+    assert_eq!(fate, Fate::Rescued);
+    assert!(sim.logged("dial 1 sip:human@example.com"), "{:?}", sim.log);
+    let handoff = sim.call.record().handoff.unwrap_or_default();
+    assert_eq!(handoff.reason, "technical");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -165,11 +165,7 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
             new.dir.display()
         );
     }
-    let asks = !new.yes && std::io::stdin().is_terminal();
-    if !asks && new.company.is_none() {
-        eprintln!("firstline: --company is needed where nobody can be asked");
-        return Ok(ExitCode::from(2));
-    }
+    let asks = !new.yes;
     let answer = |given: &Option<String>, question: &str, usual: &str| -> anyhow::Result<String> {
         match given {
             Some(given) => Ok(given.trim().to_owned()),
@@ -178,10 +174,10 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
         }
     };
     let company = answer(&new.company, "Company, as callers know it", "")?;
-    anyhow::ensure!(
-        !company.is_empty(),
-        "a desk needs the company's name; give it with --company"
-    );
+    if company.is_empty() {
+        eprintln!("firstline: a desk needs the company's name; give it with --company");
+        return Ok(ExitCode::from(2));
+    }
     let agent = answer(&new.agent, "Name of the assistant", "Robin")?;
     let language = answer(&new.language, "Language and country", "en-US")?;
     let currency = answer(&new.currency, "Currency (empty: the country's)", "")?;
@@ -253,6 +249,7 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// One line from whoever answers, at a terminal or through a pipe. No more lines: the usual answer.
 fn ask(question: &str, usual: &str) -> anyhow::Result<String> {
     let hint = if usual.is_empty() {
         String::new()
@@ -262,8 +259,9 @@ fn ask(question: &str, usual: &str) -> anyhow::Result<String> {
     eprint!("{question}{hint}: ");
     std::io::stderr().flush()?;
     let mut line = String::new();
-    let n = std::io::stdin().lock().read_line(&mut line)?;
-    anyhow::ensure!(n > 0, "nothing was made: the answers ended");
+    if std::io::stdin().lock().read_line(&mut line)? == 0 {
+        eprintln!("{usual}");
+    }
     let said = line.trim();
     Ok(if said.is_empty() {
         usual.to_owned()

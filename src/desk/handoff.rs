@@ -85,6 +85,7 @@ pub fn why(reason: &str) -> String {
         "action_failed" => "the system could not be reached".into(),
         "action_refused" => "the system refused it".into(),
         "not_heard" => "the line is bad".into(),
+        "technical" => "something broke on our side".into(),
         other => other.replace('_', " "),
     }
 }

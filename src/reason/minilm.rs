@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::prelude::*;
@@ -15,6 +16,8 @@ use super::Embedder;
 
 /// Tokens read of a text; what follows is not seen. The model was trained on 128.
 const MOST_TOKENS: usize = 128;
+/// Texts of one length that are read together.
+const MOST_TOGETHER: usize = 16;
 
 /// A loaded encoder. One thread; a text costs a few milliseconds.
 pub struct MiniLm {
@@ -72,26 +75,38 @@ impl MiniLm {
         })
     }
 
-    /// One unit-length vector. Texts go singly: 8-bit scales are taken over a batch, and a text's vector must not depend on
-    /// what stands beside it.
+    /// One unit-length vector.
     pub fn embed_one(&self, text: &str) -> Result<Vec<f32>, String> {
+        let ids = self.ids_of(text)?;
+        self.run(&[&ids], &self.pool)?
+            .pop()
+            .ok_or_else(|| "the sentence encoder gave nothing".to_owned())
+    }
+
+    fn ids_of(&self, text: &str) -> Result<Vec<i32>, String> {
         let encoding = self
             .tokenizer
             .encode(text, true)
             .map_err(|e| e.to_string())?;
         let ids: Vec<i32> = encoding.get_ids().iter().map(|i| *i as i32).collect();
-        let n = ids.len();
-        if n == 0 {
+        if ids.is_empty() {
             return Err("the tokenizer made nothing of the text".into());
         }
-        let ids = NdTensor::from_data([1, n], ids);
-        let mask = NdTensor::from_data([1, n], vec![1i32; n]);
-        let types = NdTensor::from_data([1, n], vec![0i32; n]);
+        Ok(ids)
+    }
+
+    /// Vectors of texts that have the same number of tokens: no padding, so that a text's vector does not depend on its company.
+    fn run(&self, texts: &[&Vec<i32>], pool: &Arc<ThreadPool>) -> Result<Vec<Vec<f32>>, String> {
+        let (rows, tokens) = (texts.len(), texts.first().map_or(0, |ids| ids.len()));
+        let ids: Vec<i32> = texts.iter().flat_map(|ids| ids.iter().copied()).collect();
+        let ids = NdTensor::from_data([rows, tokens], ids);
+        let mask = NdTensor::from_data([rows, tokens], vec![1i32; rows * tokens]);
+        let types = NdTensor::from_data([rows, tokens], vec![0i32; rows * tokens]);
         let mut inputs = vec![(self.ids, ids.into()), (self.mask, mask.into())];
         if let Some(id) = self.types {
             inputs.push((id, types.into()));
         }
-        let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
+        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
         let mut out = self
             .model
             .run(inputs, &[self.hidden], Some(options))
@@ -99,17 +114,63 @@ impl MiniLm {
         let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
             "the sentence encoder's output is not [batch, token, dimension]".to_string()
         })?;
-        Ok(pool(hidden.view()))
+        Ok((0..rows).map(|row| pool_row(hidden.view(), row)).collect())
+    }
+
+    /// Many texts: those of one length together, the weights being read once for all of them, and on every core.
+    fn embed_many(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        let ids: Vec<Vec<i32>> = texts
+            .iter()
+            .map(|text| self.ids_of(text))
+            .collect::<Result<_, _>>()?;
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by_key(|n| ids[*n].len());
+        let batches: Vec<&[usize]> = order
+            .chunk_by(|a, b| ids[*a].len() == ids[*b].len())
+            .flat_map(|same| same.chunks(MOST_TOGETHER))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let parts = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..cores.min(batches.len()))
+                .map(|_| {
+                    scope.spawn(|| {
+                        let pool = Arc::new(ThreadPool::with_num_threads(1));
+                        let mut done = Vec::new();
+                        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            let rows: Vec<&Vec<i32>> = batch.iter().map(|n| &ids[*n]).collect();
+                            done.push((*batch, self.run(&rows, &pool)?));
+                        }
+                        Ok::<_, String>(done)
+                    })
+                })
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| {
+                    worker
+                        .join()
+                        .unwrap_or_else(|_| Err("the sentence encoder failed".into()))
+                })
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        let mut vectors = vec![Vec::new(); texts.len()];
+        for (batch, rows) in parts.into_iter().flatten() {
+            for (n, vector) in batch.iter().zip(rows) {
+                vectors[*n] = vector;
+            }
+        }
+        Ok(vectors)
     }
 }
 
-/// Mean over tokens, unit length.
-fn pool(hidden: NdTensorView<'_, f32, 3>) -> Vec<f32> {
+/// Mean over a row's tokens, unit length.
+fn pool_row(hidden: NdTensorView<'_, f32, 3>, row: usize) -> Vec<f32> {
     let [_, tokens, dims] = hidden.shape();
     let mut sum = vec![0f32; dims];
     for t in 0..tokens {
         for (d, s) in sum.iter_mut().enumerate() {
-            *s += hidden[[0, t, d]];
+            *s += hidden[[row, t, d]];
         }
     }
     let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
@@ -121,7 +182,10 @@ impl Embedder for MiniLm {
         "minilm-l6-v2-int8"
     }
     fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        texts.iter().map(|t| self.embed_one(t)).collect()
+        if texts.len() <= 2 {
+            return texts.iter().map(|t| self.embed_one(t)).collect();
+        }
+        self.embed_many(texts)
     }
 }
 
@@ -131,8 +195,9 @@ mod tests {
 
     #[test]
     fn pools_to_unit_length() {
-        let hidden = NdTensor::from_data([1, 2, 2], vec![3f32, 0.0, 3.0, 8.0]);
-        assert_eq!(pool(hidden.view()), [0.6, 0.8]);
+        let hidden = NdTensor::from_data([2, 2, 2], vec![1f32, 0.0, 1.0, 0.0, 3.0, 0.0, 3.0, 8.0]);
+        assert_eq!(pool_row(hidden.view(), 0), [1.0, 0.0]);
+        assert_eq!(pool_row(hidden.view(), 1), [0.6, 0.8]);
     }
 
     #[test]

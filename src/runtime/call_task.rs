@@ -1,7 +1,6 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use crate::audio::mix::Mixer;
 use crate::audio::playout::{Chunk, Playout};
 use crate::audio::vad::{Gate, GateConfig, SpeechGate};
 use crate::audio::{FRAME, MediaTime, RATE, tone};
+use crate::call::rescue::{self, Fate};
 use crate::call::{CALLER, Call, CallConfig, Command, Event, LegId, LegSignal, Mix, Note, Time};
 use crate::desk::conversation::Conversation;
 use crate::desk::{CallOutcome, Listen};
@@ -322,18 +322,22 @@ impl Task {
         });
     }
 
-    /// Gives the engine an event and does what it says. A panic in it ends this call kindly, and no other.
+    /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
-        let (call, commands) = (&mut self.call, &mut self.commands);
-        let done = catch_unwind(AssertUnwindSafe(|| call.handle(now, event, commands)));
-        if done.is_err() {
-            tracing::error!(call = %self.id, "the conversation engine failed; the call is ended");
-            for leg in self.legs.values_mut() {
-                leg.hangup(500, "internal error");
+        match rescue::handle(&mut self.call, now, event, &mut self.commands) {
+            Fate::Fine => {}
+            Fate::Rescued => {
+                tracing::error!(call = %self.id, "the conversation engine failed; the caller goes to a human");
             }
-            self.over = true;
-            return;
+            Fate::Lost => {
+                tracing::error!(call = %self.id, "the conversation engine failed twice; the call is ended");
+                for leg in self.legs.values_mut() {
+                    leg.hangup(500, "internal error");
+                }
+                self.over = true;
+                return;
+            }
         }
         self.obey();
     }

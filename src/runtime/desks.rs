@@ -141,12 +141,12 @@ pub fn embed(
         .map(String::as_str)
         .filter(|t| !known.contains_key(&key(t)))
         .collect();
-    for (n, chunk) in missing.chunks(64).enumerate() {
+    for (n, chunk) in missing.chunks(1024).enumerate() {
         for (text, vector) in chunk.iter().zip(embedder.embed(chunk)?) {
             known.insert(key(text), vector);
         }
         // A long first run that is stopped does not begin again.
-        if n % 32 == 31 {
+        if n % 2 == 1 {
             let _ = write_whole(&path, &write_vectors(&known));
         }
     }
