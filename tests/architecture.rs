@@ -48,6 +48,9 @@ const IMPURE: &[&str] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("rsipstack", &["edge/sip/"]),
     ("axum", &["edge/http/", "edge/twilio"]),
+    ("hyper", &["edge/twilio"]),
+    ("hyper_util", &["edge/twilio"]),
+    ("sha1", &["edge/twilio"]),
     ("tokio_tungstenite", &["edge/"]),
     ("cpal", &["edge/mic"]),
     ("socket2", &["edge/"]),

@@ -176,7 +176,7 @@ async fn hostile_messages_close_their_socket_and_nothing_else() {
     }
     // A flood.
     let (mut leg, mut wire) = up(&edge, &mut calls, "CAflood").await;
-    for _ in 0..1_500 {
+    for _ in 0..4_000 {
         wire.media(LOUD).await;
     }
     let end = ended(&mut *leg, SECONDS).await.unwrap();

@@ -28,7 +28,17 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/twilio/status", post(status))
         .route("/twilio/media", get(stream))
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here\n") })
+        .layer(axum::middleware::map_response(close))
         .with_state(shared)
+}
+
+/// A connection is for one webhook: a proxy that kept it would sooner or later send the next just as it is closed here.
+async fn close(mut response: Response) -> Response {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let close = header::HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// A webhook that is genuine.
