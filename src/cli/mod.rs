@@ -40,6 +40,9 @@ enum Command {
     /// The line: SIP, Twilio, API, console
     Serve(serve::Args),
     /// Talk to it through this computer's microphone and loudspeaker
+    #[command(
+        after_help = "Example:\n  firstline mic    (not in this version: it says what to use instead)"
+    )]
     Mic(mic::Args),
     /// A caller for testing a line
     Call(call::Args),
@@ -54,20 +57,26 @@ enum Command {
     /// List, fetch and verify models
     Models(models::Args),
     /// Make a desk, check a desk
+    #[command(after_help = "Example:\n  firstline desk new mydesk\n  firstline desk check mydesk")]
     Desk(desk::Args),
     /// What is wrong with this set-up, and what to do
     Doctor(doctor::Args),
     /// Take no new calls, end when the last one has
     Drain(drain::Args),
     /// Knowledge: import, check, search
+    #[command(after_help = "Example:\n  firstline kb search --desk examples/larchpay \"late fee\"")]
     Kb(kb::Args),
     /// Score with labelled data
+    #[command(
+        after_help = "Example:\n  firstline eval retrieval --desk examples/larchpay --test examples/larchpay/questions.jsonl"
+    )]
     Eval(eval::Args),
     /// Automation rate and quality, callbacks, savings
     Report(report::Args),
     /// Check a call's trail is whole and unaltered
     Audit(audit::Args),
     /// Run a recorded call's events through the engine again
+    #[command(after_help = "Example:\n  firstline replay CALL_ID    (not in this version)")]
     Replay(replay::Args),
 }
 
