@@ -222,7 +222,14 @@ fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffic
     HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map_err(anyhow::Error::msg)
 }
 
-async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::Result<SipConfig> {
+/// What the SIP edge is started with, by configuration.
+///
+/// # Errors
+/// One sentence: an address to advertise that cannot be found out.
+pub async fn sip_config(
+    config: &Config,
+    admit: crate::edge::sip::Admit,
+) -> anyhow::Result<SipConfig> {
     let net = |n: &config::Net| {
         format!("{}/{}", n.addr(), n.bits())
             .parse::<Net>()
