@@ -211,15 +211,17 @@ def show(event, call=""):
 def wrong(name, record, stage):
     """Why a call did not end as it should; none where it did."""
     routes = [t["decision"]["route"] for t in record["turns"] if t.get("decision")]
-    tops = [t["decision"]["sources"][0]["id"] for t in record["turns"] if t.get("decision") and t["decision"]["sources"]]
     outcome = record["outcome"]
     want = {"fact": ["resolved"], "move": ["resolved"], "dispute": ["transferred"], "person": ["callback"], "scope": ["resolved", "abandoned"]}[name]
     if outcome not in want:
         return f"outcome {outcome}"
     if not record["disclosed"]:
         return "the caller was not told that this is an automated assistant"
-    if name == "fact" and not ("late-fee" in tops and "pay-early" in tops):
-        return f"answered from {tops}"
+    if name == "fact":
+        # What a missed payment costs stands in two articles; callers word the question either way.
+        answered = [t["decision"]["sources"][0]["id"] for t in record["turns"] if t.get("decision") and t["decision"]["route"] == "answer" and t["decision"]["sources"]]
+        if not ({"late-fee", "missed-payment"} & set(answered) and "pay-early" in answered):
+            return f"answered from {answered}"
     if name == "move":
         done = [a for a in record["actions"] if a["name"] == "reschedule_payment" and a["status"] == "done" and a["confirmed"]]
         writes = [w for w in get(stage.office + "/_log")["writes"] if "/reschedule" in w["request"] and w["status"] == 200]

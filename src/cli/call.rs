@@ -269,6 +269,7 @@ fn config(listen: Vec<String>) -> SipConfig {
         vouched: Vec::new(),
         user_agent: format!("firstline-call/{}", env!("CARGO_PKG_VERSION")),
         admit: Arc::new(|| Ok(Box::new(()))),
+        trunks: Vec::new(),
     }
 }
 

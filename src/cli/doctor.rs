@@ -32,16 +32,16 @@ enum State {
 
 /// What was found, in the order it is printed.
 #[derive(Debug, Default)]
-struct Findings(Vec<(&'static str, State, String)>);
+pub(super) struct Findings(Vec<(&'static str, State, String)>);
 
 impl Findings {
-    fn ok(&mut self, check: &'static str, says: impl Into<String>) {
+    pub(super) fn ok(&mut self, check: &'static str, says: impl Into<String>) {
         self.0.push((check, State::Ok, says.into()));
     }
-    fn warn(&mut self, check: &'static str, says: impl Into<String>) {
+    pub(super) fn warn(&mut self, check: &'static str, says: impl Into<String>) {
         self.0.push((check, State::Warn, says.into()));
     }
-    fn fail(&mut self, check: &'static str, says: impl Into<String>) {
+    pub(super) fn fail(&mut self, check: &'static str, says: impl Into<String>) {
         self.0.push((check, State::Fail, says.into()));
     }
 }
@@ -73,6 +73,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             models(&config, &mut found);
             disk(&config, &mut found);
             transfer(&config, &mut found);
+            super::block_on(super::doctor_trunk::registrations(&config, &mut found))?;
             super::block_on(services(&config, &mut found))?;
         }
     }

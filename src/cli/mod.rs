@@ -15,6 +15,7 @@ mod call;
 mod chat;
 mod desk;
 mod doctor;
+mod doctor_trunk;
 mod drain;
 mod eval;
 mod eval_speech;

@@ -203,10 +203,9 @@ impl Config {
     pub fn not_yet(&self) -> Vec<String> {
         let mut said = Vec::new();
         for trunk in &self.trunks {
-            if trunk.register {
+            if trunk.transport == Transport::Tls {
                 said.push(format!(
-                    "trunk `{}` has register = true, and this version does not register: have the carrier send calls to this address, \
-                     or put Asterisk or Kamailio in between",
+                    "trunk `{}` has transport = \"tls\", and this version speaks SIP over udp and tcp only: put Kamailio in between",
                     trunk.name
                 ));
             }

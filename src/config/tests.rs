@@ -266,12 +266,12 @@ fn what_this_version_lacks_is_said() {
     let config = Config::from_parts(
         Some((
             "f",
-            "[[trunk]]\nname=\"a\"\nhost=\"h\"\nregister = true\nuser=\"u\"\npassword_env=\"PW\"",
+            "[[trunk]]\nname=\"a\"\nhost=\"h\"\ntransport = \"tls\"\nregister = true\nuser=\"u\"\npassword_env=\"PW\"",
         )),
         &env(&[("PW", "x")]),
     )
     .unwrap();
-    assert!(config.not_yet()[0].contains("trunk `a` has register = true"));
+    assert!(config.not_yet()[0].contains("trunk `a` has transport = \"tls\""));
 }
 
 #[test]

@@ -108,9 +108,10 @@ impl Shared {
         let from = caller.unwrap_or(&self.own_number);
         match &target.kind {
             TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
-            TargetKind::Trunk(number) => Err(format!(
-                "{number} is to be called through a trunk, which this version cannot do"
-            )),
+            TargetKind::Trunk(number) => {
+                let uri = format!("trunk:{number}");
+                Ok(self.sip.dial(&uri, from, target.ring.as_secs() as u32, &[]))
+            }
             TargetKind::Twilio(number) => match &self.twilio {
                 Some(twilio) => twilio.dial(number, target.ring),
                 None => Err(format!(
@@ -175,13 +176,14 @@ impl Shared {
 
     /// Writes a finished call everywhere it belongs.
     pub async fn finish(&self, record: CallRecord) {
-        self.measure(&record);
         if let Err(error) = self.state.store.save_call(&record).await {
             tracing::error!(call = %record.id, %error, "a call's record could not be stored in the database; its folder has it");
             self.state.metrics.count(Metric::StoreErrors, &[]);
         }
         let id = record.id.clone();
-        self.recorder.end(&id, record).await;
+        self.recorder.end(&id, record.clone()).await;
+        // Last: whatever is wrong with a figure, the record is safe.
+        self.measure(&record);
     }
 
     fn measure(&self, record: &CallRecord) {
@@ -224,7 +226,9 @@ impl Shared {
                 ActionStatus::Failed => "failed",
                 ActionStatus::Unknown => "unknown",
             };
-            self.state.metrics.count(Metric::Actions, &[status]);
+            self.state
+                .metrics
+                .count(Metric::Actions, &[&action.name, status]);
         }
     }
 }

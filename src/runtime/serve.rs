@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::desk::Caller;
 use crate::desk::conversation::Conversation;
 use crate::edge::http::HttpEdge;
-use crate::edge::sip::{Accept, Net, Permit, SipConfig, SipEdge};
+use crate::edge::sip::{Accept, Account, Net, Permit, SipConfig, SipEdge, Trunk};
 use crate::store::Store;
 use crate::telemetry::{Metric, Metrics};
 
@@ -159,6 +159,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             }
         }
     }
+    sip.unregister();
     tracker.close();
     let _ = tokio::time::timeout(GOODBYE, tracker.wait()).await;
     stopping.cancel();
@@ -221,7 +222,14 @@ fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffic
     HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map_err(anyhow::Error::msg)
 }
 
-async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::Result<SipConfig> {
+/// What the SIP edge is started with, by configuration.
+///
+/// # Errors
+/// One sentence: an address to advertise that cannot be found out.
+pub async fn sip_config(
+    config: &Config,
+    admit: crate::edge::sip::Admit,
+) -> anyhow::Result<SipConfig> {
     let net = |n: &config::Net| {
         format!("{}/{}", n.addr(), n.bits())
             .parse::<Net>()
@@ -229,12 +237,29 @@ async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::
     };
     let mut allowed = Vec::new();
     let mut vouched = Vec::new();
-    for trunk in &config.trunks {
-        for allow in &trunk.allow {
-            allowed.push(net(allow)?);
-            if trunk.trusted_caller_id {
-                vouched.push(net(allow)?);
+    let mut trunks = Vec::new();
+    for configured in &config.trunks {
+        let trunk = trunk(configured);
+        let mut nets = configured
+            .allow
+            .iter()
+            .map(net)
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        // Without addresses of its own a trunk is known by its name's.
+        if nets.is_empty() {
+            for ip in trunk.addresses().await {
+                nets.push(ip.to_string().parse().map_err(anyhow::Error::msg)?);
             }
+        }
+        if nets.is_empty() {
+            tracing::warn!(trunk = %trunk.name, "its host's name has no address now: its calls are not let in; set `allow`");
+        }
+        if configured.trusted_caller_id {
+            vouched.extend(nets.iter().copied());
+        }
+        allowed.extend(nets);
+        if configured.transport != config::Transport::Tls {
+            trunks.push(trunk);
         }
     }
     let advertise = super::advertise::resolve(&config.sip.advertise)
@@ -251,7 +276,25 @@ async fn sip_config(config: &Config, admit: crate::edge::sip::Admit) -> anyhow::
         vouched,
         user_agent: concat!("firstline/", env!("CARGO_PKG_VERSION")).into(),
         admit,
+        trunks,
     })
+}
+
+fn trunk(configured: &config::Trunk) -> Trunk {
+    let account = configured.user.clone().zip(configured.password.as_ref());
+    Trunk {
+        name: configured.name.clone(),
+        host: configured.host.clone(),
+        port: configured.port,
+        tcp: configured.transport == config::Transport::Tcp,
+        account: account.map(|(user, password)| Account {
+            user,
+            password: password.reveal().to_owned(),
+        }),
+        proxy: configured.proxy.clone(),
+        register: configured.register,
+        caller_id: configured.caller_id.clone(),
+    }
 }
 
 fn own_number(config: &Config) -> String {

@@ -279,7 +279,7 @@ fn misuse_is_two_and_one_sentence() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         said.contains("/no/such/desk") && said.contains("firstline desk new"),
         "{said}"

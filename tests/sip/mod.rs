@@ -14,6 +14,7 @@ mod by_hand;
 mod leaks;
 mod phone;
 mod real;
+mod trunk;
 mod two_edges;
 
 /// What an answerer does with a call.
@@ -41,6 +42,7 @@ pub fn config() -> SipConfig {
         vouched: Vec::new(),
         user_agent: "firstline-test".into(),
         admit: Arc::new(|| Ok(Box::new(()))),
+        trunks: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::process::Command;
 use super::*;
 
 /// Is the program here? Missing is a failure only where real peers were asked for.
-fn have(program: &str) -> bool {
+pub fn have(program: &str) -> bool {
     let found = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()));
     assert!(

@@ -5,6 +5,7 @@
 //! signalling one task a dialog: what SIP asks, answered; what the leg asks, sent
 //! session    our side of SDP offer and answer for one dialog
 //! leg        what the call's task holds: media by hand, signalling over small bounded channels
+//! trunk      registering with carriers, and calling through them
 //! uri        addresses as people type them
 //! ```
 //!
@@ -25,10 +26,12 @@ mod leg;
 mod session;
 mod signalling;
 mod stack;
+mod trunk;
 mod uri;
 
 pub use session::Agreed;
 pub use stack::Listener;
+pub use trunk::{Account, Registration, Trunk};
 pub use uri::{SipUri, address_of, party_of};
 
 use leg::SipLeg;
@@ -58,6 +61,7 @@ pub struct SipConfig {
     /// As User-Agent and Server say it, such as `firstline/0.1.0`.
     pub user_agent: String,
     pub admit: Admit,
+    pub trunks: Vec<Trunk>,
 }
 
 /// Whose calls are taken.
@@ -156,6 +160,8 @@ struct Shared {
     ports: RtpPorts,
     /// Signalling tasks alive.
     tasks: AtomicUsize,
+    /// How each trunk that is registered with stands.
+    registrations: Mutex<std::collections::BTreeMap<String, Registration>>,
 }
 
 /// The SIP listeners, and the way to place calls.
@@ -189,7 +195,9 @@ impl SipEdge {
             routes: Routes::default(),
             ports,
             tasks: AtomicUsize::new(0),
+            registrations: Mutex::default(),
         });
+        trunk::keep_registered(&shared, &shared.stack.goodbye);
         let (calls_tx, calls_rx) = mpsc::channel(64);
         // Weak: the edge's last handle ends the stack, and with it this loop.
         let weak = Arc::downgrade(&shared);
@@ -215,6 +223,11 @@ impl SipEdge {
         }
     }
 
+    /// Tells every registrar that calls are no longer wanted here. Listeners stay open for the answers.
+    pub fn unregister(&self) {
+        self.shared.stack.goodbye.cancel();
+    }
+
     /// Closes every listener. Calls that are up lose their signalling: end them first.
     pub fn stop(&self) {
         self.shared.stack.stop();
@@ -222,7 +235,8 @@ impl SipEdge {
 
     /// Places a call. The leg's signals say how it goes; what is wrong with the address comes as `Ended(Failed)` too.
     ///
-    /// `from` is a number or a SIP address; `ring_s` the longest it may ring (a `ring_s` in the address wins).
+    /// `uri` is a SIP address, or `trunk:+15550100` for a number through the first trunk. `from` is a number or a SIP address;
+    /// `ring_s` the longest it may ring (a `ring_s` in the address wins).
     pub fn dial(
         &self,
         uri: &str,
@@ -237,9 +251,18 @@ impl SipEdge {
             vouched: true,
             ..LegInfo::default()
         };
-        let started = uri
-            .parse::<SipUri>()
-            .and_then(|target| Ok((target, self.shared.media_socket()?)));
+        let through = uri
+            .strip_prefix("trunk:")
+            .map(|number| (number, self.shared.config.trunks.first()));
+        let target = match &through {
+            None => uri.parse::<SipUri>(),
+            Some((number, Some(trunk))) => Ok(trunk.uri(Some(number))),
+            Some((number, None)) => Err(format!(
+                "{number} is to be called through a trunk, and no [[trunk]] is configured"
+            )),
+        };
+        let through = through.and_then(|(_, trunk)| trunk.cloned());
+        let started = target.and_then(|target| Ok((target, self.shared.media_socket()?)));
         let (target, rtp) = match started {
             Ok(parts) => parts,
             Err(why) => return Box::new(SipLeg::failed(info, why)),
@@ -251,7 +274,14 @@ impl SipEdge {
         tokio::spawn(async move {
             let _alive = Alive::new(&shared);
             let ring_s = target.ring_s.unwrap_or(ring_s).max(1);
-            signalling::outbound(&shared, wires, target, &from, ring_s, &headers, port).await;
+            let order = signalling::Order {
+                target,
+                through,
+                from: &from,
+                ring_s,
+                headers: &headers,
+            };
+            signalling::outbound(&shared, wires, order, port).await;
         });
         Box::new(leg)
     }
@@ -299,6 +329,14 @@ impl Shared {
         &self,
     ) -> std::sync::MutexGuard<'_, HashMap<(String, String), mpsc::Sender<Incoming>>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_registrations(
+        &self,
+    ) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Registration>> {
+        self.registrations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lets_in(&self, source: Option<SocketAddr>) -> bool {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::leg::SipLeg;
 use super::session::{Agreed, Session};
 use super::stack::{Dialog, Incoming, Invite, Over, Step, Steps};
+use super::trunk::Trunk;
 use super::uri::SipUri;
 use super::{EndCause, Ended, LINGER, LegInfo, Permit, RtpSession, Shared, Signal};
 
@@ -116,22 +117,40 @@ pub(super) async fn inbound(
         .await;
 }
 
-/// Places a call and carries it to its end.
-pub(super) async fn outbound(
-    shared: &Arc<Shared>,
-    wires: Wires,
-    uri: SipUri,
-    from: &str,
-    ring_s: u32,
-    headers: &[(String, String)],
-    port: u16,
-) {
+/// A call to be placed.
+pub(super) struct Order<'a> {
+    pub target: SipUri,
+    /// The trunk it goes through, with its credentials and its proxy.
+    pub through: Option<Trunk>,
+    pub from: &'a str,
+    pub ring_s: u32,
+    pub headers: &'a [(String, String)],
+}
+
+/// Places a call and carries it to its end. `port`: where its sound is to come.
+pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_>, port: u16) {
+    let Order {
+        target: uri,
+        through,
+        from,
+        ring_s,
+        headers,
+    } = order;
     let to_leg = wires.to_leg;
     let fail = async |cause, detail: String| {
         let ended = Ended { cause, detail };
         let _ = to_leg.send(ToLeg::Signal(Signal::Ended(ended))).await;
     };
-    let (uri, peer, target) = match resolve(uri).await {
+    let proxy = match &through {
+        Some(trunk) => trunk.destination().await,
+        None => Ok(None),
+    };
+    let found = match proxy {
+        Ok(Some(proxy)) => Ok((uri, proxy, Some(proxy))),
+        Ok(None) => resolve(uri).await,
+        Err(why) => Err(why),
+    };
+    let (uri, peer, target) = match found {
         Ok(found) => found,
         Err(why) => return fail(EndCause::Unreachable, why).await,
     };
@@ -141,16 +160,30 @@ pub(super) async fn outbound(
         return fail(EndCause::Unreachable, why).await;
     }
     let contact = shared.contact(Some("firstline"), peer, uri.tcp());
-    let from = match caller(from, &contact) {
+    let from = match &through {
+        Some(trunk) => {
+            // A carrier lets its customers call from their own numbers only.
+            let account = trunk.account.as_ref().map(|a| a.user.as_str());
+            Ok(trunk.uri(trunk.caller_id.as_deref().or(account).or(Some("anonymous"))))
+        }
+        None => caller(from, &contact),
+    };
+    let from = match from {
         Ok(from) => from,
         Err(why) => return fail(EndCause::Failed, why).await,
     };
+    let account = through.and_then(|trunk| trunk.account);
     let mut session = Session::new(shared.our_address(peer), port);
     let offer = session.offer();
-    let (dialog, steps, invite) = match shared
-        .stack
-        .invite(&uri, target, &from, &contact, headers, offer)
-    {
+    let (dialog, steps, invite) = match shared.stack.invite(
+        &uri,
+        target,
+        &from,
+        &contact,
+        headers,
+        offer,
+        account.as_ref(),
+    ) {
         Ok(made) => made,
         Err(why) => return fail(EndCause::Failed, why).await,
     };
@@ -524,26 +557,22 @@ async fn resolve(mut uri: SipUri) -> Result<(SipUri, SocketAddr, Option<SocketAd
     if let Some(addr) = uri.literal() {
         return Ok((uri, addr, None));
     }
-    let port = uri.port.unwrap_or(5060);
-    let host = uri.host.clone();
+    let addr = lookup(&uri.host, uri.port.unwrap_or(5060)).await?;
+    let target = uri.port.map(|_| addr);
+    Ok((uri, addr, target))
+}
+
+/// A name's address.
+pub(super) async fn lookup(host: &str, port: u16) -> Result<SocketAddr, String> {
     let found = timeout(
         Duration::from_secs(5),
-        tokio::net::lookup_host((host.as_str(), port)),
+        tokio::net::lookup_host((host, port)),
     )
     .await;
     match found {
-        Ok(Ok(mut addrs)) => match addrs.next() {
-            Some(addr) => {
-                let target = uri.port.map(|_| addr);
-                Ok((uri, addr, target))
-            }
-            None => Err(format!("{} has no address", uri.host)),
-        },
-        Ok(Err(error)) => Err(format!("{} could not be looked up: {error}", uri.host)),
-        Err(_) => Err(format!(
-            "looking up {} took longer than 5 seconds",
-            uri.host
-        )),
+        Ok(Ok(mut addrs)) => addrs.next().ok_or_else(|| format!("{host} has no address")),
+        Ok(Err(error)) => Err(format!("{host} could not be looked up: {error}")),
+        Err(_) => Err(format!("looking up {host} took longer than 5 seconds")),
     }
 }
 

@@ -11,11 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rsipstack::EndpointBuilder;
+use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason};
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invitation::{InviteAsyncResult, InviteOption};
 use rsipstack::dialog::invite_dialog::InviteDialog;
+use rsipstack::dialog::registration::{RefreshOutcome, Registration};
 use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::typed::Contact;
 use rsipstack::sip::{Header, HostWithPort, Method, Request, SipMessage, StatusCode, Transport};
 use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::endpoint::EndpointOption;
@@ -25,6 +28,7 @@ use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, TransportLayer};
 use tokio_util::sync::CancellationToken;
 
+use super::trunk::Account;
 use super::uri::SipUri;
 use super::{ALLOW, SipError};
 
@@ -40,6 +44,22 @@ pub(super) struct Stack {
     layer: Arc<DialogLayer>,
     cancel: CancellationToken,
     pub(super) listeners: Vec<Listener>,
+    /// Registrars are told goodbye.
+    pub(super) goodbye: CancellationToken,
+}
+
+/// What came of one REGISTER.
+pub(super) enum Attempt {
+    Registered,
+    /// The final status.
+    Refused(u16),
+    Failed(String),
+}
+
+/// A binding at a registrar.
+pub(super) struct Binding {
+    registration: Registration,
+    registrar: rsipstack::sip::Uri,
 }
 
 /// A request that needs an answer.
@@ -133,6 +153,7 @@ impl Stack {
         Ok((
             Self {
                 layer,
+                goodbye: cancel.child_token(),
                 cancel,
                 listeners,
             },
@@ -192,7 +213,35 @@ impl Stack {
         ))
     }
 
-    /// Sends an INVITE. `target` is where the packet goes when the URI's host is a name already resolved.
+    /// Makes ready to register; nothing is sent yet. `proxy`: where packets go, when not to the registrar's own address.
+    pub(super) fn registration(
+        &self,
+        registrar: &SipUri,
+        proxy: Option<SocketAddr>,
+        account: &Account,
+        contact: &SipUri,
+    ) -> Result<Binding, String> {
+        let parsed = |uri: &SipUri| parse_uri(&uri.to_string()).map_err(|e| e.to_string());
+        let mut registration =
+            Registration::new(self.layer.endpoint.clone(), Some(credential(account)));
+        registration.contact = Some(Contact {
+            display_name: None,
+            uri: parsed(contact)?,
+            params: Vec::new(),
+        });
+        registration.outbound_proxy = proxy;
+        Ok(Binding {
+            registration,
+            registrar: parsed(registrar)?,
+        })
+    }
+
+    /// Sends an INVITE. `target` is where the packet goes when the URI's host is a name already resolved; `account` answers a
+    /// challenge.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one request, each of another kind"
+    )]
     pub(super) fn invite(
         &self,
         uri: &SipUri,
@@ -201,6 +250,7 @@ impl Stack {
         contact: &SipUri,
         headers: &[(String, String)],
         offer: Vec<u8>,
+        account: Option<&Account>,
     ) -> Result<(Dialog, Steps, Invite), String> {
         let parsed = |uri: &SipUri| parse_uri(&uri.to_string()).map_err(|e| e.to_string());
         let mut extra = common_headers();
@@ -217,6 +267,7 @@ impl Stack {
             content_type: Some("application/sdp".into()),
             offer: Some(offer),
             headers: Some(extra),
+            credential: account.map(credential),
             ..InviteOption::default()
         };
         let (state_tx, states) = self.layer.new_dialog_state_channel();
@@ -249,6 +300,40 @@ impl Stack {
                 "{target} did not take the connection within 4 seconds"
             )),
         }
+    }
+}
+
+impl Binding {
+    /// Stays registered until `stop`, then takes the binding back, within `goodbye`. Every attempt is told.
+    pub(super) async fn keep(
+        mut self,
+        expires: u32,
+        goodbye: Duration,
+        stop: CancellationToken,
+        mut tell: impl FnMut(Attempt),
+    ) {
+        self.registration
+            .keep_alive(self.registrar.clone(), expires, stop, |outcome| {
+                tell(match outcome {
+                    RefreshOutcome::Registered(_) => Attempt::Registered,
+                    RefreshOutcome::Rejected(response) => {
+                        Attempt::Refused(response.status_code.code())
+                    }
+                    RefreshOutcome::Failed(error) => Attempt::Failed(error.to_string()),
+                });
+            })
+            .await;
+        let _ = tokio::time::timeout(goodbye, self.registration.register(self.registrar, Some(0)))
+            .await;
+    }
+}
+
+fn credential(account: &Account) -> Credential {
+    Credential {
+        username: account.user.clone(),
+        password: account.password.clone(),
+        realm: None,
+        auth_username: None,
     }
 }
 
