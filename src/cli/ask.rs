@@ -119,6 +119,7 @@ fn decide(
     let said = Said {
         text: text.to_owned(),
         vector: super::chat::vector(encoder, text)?,
+        parts: super::chat::parts(encoder, text),
         now,
         ..Said::default()
     };

@@ -156,6 +156,7 @@ async fn talk(
         }
         let said = Said {
             vector: vector(&mut encoder, &line.say)?,
+            parts: parts(&mut encoder, &line.say),
             text: line.say.clone(),
             keyed: line.keys.clone(),
             now: clock::now(),
@@ -365,6 +366,14 @@ pub(super) fn load(
 ) -> anyhow::Result<Arc<Desk>> {
     let embedder = encoder.as_mut().map(|e| e.as_mut() as &mut dyn Embedder);
     desks::load(dir, embedder).map_err(super::ask::desk_error)
+}
+
+/// Vectors of the matters of one utterance; none where it is one, or by words.
+pub(super) fn parts(encoder: &mut Option<Box<dyn Embedder>>, text: &str) -> Vec<Vec<f32>> {
+    encoder
+        .as_mut()
+        .map(|encoder| crate::runtime::pool::matters(text, encoder.as_mut()))
+        .unwrap_or_default()
 }
 
 pub(super) fn vector(

@@ -2,10 +2,16 @@
 
 use super::desk::{Desk, Hit, Understanding};
 use super::knowledge::{Passage, sentences_of};
-use super::text::{dot, words};
+use super::text::{dot, is_stop, words};
 
 /// Longest reply, in words: about fifteen seconds aloud.
 const MOST_WORDS: usize = 45;
+/// The same where two sentences answer equally well: leaving one out would be a guess.
+const MOST_WORDS_TIED: usize = 60;
+/// Share of the best sentence's score from which another is its equal.
+const TIED: f32 = 0.9;
+/// Least score of a sentence that is read out because the better ones have been.
+const REST: f32 = 0.3;
 
 /// A reply taken from an article.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +80,11 @@ impl Desk {
         Some(Answer {
             text,
             source: article.id.clone(),
-            passage: passage.embedded(&article.title),
+            // What the desk wrote for reading out is as much its word as the rest of the article.
+            passage: match &article.spoken {
+                Some(spoken) => format!("{}\n{}\n{spoken}", article.title, article.text),
+                None => passage.embedded(&article.title),
+            },
             evidence: AnswerEvidence {
                 margin: (u.sources.first().map_or(0.0, |s| s.score) - next).clamp(0.0, 1.0),
                 similarity: u.sources.first().map_or(0.0, |s| s.score),
@@ -98,7 +108,8 @@ impl Desk {
             .fold(0.0, f32::max)
     }
 
-    /// How well each sentence of a passage answers, 0 to 1.
+    /// How well each sentence of a passage answers, 0 to 1.2. A word that most of the article's sentences have tells none of them
+    /// from the others, however rare it is elsewhere.
     fn score_sentences(
         &self,
         passage: &Passage,
@@ -106,32 +117,148 @@ impl Desk {
         vector: &[f32],
         asked: Asked,
     ) -> Vec<f32> {
-        let total: f32 = terms
+        let have: Vec<Vec<String>> = passage
+            .sentences
             .iter()
-            .map(|t| self.index.idf(t))
-            .sum::<f32>()
-            .max(1e-6);
+            .map(|s| self.stems.terms(s))
+            .collect();
+        let all = have.len() as f32;
+        let weights: Vec<f32> = terms
+            .iter()
+            .map(|t| {
+                let with = have.iter().filter(|h| h.contains(t)).count() as f32;
+                self.index.idf(t) * (1.0 + all / with.max(1.0)).ln()
+            })
+            .collect();
+        let total: f32 = weights.iter().sum::<f32>().max(1e-6);
         passage
             .sentences
             .iter()
-            .map(|s| {
-                let have = self.stems.terms(s);
+            .zip(&have)
+            .map(|(s, have)| {
                 let shared: f32 = terms
                     .iter()
-                    .filter(|t| have.contains(t))
-                    .map(|t| self.index.idf(t))
+                    .zip(&weights)
+                    .filter(|(t, _)| have.contains(t))
+                    .map(|(_, w)| w)
                     .sum();
                 let lexical = shared / total;
                 let near = match self.vectors.get(s) {
                     Some(v) if v.len() == vector.len() => {
-                        0.6 * dot(v, vector).max(0.0) + 0.4 * lexical
+                        0.65 * dot(v, vector).max(0.0) + 0.35 * lexical
                     }
                     _ => lexical,
                 };
-                near + if asked.answered_by(s) { 0.3 } else { 0.0 }
+                near + if asked.answered_by(s) { 0.2 } else { 0.0 }
             })
             .collect()
     }
+
+    /// Of an article that has just been read from, the passage's other sentences that answer best; none where nothing else does.
+    pub fn rest_of(
+        &self,
+        article: &str,
+        told: &str,
+        question: &str,
+        vector: &[f32],
+    ) -> Option<String> {
+        let terms = self.stems.terms(question);
+        let asked = Asked::of(question);
+        let mut best: Option<(f32, String)> = None;
+        for passage in self
+            .passages
+            .iter()
+            .filter(|p| self.articles[p.article].id == article)
+        {
+            let mut scores = self.score_sentences(passage, &terms, vector, asked);
+            for (sentence, score) in passage.sentences.iter().zip(&mut scores) {
+                if told.contains(sentence.as_str()) {
+                    *score = 0.0;
+                }
+            }
+            let top = scores.iter().copied().fold(0.0, f32::max);
+            if top >= REST && best.as_ref().is_none_or(|(known, _)| top > *known) {
+                let (text, _) = choose(passage, &scores);
+                best = Some((top, text));
+            }
+        }
+        best.map(|(_, text)| text)
+    }
+
+    /// Something the question names that the desk knows others of and not this one: "Fibre 900" where there are Fibre 100 and
+    /// Fibre 500. What is said of the others must not be said of it.
+    pub fn names_unknown(&self, question: &str) -> Option<String> {
+        let w = words(question);
+        if Asked::of(question) == Asked::Amount {
+            // "How much is a denture?", where no article has the word: the price of something else is not its price.
+            let subjects: Vec<&String> = w
+                .iter()
+                .filter(|word| {
+                    !is_stop(word)
+                        && !matches!(
+                            word.as_str(),
+                            "much"
+                                | "cost"
+                                | "costs"
+                                | "price"
+                                | "prices"
+                                | "fee"
+                                | "fees"
+                                | "charge"
+                                | "cheapest"
+                                | "free"
+                                | "pay"
+                                | "new"
+                                | "does"
+                                | "um"
+                                | "uh"
+                                | "er"
+                        )
+                })
+                .collect();
+            if let Some(first) = subjects.first()
+                && subjects
+                    .iter()
+                    .all(|word| !self.index.knows(&self.stems.stem(word)))
+            {
+                return Some((*first).clone());
+            }
+        }
+        w.windows(2).find_map(|pair| {
+            let (name, number) = (&pair[0], &pair[1]);
+            if is_stop(name) || number.len() < 2 || !number.chars().all(|c| c.is_ascii_digit()) {
+                return None;
+            }
+            let known = self.numbered.get(name)?;
+            (!known.contains(number)).then(|| format!("{name} {number}"))
+        })
+    }
+}
+
+/// Words of the articles that stand before numbers of two digits or more as a name does (with a capital, "Fibre 500"), and which.
+pub(super) fn numbered<'a>(
+    texts: impl Iterator<Item = &'a str>,
+) -> std::collections::HashMap<String, std::collections::BTreeSet<String>> {
+    let mut out: std::collections::HashMap<String, std::collections::BTreeSet<String>> =
+        std::collections::HashMap::new();
+    for text in texts {
+        let tokens: Vec<&str> = text.split_whitespace().collect();
+        for (at, pair) in tokens.windows(2).enumerate() {
+            let number = pair[1].trim_end_matches(|c: char| !c.is_alphanumeric());
+            let named = pair[0].starts_with(char::is_uppercase)
+                && pair[0].chars().all(char::is_alphabetic)
+                // The first word of a sentence has its capital for another reason.
+                && (at > 0 || text.starts_with(pair[0]) && pair[0].len() > 3);
+            if named && number.len() >= 2 && number.chars().all(|c| c.is_ascii_digit()) {
+                out.entry(pair[0].to_lowercase())
+                    .or_default()
+                    .insert(number.to_owned());
+            }
+        }
+    }
+    // One of a kind is no series: "Section 75", "Monday 12".
+    out.retain(|_, numbers| numbers.len() >= 2);
+    out
 }
 
 /// The kind of figure a question asks for.
@@ -144,29 +271,28 @@ enum Asked {
 }
 
 impl Asked {
+    /// By the first word that asks: "how much if nobody is in when he comes" is after an amount.
     fn of(question: &str) -> Self {
         let w = words(question);
-        let has = |t: &str| w.iter().any(|x| x == t);
-        let pair = |a: &str, b: &str| w.windows(2).any(|p| p[0] == a && p[1] == b);
-        if pair("how", "many") {
-            Self::Count
-        } else if pair("how", "long")
-            || pair("how", "soon")
-            || pair("how", "quickly")
-            || has("when")
-            || pair("what", "time")
-            || has("hours")
-        {
-            Self::Time
-        } else if pair("how", "much")
-            || ["cost", "costs", "price", "fee", "fees", "charge"]
-                .iter()
-                .any(|t| has(t))
-        {
-            Self::Amount
-        } else {
-            Self::Open
+        for (at, word) in w.iter().enumerate() {
+            let next = w.get(at + 1).map_or("", String::as_str);
+            let asked = match (word.as_str(), next) {
+                ("how", "many") => Self::Count,
+                ("how", "long" | "soon" | "quickly" | "often")
+                | ("what", "time")
+                | ("hours", _) => Self::Time,
+                ("when" | "whens", _) => Self::Time,
+                ("how", "much")
+                | (
+                    "cost" | "costs" | "price" | "prices" | "fee" | "fees" | "charge" | "cheapest"
+                    | "free",
+                    _,
+                ) => Self::Amount,
+                _ => continue,
+            };
+            return asked;
         }
+        Self::Open
     }
 
     fn answered_by(self, sentence: &str) -> bool {
@@ -233,7 +359,12 @@ fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
     let mut words_used = length(&sentences[best]);
     let mut take = |i: usize, chosen: &mut Vec<usize>| {
         let n = length(&sentences[i]);
-        if !chosen.contains(&i) && chosen.len() < 3 && words_used + n <= MOST_WORDS {
+        let most = if scores[i] >= TIED * scores[best] {
+            MOST_WORDS_TIED
+        } else {
+            MOST_WORDS
+        };
+        if !chosen.contains(&i) && chosen.len() < 3 && words_used + n <= most {
             words_used += n;
             chosen.push(i);
         }

@@ -114,7 +114,12 @@ static FRAUD: [&str; 41] = [
 ];
 
 /// The caller cannot pay, or a life event stands behind it.
-static HARDSHIP: [&str; 41] = [
+static HARDSHIP: [&str; 46] = [
+    "It's either eat or pay you this month",
+    "I'm skint until payday",
+    "My hours were cut and the money doesn't stretch",
+    "I can't do the rent and your bill both",
+    "I'm on my own with the kids and there's nothing left at the end of the month",
     "I've lost my job and can't pay",
     "I can't afford my payments any more",
     "My husband died and I can't manage the bills",
@@ -338,7 +343,25 @@ static HUMAN: [&str; 41] = [
 ];
 
 /// Ordinary questions that share words with the kinds above and are none of them.
-static PLAIN: [&str; 95] = [
+static PLAIN: [&str; 113] = [
+    "I'd like my bill on paper",
+    "Can you post my bill to me",
+    "My bill is higher than last month, why is that",
+    "It's about my bill",
+    "I've used up my allowance",
+    "I ordered last week and it hasn't come yet",
+    "We're moving to a new house",
+    "I need someone to come and repair it",
+    "Somebody should come and have a look at it",
+    "It went wrong again, can you send someone",
+    "I'm off on holiday next week",
+    "Read me my latest statement",
+    "How do I make a payment by phone",
+    "I'd like to go up to the bigger one",
+    "Yes go ahead",
+    "Goodbye",
+    "Never mind, leave it",
+    "I've lost the letter with my number",
     "What happens if I miss a payment",
     "How do I pay early",
     "A person told me it would arrive on Monday",

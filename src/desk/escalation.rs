@@ -15,6 +15,10 @@ pub struct Escalation {
     pub kind: String,
     /// 0.5 to 1.
     pub p: f32,
+    /// Said in so many words: a set phrase, or one of the desk's own.
+    pub plain: bool,
+    /// Similarity to the nearest sentence of its kind in the bank; 0 by words alone.
+    pub near: f32,
 }
 
 /// What is learned from the bank.
@@ -115,6 +119,8 @@ impl Escalations {
             return Some(Escalation {
                 kind: "words".into(),
                 p: 1.0,
+                plain: true,
+                near: 1.0,
             });
         }
         let (sparse, known) = self.learned.vocabulary.sparse(text);
@@ -124,22 +130,31 @@ impl Escalations {
         let best = (0..KINDS).max_by(|a, b| p[*a].total_cmp(&p[*b]))?;
         let pattern = patterns::find(&said);
         // Far from everything the bank holds the weights mean nothing: then only a pattern speaks.
-        let near = match self.bank[best]
-            .iter()
-            .map(|v| dot(v, vector))
-            .reduce(f32::max)
-        {
-            Some(near) if !vector.is_empty() => near >= NEAR,
-            _ => known >= 0.3,
+        let nearest = if vector.is_empty() {
+            0.0
+        } else {
+            self.bank[best]
+                .iter()
+                .map(|v| dot(v, vector))
+                .fold(0.0, f32::max)
+        };
+        let near = if vector.is_empty() || self.bank[best].is_empty() {
+            known >= 0.3
+        } else {
+            nearest >= NEAR
         };
         match pattern {
             Some(kind) => Some(Escalation {
                 kind: kind.into(),
                 p: any.max(0.9),
+                plain: true,
+                near: nearest,
             }),
             None if near && any >= 0.5 => Some(Escalation {
                 kind: bank::all()[best].0.into(),
                 p: any,
+                plain: false,
+                near: nearest,
             }),
             None => None,
         }

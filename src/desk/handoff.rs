@@ -84,6 +84,18 @@ pub fn why(reason: &str) -> String {
         "action_unknown" => "it is not known whether it went through".into(),
         "action_failed" => "the system could not be reached".into(),
         "action_refused" => "the system refused it".into(),
+        "incomplete_result" => "the system's answer was incomplete".into(),
+        "not_found" => "the system has no such thing".into(),
+        "missing_data" => "their record lacks what is needed".into(),
+        "slot" => "we could not agree on the details".into(),
+        "limit" => "it was done once on this call already".into(),
+        "dispute" => "they dispute something".into(),
+        "fraud" => "they report fraud".into(),
+        "legal" => "a complaint or legal matter".into(),
+        "closure" => "they want to leave".into(),
+        "hardship" => "hardship or a death".into(),
+        "distress" => "they may be at risk".into(),
+        "words" => "they used words that always go to a person".into(),
         "not_heard" => "the line is bad".into(),
         "technical" => "something broke on our side".into(),
         other => other.replace('_', " "),
@@ -152,7 +164,11 @@ fn brief(facts: &Facts<'_>) -> String {
     parts.push((
         4,
         match facts.tried.last() {
-            Some(last) => ended(&capital(&clause(last, 10))),
+            // What the system said word for word is in the packet; spoken, it would be cut in the middle.
+            Some(last) => ended(&capital(&clause(
+                last.split(" (").next().unwrap_or(last),
+                12,
+            ))),
             None => "Nothing tried yet.".to_owned(),
         },
     ));

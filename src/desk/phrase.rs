@@ -19,6 +19,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hello", &["Hello! What can I do for you?", "Hi there. How can I help?"]),
     ("thanks", &["You're welcome. Anything else?", "No problem at all. Is there anything else?", "Glad to help. Anything else I can do?"]),
     ("robot", &["Yes, I'm an automated assistant. I can bring in a person whenever you like; just say so.", "I am, yes: a machine, not a person. If you'd rather have a colleague, say the word."]),
+    ("help", &["I can help with things like {topics}. What do you need?"]),
+    ("help_plain", &["Just tell me what you need in your own words, and I'll answer, see to it, or bring in a colleague."]),
     ("hold", &["Sure, take your time.", "No rush, I'll be here."]),
     ("slower", &["Of course, I'll take it bit by bit."]),
     ("nothing_to_repeat", &["I hadn't said much yet. What can I do for you?"]),
@@ -36,7 +38,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("clarify_open", &["Could you tell me a bit more about what you need?", "Could you put that another way for me?"]),
     ("outside", &["That's not something I can help with here. I can help with things like {topics}. What do you need?", "I'm afraid that's outside what this line does. I know about {topics}."]),
     ("outside_plain", &["That's not something I can help with here. Is there something about {company} I can do for you?"]),
-    ("outside_again", &["I don't think I'm the right one for that. Would you like me to bring in a colleague?"]),
+    ("outside_again", &["I don't think I'm the right one for that. Would you like me to bring in a colleague?", "I can't help with that one either. Shall I get you a colleague?"]),
+    ("outside_upset", &["What can I sort out for you?", "Tell me what's wrong, and I'll do what I can."]),
     // Not heard.
     ("unheard", &["Sorry, I didn't catch that. Could you say it again?", "I couldn't make that out. Could you try once more?"]),
     ("unheard_keypad", &["The line isn't clear. You can type it on your keypad, or press zero for a colleague."]),

@@ -71,6 +71,8 @@ pub struct Said {
     pub text: String,
     /// `text` as the desk's sentence encoder sees it (unit length). Empty: the desk falls back on words alone.
     pub vector: Vec<f32>,
+    /// Vectors of the matters of `text` ([`super::inquiry::context::matters`]), in order. Empty where it is one matter, or by words.
+    pub parts: Vec<Vec<f32>>,
     /// Keys pressed in this turn, in order ("0" is the wish for a human).
     pub keyed: Option<String>,
     /// The recogniser's evidence; none for typed text.

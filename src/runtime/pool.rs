@@ -425,9 +425,14 @@ fn perform(
                     .unwrap_or_default(),
                 _ => Vec::new(),
             };
+            let parts = match &mut engines.embedder {
+                Some(embedder) => matters(&text, embedder.as_mut()),
+                None => Vec::new(),
+            };
             let said = Said {
                 text,
                 vector,
+                parts,
                 keyed,
                 heard: evidence,
                 now: super::clock::now(),
@@ -471,4 +476,13 @@ fn failed(work: &Work, why: &str) -> Msg {
             ms: 0,
         },
     }
+}
+
+/// Vectors of the matters of one utterance; none where it is one.
+pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> {
+    let parts = crate::desk::inquiry::context::matters(text);
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    embedder.embed(&parts).unwrap_or_default()
 }

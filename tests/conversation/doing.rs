@@ -312,3 +312,50 @@ fn a_question_in_between_is_answered_and_the_request_goes_on() {
     let reply = line.say("Friday");
     assert_eq!(reply.decision.reply, "Morning or afternoon?");
 }
+
+#[test]
+fn a_correction_that_rules_out_the_old_value_is_taken() {
+    let mut line = Line::from(None);
+    line.say("I need an engineer to come");
+    line.say("Friday");
+    line.say("In the morning");
+    let reply = line.say("no hang on, afternoon not morning");
+    assert_eq!(reply.decision.pending, Some(Pending::Confirm), "{reply:?}");
+    assert!(reply.decision.reply.contains("afternoon"), "{reply:?}");
+    line.say("Yes");
+    assert_eq!(
+        line.writes()[0].body,
+        Some(json!({"day": "2026-11-27", "slot": "afternoon"}))
+    );
+}
+
+#[test]
+fn the_read_back_is_a_sentence_with_slots_in_the_order_asked() {
+    let mut line = Line::from(None);
+    line.say("I need an engineer to come");
+    line.say("Friday");
+    let reply = line.say("In the morning");
+    assert!(
+        reply
+            .decision
+            .reply
+            .contains("I'll book a visit: Friday 27 November, morning."),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn courtesies_are_no_cry_for_help() {
+    for words in [
+        "bye",
+        "thanks bye",
+        "ok thank you",
+        "hello",
+        "is this one of those AI things",
+    ] {
+        let mut line = Line::from(None);
+        line.say("I need an engineer to come");
+        let reply = line.say(words);
+        assert_ne!(reply.decision.route, Route::Transfer, "{words}: {reply:?}");
+    }
+}

@@ -18,6 +18,8 @@ pub struct Item {
     pub said: String,
     date: Option<Date>,
     minor: Option<i64>,
+    /// Every word of its texts, lowered, and the digits of its numbers.
+    names: Vec<String>,
 }
 
 impl Item {
@@ -73,6 +75,25 @@ pub fn pick(
     {
         return Some(at);
     }
+    // By a name only one of them has: "Mari's phone", "the visa card", its number or the end of it.
+    let spoken = lowered(text);
+    let named = |word: &String| {
+        word.len() > 2 && only(&|item| item.names.iter().any(|n| n == word)).is_some()
+    };
+    if let Some(word) = spoken.iter().find(|word| named(word))
+        && let Some(at) = only(&|item| item.names.contains(word))
+    {
+        return Some(at);
+    }
+    if let Some(digits) = entity::digits(text).filter(|digits| digits.len() >= 3)
+        && let Some(at) = only(&|item| {
+            item.names.iter().any(|n| {
+                n.len() >= 4 && n.ends_with(&digits) && n.chars().all(|c| c.is_ascii_digit())
+            })
+        })
+    {
+        return Some(at);
+    }
     let lower = text.to_lowercase();
     let said = |words: &[&str]| {
         lower
@@ -91,6 +112,20 @@ pub fn pick(
         None
     };
     at.filter(|at| *at < items.len())
+}
+
+/// Words, lowered, without an owner's ending.
+fn lowered(text: &str) -> Vec<String> {
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '\u{2019}')
+        .map(|w| {
+            w.trim_end_matches("'s")
+                .trim_end_matches("\u{2019}s")
+                .trim_matches(['\'', '\u{2019}'])
+                .to_owned()
+        })
+        .filter(|w| !w.is_empty())
+        .collect()
 }
 
 fn collect(
@@ -184,7 +219,21 @@ fn item(object: &Value, id: &Value, stem: &str, locale: &Locale, today: Date) ->
         let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
         said.push_str(&format!(" {id}"));
     }
+    let mut names: Vec<String> = Vec::new();
+    for text in object
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, v)| v.as_str())
+    {
+        names.extend(lowered(text));
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        if digits.len() >= 4 {
+            names.push(digits);
+        }
+    }
     Item {
+        names,
         id: id.clone(),
         said,
         date,
@@ -237,6 +286,23 @@ mod tests {
                 "the payment of £40 due Tuesday 15 December"
             ]
         );
+    }
+
+    #[test]
+    fn picked_by_a_name_only_one_has() {
+        let (_, locale, today) = sample();
+        let data = json!({"lines": [
+            {"id": "a", "number": "07700 900456", "label": "Owen"},
+            {"id": "b", "number": "07700 900457", "label": "Mari"}]});
+        let items = items(&data, "line_id", &locale, today);
+        let pick = |text: &str| pick(&items, text, None, &locale, today);
+        assert_eq!(pick("it's for Mari's phone"), Some(1));
+        assert_eq!(pick("the one ending 456"), Some(0));
+        assert_eq!(
+            pick("oh seven seven double oh nine double oh four five seven"),
+            Some(1)
+        );
+        assert_eq!(pick("the phone"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::desk::config::{Action, ActionKind};
+use crate::desk::config::{Action, ActionKind, SlotType};
 
 use choose::Item;
 use slots::Filled;
@@ -75,40 +75,151 @@ impl Running {
         names
     }
 
-    /// "reschedule your payment: new date Friday 27 November".
+    /// What is done, as a verb: "reschedule your payment", "look up your next payment".
+    pub fn in_words(&self) -> String {
+        in_words(&self.action.name, self.action.kind)
+    }
+
+    /// "I'll book an engineer: Friday 27 November, morning", slots in the order they are asked for.
     pub fn described(&self) -> String {
-        let mut said = format!("I'll {}", in_words(&self.action.name));
-        let mut parts = Vec::new();
-        for (name, filled) in &self.filled {
-            if self.action.slots.iter().any(|slot| slot.name == *name) {
-                parts.push(format!("{} {}", render::words(name), filled.said));
-            } else {
-                // An item found for the caller says what it is by itself; a key of the record is not worth saying.
-                if !filled.said.is_empty() {
-                    parts.insert(0, filled.said.clone());
-                }
-            }
+        let mut said = format!("I'll {}", self.in_words());
+        // An item found for the caller says what it is by itself; a key of the record is not worth saying.
+        let mut parts: Vec<String> = self
+            .filled
+            .iter()
+            .filter(|(name, filled)| {
+                !filled.said.is_empty() && !self.action.slots.iter().any(|s| s.name == **name)
+            })
+            .map(|(_, filled)| filled.said.clone())
+            .collect();
+        for slot in &self.action.slots {
+            let Some(filled) = self.filled.get(&slot.name) else {
+                continue;
+            };
+            parts.push(match slot.type_ {
+                // These say what they are; a bare number or a code does not.
+                SlotType::Date | SlotType::Money | SlotType::Choice => filled.said.clone(),
+                _ => format!("{} {}", render::words(&slot.name), filled.said),
+            });
         }
         if !parts.is_empty() {
-            said.push_str(", ");
-            said.push_str(&render::list(&parts, "and"));
+            said.push_str(": ");
+            said.push_str(&parts.join(", "));
         }
         said
     }
 }
 
-/// `reschedule_payment` as "reschedule your payment".
-pub fn in_words(name: &str) -> String {
+/// Verbs that actions are named with.
+const VERBS: [&str; 62] = [
+    "accept",
+    "activate",
+    "add",
+    "apply",
+    "approve",
+    "arrange",
+    "block",
+    "book",
+    "buy",
+    "cancel",
+    "change",
+    "check",
+    "claim",
+    "close",
+    "confirm",
+    "create",
+    "decline",
+    "delete",
+    "disable",
+    "enable",
+    "end",
+    "extend",
+    "file",
+    "fix",
+    "freeze",
+    "get",
+    "give",
+    "issue",
+    "lift",
+    "lock",
+    "log",
+    "make",
+    "move",
+    "open",
+    "opt",
+    "order",
+    "pause",
+    "pay",
+    "raise",
+    "refund",
+    "register",
+    "remove",
+    "renew",
+    "replace",
+    "report",
+    "request",
+    "reschedule",
+    "reset",
+    "resend",
+    "restart",
+    "resume",
+    "schedule",
+    "send",
+    "set",
+    "start",
+    "stop",
+    "submit",
+    "switch",
+    "take",
+    "turn",
+    "unblock",
+    "update",
+];
+/// Of those, the ones that bring about something new: "book an engineer", not "your engineer".
+const MAKING: [&str; 12] = [
+    "arrange", "book", "create", "file", "log", "make", "open", "order", "raise", "report",
+    "request", "schedule",
+];
+/// And the ones whose object is best named bare: "add data".
+const BARE: [&str; 6] = ["add", "buy", "get", "give", "apply", "claim"];
+/// Verbs of actions that only look.
+const LOOKING: [&str; 10] = [
+    "check", "fetch", "find", "get", "list", "look", "read", "show", "track", "view",
+];
+
+/// An action's name as a verb and its object: `reschedule_payment` is "reschedule your payment", `book_visit` "book a visit",
+/// `next_payment` (a read) "look up your next payment".
+pub fn in_words(name: &str, kind: ActionKind) -> String {
     let words = render::words(name);
-    match words.split_once(' ') {
-        Some((verb, rest))
-            if !["a", "an", "the", "my", "your", "up", "off", "on", "out"]
-                .contains(&first(rest)) =>
-        {
-            format!("{verb} your {rest}")
-        }
-        _ => words,
+    let (verb, rest) = words.split_once(' ').unwrap_or((words.as_str(), ""));
+    let known = match kind {
+        ActionKind::Read => LOOKING.contains(&verb),
+        ActionKind::Write => VERBS.contains(&verb),
+    };
+    if !known {
+        return match kind {
+            ActionKind::Read => format!("look up your {words}"),
+            ActionKind::Write => format!("see to your {words}"),
+        };
     }
+    let settled = [
+        "a", "an", "the", "my", "your", "up", "off", "on", "out", "now", "in", "back",
+    ];
+    if rest.is_empty() || settled.contains(&first(rest)) {
+        return words;
+    }
+    if kind == ActionKind::Write && BARE.contains(&verb) {
+        return words;
+    }
+    if kind == ActionKind::Write && MAKING.contains(&verb) && !rest.ends_with('s') {
+        let article = if rest.starts_with(['a', 'e', 'i', 'o', 'u']) {
+            "an"
+        } else {
+            "a"
+        };
+        return format!("{verb} {article} {rest}");
+    }
+    format!("{verb} your {rest}")
 }
 
 fn first(text: &str) -> &str {
@@ -169,8 +280,16 @@ mod tests {
 
     #[test]
     fn names_become_words() {
-        assert_eq!(in_words("reschedule_payment"), "reschedule your payment");
-        assert_eq!(in_words("opt_out"), "opt out");
-        assert_eq!(in_words("refund"), "refund");
+        let write = |name| in_words(name, ActionKind::Write);
+        assert_eq!(write("reschedule_payment"), "reschedule your payment");
+        assert_eq!(write("opt_out"), "opt out");
+        assert_eq!(write("refund"), "refund");
+        assert_eq!(write("book_engineer"), "book an engineer");
+        assert_eq!(write("add_data"), "add data");
+        assert_eq!(write("replacement_sim"), "see to your replacement sim");
+        let read = |name| in_words(name, ActionKind::Read);
+        assert_eq!(read("bill_due"), "look up your bill due");
+        assert_eq!(read("order_progress"), "look up your order progress");
+        assert_eq!(read("check_balance"), "check your balance");
     }
 }

@@ -122,6 +122,8 @@ pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
             }
             _ => Reading::Nothing,
         },
+        // One number and no other figure: "add five gigabytes", "to the fifteenth". Of several, nobody knows which is meant.
+        SlotType::Number if entity::lone_number(words.text).is_some() => read(slot, words),
         SlotType::Number | SlotType::Name | SlotType::Text => Reading::Nothing,
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use crate::desk::action::Running;
 use crate::desk::action::render;
 use crate::desk::action::slots::{self, Filled, Reading, Words};
 use crate::desk::action::template;
-use crate::desk::action::{self, Running};
-use crate::desk::config::Slot;
+use crate::desk::config::{Slot, SlotType};
 use crate::desk::entity;
 use crate::desk::inquiry::{context, social};
 use crate::desk::record::ActionStatus;
@@ -28,6 +28,24 @@ impl Conversation {
             if let Reading::Value(filled) = slots::glean(slot, self.words(text, None)) {
                 running.filled.insert(slot.name.clone(), filled);
             }
+        }
+        // The number of "on the fifteenth" or "forty pounds" is the date's or the amount's, where one of those was found.
+        let figures = running.action.slots.iter().any(|slot| {
+            running.filled.contains_key(&slot.name)
+                && !matches!(
+                    slot.type_,
+                    SlotType::Number | SlotType::Choice | SlotType::Name | SlotType::Text
+                )
+        });
+        if figures {
+            let numbers: Vec<String> = running
+                .action
+                .slots
+                .iter()
+                .filter(|slot| slot.type_ == SlotType::Number)
+                .map(|slot| slot.name.clone())
+                .collect();
+            running.filled.retain(|name, _| !numbers.contains(name));
         }
         let done = self
             .actions
@@ -162,10 +180,7 @@ impl Conversation {
         let text = context::correction(&said.text)
             .unwrap_or(&said.text)
             .to_owned();
-        let free = matches!(
-            slot.type_,
-            crate::desk::config::SlotType::Text | crate::desk::config::SlotType::Name
-        );
+        let free = matches!(slot.type_, SlotType::Text | SlotType::Name);
         if free
             && let Some(inquiry) = self
                 .aside(said)
@@ -371,7 +386,7 @@ impl Conversation {
         if let Some(running) = self.running.take() {
             self.tried.push(format!(
                 "Began to {} and left it at their wish",
-                action::in_words(&running.action.name)
+                running.in_words()
             ));
         }
         self.settled = true;

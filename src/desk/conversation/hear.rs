@@ -85,12 +85,28 @@ impl Conversation {
             Waiting::CallbackOffer | Waiting::CallbackNumber | Waiting::CallbackWhen
         );
         let understood = self.desk.understand(text, &said.vector);
+        let moves = social::social(text);
+        // What is said by everybody at some point of a call is no cry for help, however few words there are to judge it by.
+        let courtesy = matches!(
+            moves,
+            Some(
+                Social::Hello
+                    | Social::Thanks
+                    | Social::Goodbye
+                    | Social::Robot
+                    | Social::Repeat
+                    | Social::Slower
+                    | Social::Hold
+                    | Social::Help
+            )
+        );
         if !calling_back {
             // "No", "I don't know it" are answers here, whatever else such words may mean from somebody in need.
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
                 && (social::cannot(text)
                     || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
             if !answers
+                && !courtesy
                 && let Some(escalation) = inquiry::escalation(&understood, !said.vector.is_empty())
             {
                 let kind = inquiry::reason_of(&escalation.kind).to_owned();
@@ -100,7 +116,7 @@ impl Conversation {
                 }
                 return Some(self.transfer(&kind));
             }
-            if entity::wants_human(text) {
+            if moves != Some(Social::Robot) && entity::wants_human(text) {
                 return Some(self.wants_human());
             }
             if social::third_party(text) && self.is_about_an_account(said) {
@@ -113,7 +129,12 @@ impl Conversation {
         {
             return Some(self.wants_human());
         }
-        match social::social(text)? {
+        let Some(moves) = moves else {
+            self.seen = Some((text.to_owned(), understood));
+            return None;
+        };
+        match moves {
+            Social::Help => self.say_topics(),
             Social::Robot => {
                 self.lead_phrase("robot");
                 self.ask_again();
@@ -133,7 +154,12 @@ impl Conversation {
             Social::Goodbye if !matches!(self.waiting, Waiting::Confirm | Waiting::Request) => {
                 return Some(self.goodbye());
             }
-            Social::Thanks if matches!(self.waiting, Waiting::Open | Waiting::More) => {
+            Social::Thanks
+                if matches!(
+                    self.waiting,
+                    Waiting::Open | Waiting::More | Waiting::Human(_)
+                ) =>
+            {
                 self.waiting = Waiting::More;
                 self.lead_phrase("thanks");
             }
@@ -192,7 +218,10 @@ impl Conversation {
         let matter =
             said.text.split_whitespace().count() >= 4 && entity::yes_no(&said.text).is_none();
         if matter {
-            self.parked.push(said.text.clone());
+            self.parked.push(super::Topic {
+                text: said.text.clone(),
+                vector: said.vector.clone(),
+            });
         }
         self.say_and_listen(Route::Act, "the back office is being asked", "wait")
     }

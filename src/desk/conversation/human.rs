@@ -86,7 +86,7 @@ impl Conversation {
         if let Some(running) = &self.running {
             open.push(format!(
                 "They wanted to {}",
-                crate::desk::action::in_words(&running.action.name).replace("your", "their")
+                running.in_words().replace("your", "their")
             ));
         } else if !self.settled {
             let words = self.matter_words();
@@ -94,7 +94,7 @@ impl Conversation {
                 open.push(words);
             }
         }
-        open.extend(self.parked.iter().cloned());
+        open.extend(self.parked.iter().map(|parked| parked.text.clone()));
         open.join("; ")
     }
 

@@ -53,7 +53,7 @@ pub struct Conversation {
     /// The last matter, for words that lean on it.
     topic: Option<Topic>,
     /// Matters still to come back to, in the caller's words.
-    parked: Vec<String>,
+    parked: Vec<Topic>,
     lines: Vec<Line>,
     /// Said before the next reply.
     lead: Vec<Say>,
@@ -73,6 +73,10 @@ pub struct Conversation {
     answered: u32,
     /// Article of the last answer, to notice that it did not help.
     last_source: Option<String>,
+    /// What it said.
+    last_answer: Option<String>,
+    /// What was made of this turn's words, so that they are understood once.
+    seen: Option<(String, super::desk::Understanding)>,
     /// What the last decision rested on.
     basis: Option<Decision>,
     turn: u32,
@@ -217,6 +221,8 @@ impl Conversation {
             outside: 0,
             answered: 0,
             last_source: None,
+            last_answer: None,
+            seen: None,
             basis: None,
             turn: 0,
             next_request: 1,

@@ -3,9 +3,9 @@
 use crate::desk::entity;
 use crate::desk::inquiry::context::{self, Lean};
 use crate::desk::inquiry::social;
-use crate::desk::inquiry::{self, Choice, Inquiry, Verdict, inquire, inquire_as};
+use crate::desk::inquiry::{self, Choice, Inquiry, Verdict, inquire, inquire_as, inquire_with};
 use crate::desk::tone;
-use crate::desk::types::{EarlierCall, Next, Reply, Route, Said, Say, Tier};
+use crate::desk::types::{EarlierCall, Mood, Next, Reply, Route, Said, Say, Tier};
 
 use super::{Conversation, Topic, Waiting};
 
@@ -17,16 +17,41 @@ impl Conversation {
         }
         self.running = None;
         self.waiting = Waiting::Open;
-        let whole = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
-        if let Some((first, text)) = self.first_of_several(said, &whole) {
-            return self.act_on(first, &text, &[]);
+        let whole = self.inquire(said);
+        if let Some((first, text, vector)) = self.first_of_several(said, &whole) {
+            return self.act_on(first, &text, &vector);
         }
         let (inquiry, text, vector) = self.in_context(said, whole);
         self.act_on(inquiry, &text, &vector)
     }
 
+    /// Decides the caller's words as they stand; what `hear` made of them already is not made of them again.
+    fn inquire(&mut self, said: &Said) -> Inquiry {
+        match self.seen.take() {
+            Some((text, understood)) if text == said.text => inquire_with(
+                &self.desk,
+                understood,
+                &said.text,
+                &said.vector,
+                said.heard.as_ref(),
+            ),
+            _ => inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref()),
+        }
+    }
+
     /// Does what an inquiry came to.
     pub(super) fn act_on(&mut self, inquiry: Inquiry, text: &str, vector: &[f32]) -> Reply {
+        let mut inquiry = inquiry;
+        // A second question about what was just read out is after what was not read out.
+        if let Verdict::Answer {
+            text: told, source, ..
+        } = &mut inquiry.verdict
+            && self.last_source.as_deref() == Some(source.as_str())
+            && self.last_answer.as_deref() == Some(told.as_str())
+            && let Some(other) = self.desk.rest_of(source, told, text, vector)
+        {
+            *told = other;
+        }
         let decision = inquiry.decision(String::new());
         self.basis = Some(decision);
         match inquiry.verdict {
@@ -66,16 +91,21 @@ impl Conversation {
     }
 
     /// Of several matters in one breath the one to take now; the others are kept. None where it is one matter.
-    fn first_of_several(&mut self, said: &Said, whole: &Inquiry) -> Option<(Inquiry, String)> {
+    fn first_of_several(
+        &mut self,
+        said: &Said,
+        whole: &Inquiry,
+    ) -> Option<(Inquiry, String, Vec<f32>)> {
         let parts = context::matters(&said.text);
         if parts.len() < 2
             || matches!(&whole.verdict, Verdict::Transfer { reason, .. } if reason != "no_answer")
         {
             return None;
         }
-        let mut clear: Vec<(Inquiry, &str)> = Vec::new();
-        for part in parts {
-            let inquiry = inquire(&self.desk, part, &[], said.heard.as_ref());
+        let mut clear: Vec<(Inquiry, Topic)> = Vec::new();
+        for (at, part) in parts.into_iter().enumerate() {
+            let vector = said.parts.get(at).cloned().unwrap_or_default();
+            let inquiry = inquire(&self.desk, part, &vector, said.heard.as_ref());
             let matters = match &inquiry.verdict {
                 Verdict::Answer { source, .. } => !clear.iter().any(
                     |(known, _)| matches!(&known.verdict, Verdict::Answer { source: s, .. } if s == source),
@@ -87,7 +117,8 @@ impl Conversation {
                 Verdict::Clarify { .. } | Verdict::Outside => false,
             };
             if matters {
-                clear.push((inquiry, part));
+                let text = part.to_owned();
+                clear.push((inquiry, Topic { text, vector }));
             }
         }
         if clear.len() < 2 {
@@ -97,10 +128,10 @@ impl Conversation {
             .iter()
             .position(|(inquiry, _)| inquiry.route() == Route::Transfer)
             .unwrap_or(0);
-        let (inquiry, text) = clear.remove(first);
+        let (inquiry, topic) = clear.remove(first);
         self.parked
-            .extend(clear.into_iter().map(|(_, text)| text.to_owned()));
-        Some((inquiry, text.to_owned()))
+            .extend(clear.into_iter().map(|(_, topic)| topic));
+        Some((inquiry, topic.text, topic.vector))
     }
 
     /// The better of the words alone and the words with the last topic.
@@ -124,7 +155,8 @@ impl Conversation {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
                 // "And when is it charged?": what "it" is was said before, however well the other words fit something else.
-                let carried = context::points(&said.text)
+                // "And for mobile?" is the last question asked of something else.
+                let carried = (context::points(&said.text) || context::is_fragment(&said.text))
                     && matches!(together.verdict, Verdict::Answer { .. });
                 settles(&together)
                     && (carried
@@ -155,8 +187,10 @@ impl Conversation {
         self.clarified = 0;
         self.outside = 0;
         self.answered += 1;
-        let again = self.last_source.as_deref() == Some(source);
+        let said_before = self.last_answer.as_deref() == Some(text);
+        let again = self.last_source.as_deref() == Some(source) && said_before;
         self.last_source = Some(source.to_owned());
+        self.last_answer = Some(text.to_owned());
         self.soften();
         self.lead(text.to_owned());
         let step = format!("Answered from \"{title}\"");
@@ -164,7 +198,7 @@ impl Conversation {
             self.tried.push(step);
         }
         if again {
-            // The same article twice running: it does not help them.
+            // The same words twice running: they do not help.
             self.settled = false;
             self.waiting = Waiting::Human("asked".into());
             self.lead_phrase("offer_human");
@@ -278,6 +312,11 @@ impl Conversation {
 
     fn say_outside(&mut self, reason: &str) -> Reply {
         self.outside += 1;
+        // Abuse with no matter in it: the matter is asked for, once, before anything is called outside.
+        if self.outside == 1 && matches!(self.mood, Mood::Angry | Mood::Frustrated) {
+            self.soften();
+            return self.say_and_listen(Route::Clarify, reason, "outside_upset");
+        }
         if self.outside >= 2 {
             self.waiting = Waiting::Human("out_of_scope".into());
             return self.say_and_listen(Route::Clarify, reason, "outside_again");
@@ -295,27 +334,32 @@ impl Conversation {
         self.reply(Route::Clarify, reason, next)
     }
 
-    /// Up to three things this line does by itself, in plain words.
+    /// What this line can help with, for whoever asks.
+    pub(super) fn say_topics(&mut self) {
+        let topics = self.topics();
+        if topics.is_empty() {
+            self.lead_phrase("help_plain");
+            return;
+        }
+        let topics = crate::desk::action::render::list(&topics, "and");
+        let text = self.phrase("help", &[("topics", &topics)]);
+        self.lead(text);
+    }
+
+    /// Up to three things this line does by itself, in plain words: the ones with most examples first, which is what is asked most.
     fn topics(&self) -> Vec<String> {
         let own = self.desk.phrases.all("topics");
         if !own.is_empty() {
             return own.to_vec();
         }
-        self.desk
-            .config
-            .intents
-            .iter()
-            .filter(|(_, policy)| policy.mode == crate::desk::config::Mode::Autonomous)
-            .map(|(name, _)| inquiry::topic(&self.desk, name))
-            .take(3)
-            .collect()
+        self.desk.main_topics(3)
     }
 
     pub(super) fn parked_question(&mut self) {
-        let Some(text) = self.parked.first().cloned() else {
+        let Some(parked) = self.parked.first().cloned() else {
             return;
         };
-        let inquiry = inquire(&self.desk, &text, &[], None);
+        let inquiry = inquire(&self.desk, &parked.text, &parked.vector, None);
         let matter = match (&inquiry.verdict, &inquiry.intent) {
             (_, Some(intent)) => inquiry::topic(&self.desk, intent),
             (Verdict::Answer { title, .. }, None) => title.clone(),
@@ -352,11 +396,11 @@ impl Conversation {
         if self.parked.is_empty() {
             return None;
         }
-        let text = self.parked.remove(0);
+        let Topic { text, vector } = self.parked.remove(0);
         self.running = None;
         self.waiting = Waiting::Open;
-        let inquiry = inquire(&self.desk, &text, &[], None);
-        Some(self.act_on(inquiry, &text, &[]))
+        let inquiry = inquire(&self.desk, &text, &vector, None);
+        Some(self.act_on(inquiry, &text, &vector))
     }
 
     pub(super) fn about_history(&mut self, earlier: &EarlierCall, said: &Said) -> Reply {
@@ -412,7 +456,8 @@ impl Conversation {
         if said.text.split_whitespace().count() < 3 || social::declines(&said.text) {
             return None;
         }
-        let inquiry = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
+        let (inquiry, ..) = self.in_context(said, alone);
         matches!(inquiry.verdict, Verdict::Answer { .. }).then_some(inquiry)
     }
 

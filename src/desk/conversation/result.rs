@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use crate::desk::action::Running;
 use crate::desk::action::choose;
 use crate::desk::action::template::{self, Fill};
-use crate::desk::action::{self, Running};
 use crate::desk::identity::FoundBy;
 use crate::desk::record::ActionStatus;
 use crate::desk::types::{Outcome, Reply, Route};
@@ -26,7 +26,7 @@ impl Conversation {
             _ => ActionStatus::Failed,
         };
         self.write_down(record, status, &outcome);
-        let what = action::in_words(&running.action.name);
+        let what = running.in_words();
         // The caller has gone on to a human meanwhile: the record has it, nobody talks over the music.
         if self.waiting != Waiting::Request {
             self.tried
@@ -35,7 +35,10 @@ impl Conversation {
         }
         match outcome {
             Outcome::Done(result) => self.done(running, result),
-            Outcome::Failed(_) | Outcome::Unknown(_) if !write && !running.retried => {
+            // A read may be tried again, but not where the caller has waited a whole time-out already.
+            Outcome::Failed(_) | Outcome::Unknown(_)
+                if !write && !running.retried && !timed_out(&outcome) =>
+            {
                 let mut again = running;
                 again.retried = true;
                 self.send(again)
@@ -75,7 +78,7 @@ impl Conversation {
         } else {
             template::sentence(&running.action.reply, fill, &self.locale, self.today())
         };
-        let what = action::in_words(&running.action.name);
+        let what = running.in_words();
         match told {
             Ok(text) => {
                 self.tried.push(format!("Done: {what}"));
@@ -181,6 +184,16 @@ impl Conversation {
         }
         self.silent("looked up")
     }
+}
+
+fn timed_out(outcome: &Outcome) -> bool {
+    let (Outcome::Failed(why) | Outcome::Unknown(why)) = outcome else {
+        return false;
+    };
+    let why = why.to_lowercase();
+    ["timed out", "time-out", "timeout", "in time", "too long"]
+        .iter()
+        .any(|sign| why.contains(sign))
 }
 
 fn told(outcome: &Outcome, write: bool) -> String {

@@ -187,7 +187,10 @@ impl Conversation {
             let next = self.listen();
             return self.reply(Route::Act, "why proof is needed", next);
         }
-        if social::cannot(&said.text) {
+        let refused = said.keyed.is_none()
+            && said.text.split_whitespace().count() <= 3
+            && entity::yes_no(&said.text) == Some(false);
+        if refused || social::cannot(&said.text) {
             self.identity.skip(factor);
             return self.verify();
         }

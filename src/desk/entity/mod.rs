@@ -28,7 +28,7 @@ pub use figures::{Figure, FigureKind, figures};
 pub use human::wants_human;
 pub use money::{Money, money};
 pub use name::name;
-pub use number::number;
+pub use number::{lone_number, number};
 pub use postcode::postcode;
 pub use reply::{choice, yes_no};
 pub use spell::{digits, identifier};

@@ -9,6 +9,16 @@ pub fn number(text: &str) -> Option<f64> {
     find(&t).map(|(value, _, _)| value)
 }
 
+/// The number of words that hold exactly one; "one" by itself is a pronoun as often as a number and does not count.
+pub fn lone_number(text: &str) -> Option<f64> {
+    let all = tokens(text);
+    let t = corrected(&all, |t| find(t).is_some());
+    let (value, from, to) = find(&t)?;
+    let pronoun = to == from + 1 && t[from].is("one");
+    // A figure straight after is part of something longer: a telephone number, a date.
+    (find(&t[to..]).is_none() && !pronoun).then_some(value)
+}
+
 /// First cardinal or ordinal: value, first token, token after.
 fn find(t: &[Token]) -> Option<(f64, usize, usize)> {
     (0..t.len()).find_map(|i| {

@@ -305,7 +305,7 @@ pub(super) fn contains(words: &[&str], phrases: &[&str]) -> bool {
 
 /// Which option was meant: by its place ("the second one", "option B", "2", "the last"), by its words, or by nearness to them.
 pub fn choice(text: &str, options: &[String]) -> Option<usize> {
-    let t = tokens(text);
+    let t = without_refused(&tokens(text), options);
     let words = content(&t);
     // The option's own words first: "the first class one" is an option, not a place.
     let mut scored: Vec<(f64, usize)> = options
@@ -361,6 +361,36 @@ pub fn choice(text: &str, options: &[String]) -> Option<usize> {
         return in_range(v as usize);
     }
     by_words.map(|(_, i)| i)
+}
+
+/// Without an option that is named to be ruled out: "afternoon, not morning", "not the first, the second". Words that rule out
+/// the only option named are left alone, because they choose nothing.
+fn without_refused(t: &[Token], options: &[String]) -> Vec<Token> {
+    let named = |w: &Token| {
+        options
+            .iter()
+            .any(|o| content(&tokens(o)).contains(&w.text))
+    };
+    let mut kept = Vec::new();
+    let mut dropped = false;
+    let mut at = 0;
+    while at < t.len() {
+        if t[at].any(&["not", "isn't", "rather"])
+            && let Some(n) = (1..=4).find(|n| t.get(at + n).is_some_and(named))
+            && (t[at].is("not") || t[at].is("isn't") || t[at + 1].is("than"))
+        {
+            dropped = true;
+            at += n + 1;
+            continue;
+        }
+        kept.push(t[at].clone());
+        at += 1;
+    }
+    if dropped && kept.iter().any(named) {
+        kept
+    } else {
+        t.to_vec()
+    }
 }
 
 fn content(t: &[Token]) -> Vec<String> {

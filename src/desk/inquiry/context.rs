@@ -122,62 +122,175 @@ pub fn correction(text: &str) -> Option<&str> {
     Some(if rest.is_empty() { text } else { rest })
 }
 
-/// The matters of one utterance, in order; one where it is one. Breaks only where a new sentence or "and also" begins.
+/// What a second matter begins with after "and".
+const OPENERS: &[&str] = &[
+    "also ",
+    "another thing",
+    "secondly",
+    "how ",
+    "how's ",
+    "what ",
+    "what's ",
+    "whats ",
+    "when ",
+    "when's ",
+    "where ",
+    "where's ",
+    "why ",
+    "who ",
+    "which ",
+    "can ",
+    "could ",
+    "do i ",
+    "do you ",
+    "does ",
+    "is there ",
+    "is my ",
+    "is the ",
+    "are you ",
+    "will ",
+    "would ",
+    "i want ",
+    "i need ",
+    "i'd like ",
+    "i would like ",
+    "i also ",
+    "please ",
+    "tell me ",
+];
+
+/// The matters of one utterance, in order; one where it is one. Breaks where a sentence ends and where "and" or a comma opens a
+/// question or a wish; whether the parts mean something by themselves is for whoever asks to find out.
 pub fn matters(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
     let lower = text.to_lowercase();
+    // Byte offsets are only shared while lowering changes no lengths; it does for a few letters outside English.
     if lower.len() != text.len() {
         return vec![text];
     }
+    let mut parts = Vec::new();
+    let mut start = 0;
     let mut at = 0;
     while at < lower.len() {
         let rest = &lower[at..];
+        let joint = [", and ", " and ", ", "]
+            .into_iter()
+            .find(|joint| rest.starts_with(joint));
+        // What is pushed ends before the joint, or with the mark that ends a sentence; the next begins after either.
         let cut = if rest.starts_with(['?', '!']) || rest.starts_with(". ") {
-            Some(1)
+            Some((1, 1))
         } else {
-            [
-                ", and also ",
-                " and also ",
-                ", also ",
-                " and another thing ",
-                " and secondly ",
-                ", and can you ",
-                ", and could you ",
-                " and can you also ",
-                ", and i want ",
-                ", and i need ",
-                ", and how ",
-                ", and what ",
-                ", and when ",
-                " and i also ",
-            ]
-            .iter()
-            .find(|joint| rest.starts_with(**joint))
-            .map(|_| 1)
+            joint
+                .map(str::len)
+                .filter(|n| OPENERS.iter().any(|opener| rest[*n..].starts_with(opener)))
+                .map(|n| (0, n))
         };
         let step = rest.chars().next().map_or(1, char::len_utf8);
-        if let Some(cut) = cut {
-            parts.push(&text[start..at + cut]);
-            start = at + cut;
-            // Not to break the same joint twice.
-            at += cut + 4;
-            while at < lower.len() && !lower.is_char_boundary(at) {
-                at += 1;
+        match cut {
+            Some((kept, cut)) => {
+                parts.push(&text[start..at + kept]);
+                start = at + cut;
+                at = start;
             }
-        } else {
-            at += step;
+            None => at += step,
         }
     }
-    if start < text.len() {
-        parts.push(&text[start..]);
-    }
+    parts.push(&text[start..]);
     let parts: Vec<&str> = parts
         .into_iter()
         .map(|part| part.trim_matches([' ', ',', '.']))
         .filter(|part| part.split_whitespace().count() >= 3)
         .collect();
     if parts.len() < 2 { vec![text] } else { parts }
+}
+
+/// Whether the words ask to be told something, rather than for it to be done: "what does it cost", "is it free", "do I have to".
+/// "Can you ...", "I'd like ..." ask for doing, whatever else is in them.
+pub fn asks_to_know(text: &str) -> bool {
+    let words = plain(text);
+    let wants = [
+        "i want",
+        "i need",
+        "id like",
+        "i would like",
+        "i wish",
+        "can you",
+        "could you",
+        "would you",
+        "will you",
+        "please",
+        "book me",
+        "send me",
+        "help me",
+        "let me",
+        "lets",
+        "id love",
+        "i wanna",
+        "can i get",
+        "could i get",
+        "can i have",
+        "could i have",
+        "may i have",
+        "ive got to",
+    ];
+    if wants.iter().any(|phrase| holds(&words, phrase)) {
+        return holds(&words, "i want to know") || holds(&words, "id like to know");
+    }
+    let asks = [
+        "what",
+        "whats",
+        "how much",
+        "how long",
+        "how many",
+        "how soon",
+        "how often",
+        "when will",
+        "which",
+        "is there",
+        "is it",
+        "is a",
+        "is an",
+        "is the",
+        "are there",
+        "are the",
+        "do i",
+        "does",
+        "do you charge",
+        "will i",
+        "will it",
+        "will my",
+        "what happens",
+        "how does",
+        "how do",
+        "can i still",
+        "can i keep",
+        "can i use",
+        "am i",
+        "are you allowed",
+        "is that",
+        "why",
+    ];
+    let all: Vec<&str> = words.split(' ').collect();
+    // The question may follow a greeting or what it is about: it begins in the first few words, or opens what is asked.
+    (0..all.len().min(6)).any(|from| {
+        let rest = all[from..].join(" ");
+        asks.iter()
+            .any(|ask| rest == *ask || rest.starts_with(&format!("{ask} ")))
+    })
+}
+
+/// Nothing but what is asked about, with no verb of its own: "and for mobile?", "what about gigabit".
+pub fn is_fragment(text: &str) -> bool {
+    let words = plain(text);
+    let opens = ["and", "what about", "how about", "or", "but", "also"]
+        .iter()
+        .find_map(|opener| words.strip_prefix(&format!("{opener} ")));
+    let Some(rest) = opens else { return false };
+    let rest: Vec<&str> = rest.split(' ').collect();
+    const VERBS: &[&str] = &[
+        "is", "are", "do", "does", "did", "can", "could", "will", "would", "have", "has", "am",
+        "was", "were", "should", "how", "when", "why", "where", "who",
+    ];
+    rest.len() <= 5 && !rest.iter().any(|word| VERBS.contains(word))
 }
 
 #[cfg(test)]
@@ -210,13 +323,44 @@ mod tests {
     fn matters_break_at_sentences() {
         assert_eq!(
             matters("How do I read my meter? And can I pay by card?"),
-            ["How do I read my meter?", "And can I pay by card?"]
+            ["How do I read my meter?", "can I pay by card?"]
         );
         assert_eq!(
             matters("I want to move house, and also change my plan").len(),
             2
         );
         assert_eq!(matters("Hi. I have a leak.").len(), 1);
+        assert_eq!(
+            matters("what's the late fee and how do i get a paper bill"),
+            ["what's the late fee", "how do i get a paper bill"]
+        );
+        assert_eq!(matters("salt and vinegar on my chips please").len(), 1);
+    }
+
+    #[test]
+    fn knowing_is_not_doing() {
+        for text in [
+            "what does a visit cost",
+            "is it free",
+            "do I have to be in",
+            "how long does it take",
+        ] {
+            assert!(asks_to_know(text), "{text}");
+        }
+        for text in [
+            "can you send somebody",
+            "I'd like a visit",
+            "book a visit please",
+            "move my payment",
+        ] {
+            assert!(!asks_to_know(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn fragments_lean_on_what_was_said() {
+        assert!(is_fragment("and for mobile?") && is_fragment("What about the big one"));
+        assert!(!is_fragment("and when is it charged") && !is_fragment("refunds"));
     }
 
     #[test]

@@ -19,8 +19,16 @@ const IN_SCOPE: f32 = 0.5;
 const NEAR: f32 = 0.5;
 /// From here on an intent that is kept for a human counts, even where the line would not be sure enough to act on it.
 const LIKELY: f32 = 0.4;
+/// An intent at least this share as likely as the likeliest is taken where the best article serves it.
+const NEARLY: f32 = 0.5;
+/// From here on, words that no intent takes and no article answers are still a matter for this company.
+const FIELD: f32 = 0.5;
+/// An answer this sure, but not sure enough, is asked about rather than passed on.
+const WORTH_ASKING: f32 = 0.5;
 /// Share of the floor that is enough to begin an action whose effect waits for a yes.
 const HELD: f32 = 0.7;
+/// How much nearer to one of the desk's own examples than to the bank's sentences words must be to be the desk's matter.
+const OWN: f32 = 0.05;
 /// An escalation less certain than this is not acted on.
 const ESCALATE: f32 = 0.5;
 /// The same where the desk goes by words alone: then only set phrases are trusted, not the weight of single words.
@@ -72,9 +80,46 @@ pub struct Inquiry {
 
 /// Decides one question.
 pub fn inquire(desk: &Desk, text: &str, vector: &[f32], heard: Option<&HeardEvidence>) -> Inquiry {
-    let understood = desk.understand(text, vector);
+    inquire_with(desk, desk.understand(text, vector), text, vector, heard)
+}
+
+/// The same where the words have been understood already.
+pub fn inquire_with(
+    desk: &Desk,
+    mut understood: Understanding,
+    text: &str,
+    vector: &[f32],
+    heard: Option<&HeardEvidence>,
+) -> Inquiry {
     let answer = desk.answer(text, vector, &understood);
-    weigh(desk, understood, answer, heard, !vector.is_empty())
+    prefer_answered(desk, &mut understood, answer.as_ref());
+    weigh(desk, understood, answer, heard, text, !vector.is_empty())
+}
+
+/// Where two intents are nearly as likely, the one that the best article serves is taken: two ways to the same reading outweigh a
+/// hair's breadth of one.
+fn prefer_answered(desk: &Desk, understood: &mut Understanding, answer: Option<&Answer>) {
+    let Some(article) =
+        answer.and_then(|answer| desk.articles.iter().find(|known| known.id == answer.source))
+    else {
+        return;
+    };
+    let Some(top) = understood.intents.first() else {
+        return;
+    };
+    if article.intents.contains(&top.0) {
+        return;
+    }
+    let least = top.1 * NEARLY;
+    let other = understood
+        .intents
+        .iter()
+        .take(3)
+        .position(|(name, p)| *p >= least && article.intents.contains(name));
+    if let Some(at) = other {
+        let served = understood.intents.remove(at);
+        understood.intents.insert(0, served);
+    }
 }
 
 /// The same with the intent known, as after a clarifying question.
@@ -85,7 +130,7 @@ pub fn inquire_as(desk: &Desk, intent: &str, text: &str, vector: &[f32]) -> Inqu
     understood.in_scope = 1.0;
     understood.margin = 1.0;
     let answer = desk.answer(text, vector, &understood);
-    weigh(desk, understood, answer, None, !vector.is_empty())
+    weigh(desk, understood, answer, None, text, !vector.is_empty())
 }
 
 fn weigh(
@@ -93,11 +138,20 @@ fn weigh(
     understood: Understanding,
     answer: Option<Answer>,
     heard: Option<&HeardEvidence>,
+    text: &str,
     by_meaning: bool,
 ) -> Inquiry {
     let sure = confidence(desk, &understood, answer.as_ref(), heard);
     let intent = understood.intents.first().map(|(name, _)| name.clone());
-    let (verdict, reason) = judge(desk, &understood, answer.as_ref(), sure, heard, by_meaning);
+    let (verdict, reason) = judge(
+        desk,
+        &understood,
+        answer.as_ref(),
+        sure,
+        heard,
+        text,
+        by_meaning,
+    );
     Inquiry {
         understood,
         answer,
@@ -114,6 +168,7 @@ fn judge(
     answer: Option<&Answer>,
     sure: f32,
     heard: Option<&HeardEvidence>,
+    text: &str,
     by_meaning: bool,
 ) -> (Verdict, String) {
     if let Some(escalation) = escalation(understood, by_meaning) {
@@ -152,9 +207,22 @@ fn judge(
         // Beginning changes nothing where a yes to the read-back stands between, or where it only looks: the caller notices a
         // misunderstanding in the first question. Only a write that nothing holds back needs the whole floor.
         let held = begun.confirm || begun.kind == ActionKind::Read;
-        if certain >= policy.floor * if held { HELD } else { 1.0 } {
+        // "What does a visit cost?" is not "send somebody", though both are about visits.
+        let told = begun.kind == ActionKind::Write
+            && sure >= policy.floor
+            && answer.is_some_and(|answer| answer.evidence.agrees > 0.0)
+            && context::asks_to_know(text);
+        if !told && certain >= policy.floor * if held { HELD } else { 1.0 } {
             return (Verdict::Act { action }, format!("{name} at {certain:.2}"));
         }
+    }
+    if let Some(unknown) = desk.names_unknown(text)
+        && inside
+    {
+        return (
+            transfer("no_answer"),
+            format!("no article knows of {unknown}"),
+        );
     }
     if let Some(answer) = answer
         && sure >= policy.floor
@@ -178,17 +246,17 @@ fn judge(
             ),
         };
     }
-    let near = understood.near;
     if !inside {
-        if near >= NEAR {
+        let field = understood.field;
+        if field >= FIELD {
             return (
                 transfer("no_answer"),
-                format!("in the desk's field (nearness {near:.2}), but nothing answers it"),
+                format!("in the desk's field (p {field:.2}), but nothing answers it"),
             );
         }
         return (
             Verdict::Outside,
-            format!("in scope {in_scope:.2}, nearness {near:.2}"),
+            format!("in scope {in_scope:.2}, in the field {field:.2}"),
         );
     }
     // An action that is likely meant is named and asked about; its effect is not risked on a guess.
@@ -199,8 +267,13 @@ fn judge(
             format!("{name} is likely, but under the floor {:.2}", policy.floor),
         );
     }
-    // Asking helps where it is open what they mean, not where it is clear and the articles are silent.
-    if understood.intents.is_empty() || p >= policy.floor {
+    // Asking helps where it is open what they mean, or where one more word would make it sure; not where it is clear and the
+    // articles are silent.
+    let open = understood.intents.get(1).is_some_and(|(_, q)| *q >= 0.25) && p >= 0.25;
+    if understood.intents.is_empty()
+        || p >= policy.floor && sure < WORTH_ASKING
+        || !open && sure < WORTH_ASKING
+    {
         return (
             transfer("no_answer"),
             format!(
@@ -227,6 +300,19 @@ fn title(desk: &Desk, article: &str) -> String {
 /// [`super::entity::wants_human`], which reads whole phrases.
 pub fn escalation(understood: &Understanding, by_meaning: bool) -> Option<&Escalation> {
     let found = understood.escalation.as_ref()?;
+    // What the desk's own examples know better than the bank does is theirs: "I lost my SIM" is no fraud where SIMs are replaced.
+    // Somebody at risk is heard all the same.
+    let own = match found.kind.as_str() {
+        "distress" => OWN + 0.1,
+        _ => OWN,
+    };
+    if by_meaning
+        && !found.plain
+        && understood.in_scope >= 0.6
+        && understood.example >= found.near + own
+    {
+        return None;
+    }
     let sure = if by_meaning {
         found.p >= ESCALATE
     } else {
@@ -272,12 +358,55 @@ fn nearest(desk: &Desk, understood: &Understanding) -> Vec<Choice> {
         .collect()
 }
 
-/// An intent's name in plain words: `payment_reschedule` is "payment reschedule".
+/// An intent in plain words: what the desk calls it, else the title of the article that is about it, else its name.
 pub fn topic(desk: &Desk, intent: &str) -> String {
     let own = desk.phrases.all(&format!("topic.{intent}"));
-    own.first()
-        .cloned()
-        .unwrap_or_else(|| super::action::render::words(intent))
+    if let Some(own) = own.first() {
+        return own.clone();
+    }
+    // "If you pay late" is no thing to ask about: only titles that name one are taken.
+    const NO_NAMES: [&str; 12] = [
+        "if", "after", "before", "while", "can", "do", "does", "is", "are", "will", "should",
+        "please",
+    ];
+    let titles: Vec<&str> = desk
+        .articles
+        .iter()
+        .filter(|article| article.intents.first().is_some_and(|first| first == intent))
+        .map(|article| article.title.as_str())
+        .filter(|title| {
+            let first = title
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
+            title.split_whitespace().count() <= 8
+                && !title.ends_with('?')
+                && !NO_NAMES.contains(&first.as_str())
+        })
+        .collect();
+    match titles.as_slice() {
+        [title] => as_a_thing(desk, title),
+        _ => super::action::render::words(intent),
+    }
+}
+
+/// A title as it stands inside a sentence: "Your first bill" is "your first bill"; names keep their capitals.
+fn as_a_thing(desk: &Desk, title: &str) -> String {
+    let title = title.trim_end_matches(['.', '!', ':']);
+    let mut words = title.split(' ');
+    let first = words.next().unwrap_or_default();
+    let name = first.chars().filter(|c| c.is_uppercase()).count() > 1
+        || words
+            .next()
+            .is_some_and(|second| second.starts_with(char::is_uppercase))
+        || desk.config.company.split(' ').any(|part| part == first)
+        || !desk.config.language.starts_with("en");
+    let mut chars = title.chars();
+    match chars.next() {
+        Some(c) if !name => c.to_lowercase().chain(chars).collect(),
+        _ => title.to_owned(),
+    }
 }
 
 impl Inquiry {

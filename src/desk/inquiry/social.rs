@@ -8,6 +8,8 @@ pub enum Social {
     /// "No, that's all, bye."
     Goodbye,
     Robot,
+    /// "What can you do?"
+    Help,
     Repeat,
     Slower,
     Hold,
@@ -30,38 +32,7 @@ pub fn social(text: &str) -> Option<Social> {
     let words = plain(text);
     let count = words.split(' ').count();
     let any = |phrases: &[&str]| phrases.iter().any(|phrase| holds(&words, phrase));
-    if any(&[
-        "are you a robot",
-        "are you a bot",
-        "are you a machine",
-        "are you a computer",
-        "are you human",
-        "are you a human",
-        "are you a person",
-        "are you a real person",
-        "are you real",
-        "are you an ai",
-        "are you ai",
-        "am i talking to a robot",
-        "am i talking to a machine",
-        "am i speaking to a robot",
-        "am i talking to a computer",
-        "am i speaking to a machine",
-        "am i talking to an ai",
-        "is this a robot",
-        "is this a bot",
-        "is this a machine",
-        "is this an ai",
-        "is this a computer",
-        "is this a recording",
-        "is this a real person",
-        "talking to a real person",
-        "are you automated",
-        "am i talking to a human",
-        "am i speaking to a human",
-        "am i speaking to a real person",
-    ]) && count <= 14
-    {
+    if count <= 14 && asks_if_machine(&words) {
         return Some(Social::Robot);
     }
     if count <= 9
@@ -85,6 +56,7 @@ pub fn social(text: &str) -> Option<Social> {
             "pardon",
             "one more time",
         ])
+        && little_else(&words, 1)
     {
         return Some(Social::Repeat);
     }
@@ -117,10 +89,14 @@ pub fn social(text: &str) -> Option<Social> {
             "just a minute",
             "one minute",
             "bear with me",
-            "let me get",
+            "let me get my",
             "let me find",
             "let me look for",
         ])
+        && !["hold on to", "hang on to"]
+            .iter()
+            .any(|phrase| holds(&words, phrase))
+        && little_else(&words, if holds(&words, "let me") { 3 } else { 1 })
     {
         return Some(Social::Hold);
     }
@@ -140,8 +116,24 @@ pub fn social(text: &str) -> Option<Social> {
             "dont do it",
             "dont do that",
         ])
+        && little_else(&words, 2)
     {
         return Some(Social::Cancel);
+    }
+    if count <= 9
+        && any(&[
+            "what can you do",
+            "what can you help",
+            "what do you do",
+            "what can i ask",
+            "what else can you do",
+            "how can you help",
+            "what are you able to",
+            "what sort of things can you",
+            "what kind of things can you",
+        ])
+    {
+        return Some(Social::Help);
     }
     let rest = strip(&words, THANKS);
     let rest = strip(&rest, BYE);
@@ -191,6 +183,133 @@ pub fn social(text: &str) -> Option<Social> {
         return Some(Social::Hello);
     }
     None
+}
+
+/// "Are you a robot", "is this one of those AI things": the question, in any of its forms.
+fn asks_if_machine(words: &str) -> bool {
+    const OPENS: &[&str] = &[
+        "are you",
+        "is this",
+        "is that",
+        "am i talking",
+        "am i speaking",
+        "am i on",
+        "is it",
+        "you sound like",
+        "are we talking",
+        "youre",
+    ];
+    const KINDS: &[&str] = &[
+        "robot",
+        "bot",
+        "chatbot",
+        "machine",
+        "computer",
+        "automated",
+        "ai",
+        "recording",
+        "recorded",
+        "artificial",
+        "human",
+        "real",
+        "virtual",
+        "alexa",
+        "siri",
+    ];
+    let all: Vec<&str> = words.split(' ').collect();
+    OPENS.iter().any(|open| {
+        words.match_indices(open).any(|(at, _)| {
+            let before = &words[..at];
+            if !(before.is_empty() || before.ends_with(' ')) {
+                return false;
+            }
+            let from = before.split_whitespace().count() + open.split(' ').count();
+            // The kind stands close behind: "are you a real person", not "is this about the machine I bought".
+            all.iter()
+                .skip(from)
+                .take(7)
+                .take_while(|word| {
+                    !["about", "for", "my", "working", "available", "open"].contains(*word)
+                })
+                .any(|word| KINDS.contains(word))
+                // "Is this machine washable": the thing is called one, it is not asked whether it is.
+                && !all.get(from).is_some_and(|word| {
+                    ["machine", "computer", "recording"].contains(word) && all.len() > from + 1
+                })
+                && !holds(words, "is it real")
+        })
+    })
+}
+
+/// At most so many words beyond moves and fillers.
+fn little_else(words: &str, most: usize) -> bool {
+    const MOVES: &[&str] = &[
+        "can you",
+        "could you",
+        "would you",
+        "will you",
+        "say",
+        "repeat",
+        "hear",
+        "hold",
+        "hang",
+        "wait",
+        "moment",
+        "second",
+        "sec",
+        "minute",
+        "once",
+        "more",
+        "again",
+        "one",
+        "time",
+        "give",
+        "let",
+        "get",
+        "find",
+        "look",
+        "up",
+        "on",
+        "the",
+        "to",
+        "my",
+        "for",
+        "in",
+        "with",
+        "bear",
+        "sorry",
+        "pardon",
+        "didnt",
+        "catch",
+        "missed",
+        "what",
+        "was",
+        "did",
+        "of",
+        "is",
+        "a",
+        "never",
+        "mind",
+        "nevermind",
+        "forget",
+        "about",
+        "leave",
+        "cancel",
+        "actually",
+        "dont",
+        "bother",
+        "do",
+        "stop",
+        "ive",
+        "changed",
+        "change",
+        "hmm",
+        "ah",
+        "i have",
+        "no",
+    ];
+    let rest = strip(&strip(&strip(words, MOVES), THANKS), FILLER);
+    rest.split_whitespace().count() <= most
 }
 
 /// "No", "no thanks", "nope, that's it": an answer to "anything else?".
@@ -491,6 +610,14 @@ mod tests {
             ("How do I cancel my plan?", None),
             ("I need a new meter", None),
             ("What is the late fee?", None),
+            ("Is this one of those AI things", Some(Social::Robot)),
+            ("are you a real person or what", Some(Social::Robot)),
+            ("what can you help me with", Some(Social::Help)),
+            ("Can I hang on to my old number", None),
+            ("no hang on make it Wednesday", None),
+            ("what was that charge on the fifth", None),
+            ("actually forget that, when is my bill due", None),
+            ("is this machine washable", None),
         ];
         for (text, expected) in cases {
             assert_eq!(social(text), expected, "{text}");

@@ -302,23 +302,51 @@ fn clock(text: &str) -> Result<u16, String> {
     Ok(h * 60 + m)
 }
 
-pub(super) fn phrases(file: &str, text: &str, problems: &mut Vec<Problem>) -> Phrases {
+/// Wordings by key, and the line of each. A key that nearly is one of the built-in ones is a misspelling; one like none of them is
+/// the desk's own business. `[topic]` with `late_fee = "..."` is the same as `"topic.late_fee"`.
+pub(super) fn phrases(
+    file: &str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> (Phrases, Vec<(String, usize)>) {
     let root = tree::read(file, text, problems);
+    let known: Vec<&str> = super::super::phrase::keys().chain(["topics"]).collect();
     let mut out = Phrases::default();
+    let mut lines = Vec::new();
+    let mut entries: Vec<(String, usize, &tree::Node)> = Vec::new();
     for (name, line, node) in flat(&root) {
+        match (&node.kind, name.as_str()) {
+            (Kind::Table(inner), "topic" | "confirm") => entries.extend(
+                inner
+                    .iter()
+                    .map(|(key, line, node)| (format!("{name}.{key}"), *line, node)),
+            ),
+            _ => entries.push((name.clone(), *line, node)),
+        }
+    }
+    for (name, line, node) in entries {
+        let nearest = tree::did_you_mean(&name, &known);
+        if !super::super::phrase::is_key(&name) && !nearest.is_empty() {
+            problems.push(Problem::at(
+                file,
+                line,
+                format!("there is no wording `{name}`{nearest}"),
+            ));
+            continue;
+        }
         match tree::texts(node) {
             Some(list) if !list.is_empty() => {
-                out.0
-                    .insert(name.clone(), list.into_iter().map(|t| t.0).collect());
+                lines.push((name.clone(), line));
+                out.0.insert(name, list.into_iter().map(|t| t.0).collect());
             }
             _ => problems.push(Problem::at(
                 file,
-                *line,
+                line,
                 format!("`{name}` must be a text, or a list of texts to vary between"),
             )),
         }
     }
-    out
+    (out, lines)
 }
 
 pub(super) fn calibration(

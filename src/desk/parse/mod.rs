@@ -132,6 +132,7 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
     if let Some(text) = get("intents.jsonl") {
         source.examples = knowledge::examples("intents.jsonl", text, &mut problems);
     }
+    let mut phrase_lines = Vec::new();
     let mut action_lines = Vec::new();
     if let Some(text) = get("actions.toml") {
         let read = actions::read("actions.toml", text, &source.config, &mut problems);
@@ -139,7 +140,7 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
         action_lines = read.1;
     }
     if let Some(text) = get("phrases.toml") {
-        source.phrases = config::phrases("phrases.toml", text, &mut problems);
+        (source.phrases, phrase_lines) = config::phrases("phrases.toml", text, &mut problems);
     }
     if let Some(text) = get("calibration.toml") {
         source.calibration = Some(config::calibration("calibration.toml", text, &mut problems));
@@ -175,6 +176,7 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
         &action_lines,
         &mut problems,
     );
+    check_phrases(&source, &phrase_lines, &mut problems);
     if !problems.is_empty() {
         problems.sort();
         problems.dedup();
@@ -182,6 +184,41 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
     }
     source.passages = super::knowledge::split(&source.articles);
     Ok(source)
+}
+
+/// A wording for an action or an intent that is not there is never said.
+fn check_phrases(source: &DeskSource, lines: &[(String, usize)], problems: &mut Vec<Problem>) {
+    let actions: Vec<&str> = source.actions.iter().map(|a| a.name.as_str()).collect();
+    let mut intents: BTreeSet<&str> = source
+        .examples
+        .iter()
+        .filter_map(|e| e.intent.as_deref())
+        .collect();
+    intents.extend(source.actions.iter().map(|a| a.intent.as_str()));
+    intents.extend(
+        source
+            .articles
+            .iter()
+            .flat_map(|a| a.intents.iter().map(String::as_str)),
+    );
+    let intents: Vec<&str> = intents.into_iter().collect();
+    for (key, line) in lines {
+        let (kind, name, known) = match key.split_once('.') {
+            Some(("confirm", name)) => ("action", name, &actions),
+            Some(("topic", name)) => ("intent", name, &intents),
+            _ => continue,
+        };
+        if !known.contains(&name) {
+            problems.push(Problem::at(
+                "phrases.toml",
+                *line,
+                format!(
+                    "`{key}` is for the {kind} `{name}`, which this desk does not have{}",
+                    did_you_mean(name, known)
+                ),
+            ));
+        }
+    }
 }
 
 /// What one file says about another.

@@ -209,3 +209,25 @@ fn an_action_may_not_ask_for_what_the_desk_cannot_give() {
     assert!(got.iter().any(|g| g.contains("no [identity]")), "{got:?}");
     assert!(got.iter().any(|g| g.contains("back office")), "{got:?}");
 }
+
+#[test]
+fn a_misspelt_wording_is_told_and_a_strange_one_left_alone() {
+    let got = problems(&[
+        ("desk.toml", "company = \"A\"\n"),
+        ("intents.jsonl", INTENTS),
+        (
+            "phrases.toml",
+            "godbye = \"Bye.\"\nzzzz_own_key = \"Hm.\"\n\"topic.move_hose\" = \"moving\"\n[confirm]\nbook_enginer = \"Yes?\"\n",
+        ),
+    ]);
+    assert_eq!(got.len(), 3, "{got:#?}");
+    assert!(
+        got[0].starts_with("phrases.toml:1:") && got[0].contains("`goodbye`"),
+        "{got:#?}"
+    );
+    assert!(
+        got[1].starts_with("phrases.toml:3:") && got[1].contains("`move_house`"),
+        "{got:#?}"
+    );
+    assert!(got[2].starts_with("phrases.toml:5:"), "{got:#?}");
+}
