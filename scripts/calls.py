@@ -210,7 +210,8 @@ def show(event, call=""):
 
 def wrong(name, record, stage):
     """Why a call did not end as it should; none where it did."""
-    routes = [t["decision"]["route"] for t in record["turns"] if t.get("decision")]
+    # A goodbye is no answer to anything.
+    routes = [t["decision"]["route"] for t in record["turns"] if t.get("decision") and t["decision"]["reason"] != "the caller has all they need"]
     outcome = record["outcome"]
     want = {"fact": ["resolved"], "move": ["resolved"], "dispute": ["transferred"], "person": ["callback"], "scope": ["resolved", "abandoned"]}[name]
     if outcome not in want:

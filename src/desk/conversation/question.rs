@@ -9,6 +9,9 @@ use crate::desk::types::{EarlierCall, Mood, Next, Reply, Route, Said, Say, Tier}
 
 use super::{Conversation, Topic, Waiting};
 
+/// Confidence from which a fragment is a question of its own.
+const CLEAR: f32 = 0.9;
+
 impl Conversation {
     /// A question or a wish, as if nothing were waited for.
     pub(super) fn question(&mut self, said: &Said) -> Reply {
@@ -155,8 +158,10 @@ impl Conversation {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
                 // "And when is it charged?": what "it" is was said before, however well the other words fit something else.
-                // "And for mobile?" is the last question asked of something else.
-                let carried = (context::points(&said.text) || context::is_fragment(&said.text))
+                // "And for mobile?" is the last question asked of something else, unless it means something by itself.
+                let asked_of = context::is_fragment(&said.text)
+                    && !(settles(&alone) && alone.confidence >= CLEAR);
+                let carried = (context::points(&said.text) || asked_of)
                     && matches!(together.verdict, Verdict::Answer { .. });
                 settles(&together)
                     && (carried

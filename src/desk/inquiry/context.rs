@@ -288,7 +288,8 @@ pub fn is_fragment(text: &str) -> bool {
     let rest: Vec<&str> = rest.split(' ').collect();
     const VERBS: &[&str] = &[
         "is", "are", "do", "does", "did", "can", "could", "will", "would", "have", "has", "am",
-        "was", "were", "should", "how", "when", "why", "where", "who",
+        "was", "were", "should", "how", "when", "why", "where", "who", "what", "which", "if", "i",
+        "im", "we", "you", "they",
     ];
     rest.len() <= 5 && !rest.iter().any(|word| VERBS.contains(word))
 }
@@ -361,6 +362,7 @@ mod tests {
     fn fragments_lean_on_what_was_said() {
         assert!(is_fragment("and for mobile?") && is_fragment("What about the big one"));
         assert!(!is_fragment("and when is it charged") && !is_fragment("refunds"));
+        assert!(!is_fragment("and what if I pay early?"));
     }
 
     #[test]
