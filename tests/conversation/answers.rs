@@ -248,3 +248,23 @@ fn a_desk_of_intents_alone_decides() {
     let away = firstline::desk::inquiry::inquire(&desk, "order a pizza with mushrooms", &[], None);
     assert!(away.intent.is_some() && away.understood.in_scope < inquiry.understood.in_scope);
 }
+
+#[test]
+fn a_wish_for_a_person_is_decided_with_intent_and_sources_too() {
+    let mut line = Line::from(None);
+    let reply = line.say("put me through to somebody please");
+    assert_eq!(reply.decision.route, Route::Transfer, "{reply:?}");
+    assert!(reply.decision.intent.is_some(), "{reply:?}");
+    assert!(reply.decision.sources.len() >= 5, "{reply:?}");
+}
+
+#[test]
+fn two_matters_in_one_breath_are_both_taken() {
+    let mut line = Line::from(None);
+    let reply = line.say("how do I read my water meter and can I pay by direct debit");
+    assert_eq!(reply.decision.route, Route::Answer, "{reply:?}");
+    assert!(
+        reply.decision.reply.contains("You also asked about"),
+        "{reply:?}"
+    );
+}

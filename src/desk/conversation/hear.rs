@@ -117,6 +117,10 @@ impl Conversation {
                 return Some(self.transfer(&kind));
             }
             if moves != Some(Social::Robot) && entity::wants_human(text) {
+                // Whatever the route, the decision says what the words were nearest to.
+                if self.basis.is_none() {
+                    self.rest_on(said);
+                }
                 return Some(self.wants_human());
             }
             if social::third_party(text) && self.is_about_an_account(said) {
