@@ -12,11 +12,18 @@ use super::*;
 struct Registrar {
     port: u16,
     folder: PathBuf,
-    _child: Child,
+    child: Child,
 }
 
 impl Drop for Registrar {
     fn drop(&mut self) {
+        // Asked rather than killed: only then does it end the processes that it started itself.
+        if let Some(pid) = self.child.id() {
+            let _ = std::process::Command::new("kill")
+                .arg(pid.to_string())
+                .status();
+            std::thread::sleep(Duration::from_millis(500));
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -47,7 +54,7 @@ async fn registrar() -> Registrar {
     Registrar {
         port,
         folder,
-        _child: child,
+        child,
     }
 }
 
