@@ -200,11 +200,7 @@ impl<M: Mind> Call<M> {
                 match key {
                     '1' => self.accepted(leg, out),
                     '2' => {
-                        out.push(Command::Hangup {
-                            leg,
-                            code: 603,
-                            reason: "declined".into(),
-                        });
+                        self.give_up_on(603, "declined", out);
                         self.target_over("declined", out);
                     }
                     '3' => {
@@ -288,6 +284,17 @@ impl<M: Mind> Call<M> {
         }));
         let joined = self.config.words.joined.clone();
         self.say_aside(&joined, out);
+    }
+
+    /// Hangs up on the human who is being called, if there is a leg to hang up.
+    fn give_up_on(&self, code: u16, reason: &str, out: &mut Vec<Command<M>>) {
+        if let Some(leg) = self.transfer.as_ref().and_then(|t| t.leg) {
+            out.push(Command::Hangup {
+                leg,
+                code,
+                reason: reason.into(),
+            });
+        }
     }
 
     fn target_over(&mut self, outcome: &str, out: &mut Vec<Command<M>>) {
@@ -386,13 +393,7 @@ impl<M: Mind> Call<M> {
         match timer {
             Timer::HoldWord => self.hold_word(out),
             Timer::HumanRing => {
-                if let Some(leg) = transfer.leg {
-                    out.push(Command::Hangup {
-                        leg,
-                        code: 487,
-                        reason: "no answer".into(),
-                    });
-                }
+                self.give_up_on(487, "no answer", out);
                 self.target_over("no_answer", out);
             }
             Timer::HumanBrief => {
@@ -410,13 +411,7 @@ impl<M: Mind> Call<M> {
                 self.speak_to_human(speech, out);
             }
             Timer::HumanKey => {
-                if let Some(leg) = transfer.leg {
-                    out.push(Command::Hangup {
-                        leg,
-                        code: 480,
-                        reason: "no key was pressed".into(),
-                    });
-                }
+                self.give_up_on(480, "no key was pressed", out);
                 self.target_over("no_key", out);
             }
             _ => {}

@@ -272,25 +272,33 @@ impl Desk {
             .collect();
         ranked.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
         ranked.truncate(10);
-        let sources = ranked
-            .iter()
-            .map(|(score, a, _)| Source {
-                id: self.articles[*a].id.clone(),
-                score: *score,
+        self.listed(ranked)
+    }
+
+    /// Articles with their best passages, as they are given out: (score, article, passage), best first.
+    fn listed(
+        &self,
+        ranked: impl IntoIterator<Item = (f32, usize, usize)>,
+    ) -> (Vec<Source>, Vec<Hit>) {
+        ranked
+            .into_iter()
+            .map(|(score, a, p)| {
+                let (article, passage) = (&self.articles[a], &self.passages[p]);
+                let source = Source {
+                    id: article.id.clone(),
+                    score,
+                };
+                let hit = Hit {
+                    article: article.id.clone(),
+                    title: article.title.clone(),
+                    heading: passage.heading.clone(),
+                    text: passage.text.clone(),
+                    score,
+                    index: p,
+                };
+                (source, hit)
             })
-            .collect();
-        let hits = ranked
-            .iter()
-            .map(|(score, a, p)| Hit {
-                article: self.articles[*a].id.clone(),
-                title: self.articles[*a].title.clone(),
-                heading: self.passages[*p].heading.clone(),
-                text: self.passages[*p].text.clone(),
-                score: *score,
-                index: *p,
-            })
-            .collect();
-        (sources, hits)
+            .unzip()
     }
 
     /// Articles in the order in which they bear on the words, with the understood intents as evidence: ten at most.
@@ -319,25 +327,7 @@ impl Desk {
         }
         seen.sort_by(|x, y| score(&y.1).total_cmp(&score(&x.1)).then(x.0.cmp(&y.0)));
         seen.truncate(10);
-        let sources = seen
-            .iter()
-            .map(|(a, x, _)| Source {
-                id: self.articles[*a].id.clone(),
-                score: score(x),
-            })
-            .collect();
-        let hits = seen
-            .iter()
-            .map(|(a, x, p)| Hit {
-                article: self.articles[*a].id.clone(),
-                title: self.articles[*a].title.clone(),
-                heading: self.passages[*p].heading.clone(),
-                text: self.passages[*p].text.clone(),
-                score: score(x),
-                index: *p,
-            })
-            .collect();
-        (sources, hits)
+        self.listed(seen.iter().map(|(a, x, p)| (score(x), *a, *p)))
     }
 
     /// What an article's rank is made from, and its best passage: similarity to the title, to the best passage and (left open here)

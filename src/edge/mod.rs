@@ -50,6 +50,17 @@ pub struct Inbound {
     pub signals: Vec<Signal>,
 }
 
+impl Inbound {
+    /// Nothing came.
+    pub fn silent() -> Self {
+        Self {
+            pcm: [0; FRAME],
+            live: false,
+            signals: Vec::new(),
+        }
+    }
+}
+
 /// Something that happened on a leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {

@@ -20,7 +20,6 @@ pub fn embedder() -> Result<Box<dyn Embedder>, String> {
 /// Makes one worker's engines; weights are loaded once, here.
 pub fn maker(
     config: &Config,
-    workers: usize,
 ) -> Result<impl Fn() -> Result<Engines, String> + Send + Sync + 'static, String> {
     let whisper =
         Whisper::load(&models::whisper(&config.stt.model)?, 1).map_err(|e| e.to_string())?;
@@ -33,7 +32,6 @@ pub fn maker(
     )
     .map_err(|e| e.to_string())?;
     let minilm = models::model_dir("minilm")?;
-    let _ = workers;
     Ok(move || {
         Ok(Engines {
             transcriber: Box::new(whisper.worker().map_err(|e| e.to_string())?),

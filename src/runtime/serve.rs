@@ -61,7 +61,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         workers,
         voice,
         live.clone(),
-        engines::maker(&config, workers).map_err(anyhow::Error::msg)?,
+        engines::maker(&config).map_err(anyhow::Error::msg)?,
     )
     .map_err(anyhow::Error::msg)?;
     let admit = {

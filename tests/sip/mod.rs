@@ -46,6 +46,15 @@ pub fn config() -> SipConfig {
     }
 }
 
+/// A UDP port that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
 pub async fn edge() -> (SipEdge, Receiver<IncomingCall>) {
     SipEdge::start(config()).await.expect("the edge starts")
 }

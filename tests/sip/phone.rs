@@ -20,15 +20,6 @@ fn folder(name: &str) -> PathBuf {
     path
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 fn beep(path: &std::path::Path, ms: u32, hz: f64, rate: u32) {
     let spec = hound::WavSpec {
         channels: 1,

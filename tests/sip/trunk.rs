@@ -29,11 +29,7 @@ impl Drop for Registrar {
 }
 
 async fn registrar() -> Registrar {
-    let port = std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let folder = std::env::temp_dir().join(format!("firstline-registrar-{port}"));
     std::fs::create_dir_all(&folder).unwrap();
     let text = include_str!("registrar.cfg").replace("PORT", &port.to_string());

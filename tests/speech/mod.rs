@@ -11,7 +11,8 @@ use firstline::speech::silero::Silero;
 use firstline::speech::whisper::{Quality, Whisper};
 use firstline::speech::{Hints, SpeechError, Synthesizer, Transcriber, VoiceActivity, voice};
 
-fn there(found: Result<PathBuf, String>) -> Option<PathBuf> {
+/// The path of a model's file; none, where it may be missing and is.
+pub fn there(found: Result<PathBuf, String>) -> Option<PathBuf> {
     match found {
         Ok(path) => Some(path),
         Err(why) if std::env::var_os("FIRSTLINE_NEED_MODELS").is_some() => panic!("{why}"),

@@ -100,11 +100,7 @@ impl SipLeg {
 
 impl Leg for SipLeg {
     fn pull(&mut self) -> Inbound {
-        let mut inbound = Inbound {
-            pcm: [0; FRAME],
-            live: false,
-            signals: Vec::new(),
-        };
+        let mut inbound = Inbound::silent();
         if self.ended {
             return inbound;
         }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::signalling::lookup;
 use super::stack::Attempt;
+use super::uri::host_port;
 use super::{Shared, SipEdge, SipUri};
 
 /// Seconds a registration is asked for; the registrar may grant less. Refreshed at three quarters.
@@ -59,15 +60,9 @@ impl Trunk {
         let Some(proxy) = &self.proxy else {
             return Ok(None);
         };
-        let (host, port) = match proxy.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') => (
-                host,
-                port.parse()
-                    .map_err(|_| format!("trunk `{}`: `{proxy}` has no port number", self.name))?,
-            ),
-            _ => (proxy.as_str(), 5060),
-        };
-        lookup(host, port).await.map(Some)
+        let (host, port) = host_port(proxy)
+            .map_err(|why| format!("trunk `{}`: proxy `{proxy}`: {why}", self.name))?;
+        lookup(&host, port.unwrap_or(5060)).await.map(Some)
     }
 
     /// Addresses that its calls may come from, as far as names say.

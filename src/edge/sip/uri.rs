@@ -143,7 +143,7 @@ impl FromStr for SipUri {
     }
 }
 
-fn host_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
+pub(super) fn host_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or("the bracket is not closed")?;
         (host, after.strip_prefix(':'))

@@ -52,11 +52,8 @@ impl TwilioLeg {
 
 impl Leg for TwilioLeg {
     fn pull(&mut self) -> Inbound {
-        let mut inbound = Inbound {
-            pcm: [0; FRAME],
-            live: false,
-            signals: std::mem::take(&mut self.early),
-        };
+        let mut inbound = Inbound::silent();
+        inbound.signals = std::mem::take(&mut self.early);
         if self.ended {
             return inbound;
         }

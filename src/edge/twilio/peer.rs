@@ -361,11 +361,7 @@ struct PeerLeg {
 
 impl Leg for PeerLeg {
     fn pull(&mut self) -> Inbound {
-        let mut inbound = Inbound {
-            pcm: [0; FRAME],
-            live: false,
-            signals: Vec::new(),
-        };
+        let mut inbound = Inbound::silent();
         if self.ended {
             return inbound;
         }
