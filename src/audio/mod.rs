@@ -3,6 +3,7 @@
 //! Inside the program sound is mono 16-bit at 16 kHz in 20 ms frames; other rates exist only at a leg's edge and inside the
 //! speech engines.
 
+pub mod codec;
 pub mod conceal;
 pub mod dtmf;
 pub mod g711;

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::audio::wav;
 use crate::edge::Leg;
-use crate::edge::sip::{Accept, SipConfig, SipEdge, SipUri};
+use crate::edge::sip::{Accept, MediaPolicy, SipConfig, SipEdge, SipUri, TlsFiles};
 use crate::edge::twilio::{self, peer::PeerConfig};
 use crate::runtime::phone::{CallReport, Script, Step, cause_name, pick_up, refuse, talk};
 
@@ -269,6 +269,9 @@ fn config(listen: Vec<String>) -> SipConfig {
         vouched: Vec::new(),
         user_agent: format!("firstline-call/{}", env!("CARGO_PKG_VERSION")),
         admit: Arc::new(|| Ok(Box::new(()))),
+        overflow: None,
+        tls: TlsFiles::default(),
+        media: MediaPolicy::default(),
         trunks: Vec::new(),
     }
 }

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use crate::audio::codec::Codec;
+use crate::wire::sdp::Srtp;
+
 use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
@@ -92,12 +95,42 @@ fn sip(mut s: Section<'_>) -> Sip {
             "any" => Ok(Accept::Any),
             _ => Err(one_of(text, &["trunks", "any"])),
         }),
+        tls_cert: s.maybe("tls_cert", path),
+        tls_key: s.maybe("tls_key", path),
+        tls_client_ca: s.maybe("tls_client_ca", path),
+        tls_ca: s.maybe("tls_ca", path),
+        codecs: s
+            .list("codecs", codec)
+            .unwrap_or_else(|| Codec::ALL.to_vec()),
+        srtp: s.get("srtp", Srtp::Offered, |text| match text {
+            "off" => Ok(Srtp::Off),
+            "accepted" => Ok(Srtp::Accepted),
+            "offered" => Ok(Srtp::Offered),
+            "required" => Ok(Srtp::Required),
+            _ => Err(one_of(text, &["off", "accepted", "offered", "required"])),
+        }),
     };
+    if read.tls_cert.is_some() != read.tls_key.is_some() {
+        s.problem("`sip.tls_cert` and `sip.tls_key` go together: set both, or neither");
+    }
+    if read.listen.iter().any(|l| l.transport == Transport::Tls) && read.tls_cert.is_none() {
+        s.problem("a tls: listener needs a certificate: set `sip.tls_cert` and `sip.tls_key` to PEM files");
+    }
+    if read.codecs.is_empty() {
+        s.problem("`sip.codecs` is empty; name at least one, or leave it out");
+    }
     if read.listen.is_empty() {
         s.problem("`sip.listen` is empty; name at least one listener, like \"udp:0.0.0.0:5060\"");
     }
     s.done();
     read
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    Codec::named(text).ok_or_else(|| {
+        let known: Vec<&str> = Codec::ALL.iter().map(|c| c.name()).collect();
+        one_of(text, &known)
+    })
 }
 
 fn advertise(text: &str) -> Result<Advertise, String> {

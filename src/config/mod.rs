@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use crate::audio::codec::Codec;
+use crate::wire::sdp::Srtp;
+
 mod check;
 mod net;
 mod raw;
@@ -48,6 +51,14 @@ pub struct Sip {
     /// UDP ports for sound, both ends included.
     pub rtp_ports: RangeInclusive<u16>,
     pub accept: Accept,
+    /// PEM files: our certificate and key, whom callers must be vouched for by, and whom we trust beside the system's authorities.
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub tls_client_ca: Option<PathBuf>,
+    pub tls_ca: Option<PathBuf>,
+    /// In the order of preference.
+    pub codecs: Vec<Codec>,
+    pub srtp: Srtp,
 }
 
 /// The address told to others in Contact and SDP.
@@ -202,25 +213,6 @@ impl Config {
     /// in silence.
     pub fn not_yet(&self) -> Vec<String> {
         let mut said = Vec::new();
-        for trunk in &self.trunks {
-            if trunk.transport == Transport::Tls {
-                said.push(format!(
-                    "trunk `{}` has transport = \"tls\", and this version speaks SIP over udp and tcp only: put Kamailio in between",
-                    trunk.name
-                ));
-            }
-        }
-        if self
-            .sip
-            .listen
-            .iter()
-            .any(|l| l.transport == Transport::Tls)
-        {
-            said.push(
-                "a tls: listener is configured, and this version speaks SIP over udp and tcp only"
-                    .into(),
-            );
-        }
         if self.storage.url.starts_with("postgres") {
             said.push(
                 "storage.url names Postgres, and this version keeps its records in SQLite only"

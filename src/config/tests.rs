@@ -264,14 +264,11 @@ fn a_secret_typed_in_place_of_its_variable_is_not_repeated() {
 #[test]
 fn what_this_version_lacks_is_said() {
     let config = Config::from_parts(
-        Some((
-            "f",
-            "[[trunk]]\nname=\"a\"\nhost=\"h\"\ntransport = \"tls\"\nregister = true\nuser=\"u\"\npassword_env=\"PW\"",
-        )),
-        &env(&[("PW", "x")]),
+        Some(("f", "[storage]\nurl = \"postgres://localhost/line\"")),
+        &env(&[]),
     )
     .unwrap();
-    assert!(config.not_yet()[0].contains("trunk `a` has transport = \"tls\""));
+    assert!(config.not_yet()[0].contains("Postgres"));
 }
 
 #[test]

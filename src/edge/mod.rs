@@ -118,4 +118,10 @@ pub struct LegInfo {
     pub longest_gap_ms: u64,
     /// The same of those sent to this party.
     pub longest_sent_gap_ms: u64,
+    /// Share of what we sent that the far end reports lost, 0 to 1.
+    pub far_loss: Option<f32>,
+    /// There and back, milliseconds, by RTCP.
+    pub rtt_ms: Option<f32>,
+    /// Estimated mean opinion score of what we hear (ITU-T G.107), 1.0 to 4.5.
+    pub mos: Option<f32>,
 }

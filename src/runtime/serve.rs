@@ -12,7 +12,9 @@ use crate::config::{self, Config};
 use crate::desk::Caller;
 use crate::desk::conversation::Conversation;
 use crate::edge::http::HttpEdge;
-use crate::edge::sip::{Accept, Account, Net, Permit, SipConfig, SipEdge, Trunk};
+use crate::edge::sip::{
+    Accept, Account, MediaPolicy, Net, Permit, SipConfig, SipEdge, TlsFiles, Transport, Trunk,
+};
 use crate::store::Store;
 use crate::telemetry::{Metric, Metrics};
 
@@ -81,7 +83,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             }
         })
     };
-    let (sip, mut incoming) = SipEdge::start(sip_config(&config, admit.clone()).await?).await?;
+    let mut settings = sip_config(&config, admit.clone()).await?;
+    settings.overflow = desk.config.escalation.overflow.clone();
+    let (sip, mut incoming) = SipEdge::start(settings).await?;
     let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
     let words = line::words(&desk);
     let state = LineState::new(
@@ -258,9 +262,7 @@ pub async fn sip_config(
             vouched.extend(nets.iter().copied());
         }
         allowed.extend(nets);
-        if configured.transport != config::Transport::Tls {
-            trunks.push(trunk);
-        }
+        trunks.push(trunk);
     }
     let advertise = super::advertise::resolve(&config.sip.advertise)
         .await
@@ -276,6 +278,17 @@ pub async fn sip_config(
         vouched,
         user_agent: concat!("firstline/", env!("CARGO_PKG_VERSION")).into(),
         admit,
+        overflow: None,
+        tls: TlsFiles {
+            cert: config.sip.tls_cert.clone(),
+            key: config.sip.tls_key.clone(),
+            client_ca: config.sip.tls_client_ca.clone(),
+            ca: config.sip.tls_ca.clone(),
+        },
+        media: MediaPolicy {
+            codecs: config.sip.codecs.clone(),
+            srtp: config.sip.srtp,
+        },
         trunks,
     })
 }
@@ -286,7 +299,12 @@ fn trunk(configured: &config::Trunk) -> Trunk {
         name: configured.name.clone(),
         host: configured.host.clone(),
         port: configured.port,
-        tcp: configured.transport == config::Transport::Tcp,
+        transport: match configured.transport {
+            config::Transport::Udp => Transport::Udp,
+            config::Transport::Tcp => Transport::Tcp,
+            config::Transport::Tls => Transport::Tls,
+        },
+        vouched: configured.trusted_caller_id,
         account: account.map(|(user, password)| Account {
             user,
             password: password.reveal().to_owned(),
@@ -308,7 +326,7 @@ fn own_number(config: &Config) -> String {
 fn addresses(sip: &SipEdge) -> String {
     sip.listeners()
         .iter()
-        .map(|l| format!("{}:{}", if l.tcp { "tcp" } else { "udp" }, l.addr))
+        .map(|l| format!("{}:{}", l.transport.name().to_ascii_lowercase(), l.addr))
         .collect::<Vec<_>>()
         .join(",")
 }

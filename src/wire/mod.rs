@@ -3,6 +3,7 @@
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+pub mod sip;
 pub mod twilio;
 
 /// Why bytes are not what they should be. One sentence, for the log; the input is dropped or refused.

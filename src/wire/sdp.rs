@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+mod crypto;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -80,15 +81,10 @@ impl Direction {
     }
 }
 
-/// A codec that is recognised. Which ones may be agreed on is up to [`Local::codecs`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    Pcmu,
-    Pcma,
-    G722,
-    Opus,
-}
+pub use crate::audio::codec::Codec;
+pub use crypto::{Secure, Srtp, Suite};
 
+/// How the codecs stand in a description. Which ones may be agreed on is up to [`Local::codecs`].
 impl Codec {
     /// As `a=rtpmap` writes it.
     pub fn rtpmap(self) -> &'static str {
@@ -167,12 +163,22 @@ pub struct Media {
     pub rtcp_mux: bool,
     /// Payload type, encoding name and clock of every `a=rtpmap`.
     pub rtpmap: Vec<(u8, String, u32)>,
+    /// Every `a=crypto` that can be used (RFC 4568), in order.
+    pub crypto: Vec<crypto::Offered>,
+    /// `a=mid`, to be given back (RFC 5888).
+    pub mid: Option<String>,
 }
 
 impl Media {
-    /// Sound over plain RTP, wanted.
+    /// Sound over RTP, wanted.
     fn is_usable(&self) -> bool {
-        self.kind == "audio" && self.port != 0 && self.protocol == "RTP/AVP"
+        let known = ["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"];
+        self.kind == "audio" && self.port != 0 && known.contains(&self.protocol.as_str())
+    }
+
+    /// The profile says that everything is encrypted.
+    fn is_secure(&self) -> bool {
+        self.protocol.starts_with("RTP/SAVP")
     }
 
     /// Who sends, with the hold of RFC 2543 (an address of zero: do not send here) taken in.
@@ -244,12 +250,16 @@ pub struct Agreed {
     pub direction: Direction,
     /// Milliseconds in the packets the far end would like to get.
     pub ptime_ms: u32,
+    /// Clock of the telephone events, ticks per second.
+    pub event_clock_hz: u32,
+    /// Keys of both directions; none: plain RTP.
+    pub secure: Option<Secure>,
 }
 
 impl Agreed {
-    /// The far end does not want to hear us.
+    /// One of the two does not want to hear the other.
     pub fn is_held(&self) -> bool {
-        !self.direction.sends()
+        self.direction != Direction::SendRecv
     }
 }
 
@@ -272,18 +282,36 @@ pub struct Local {
     pub ptime_ms: u32,
     /// What we want; the answer to a hold narrows it.
     pub direction: Direction,
+    pub srtp: Srtp,
+    /// What our keys are cut from: random, new for every session.
+    pub secret: [u8; crypto::SECRET],
     session_id: u64,
     version: u64,
     /// The last description without its version.
     last: Option<String>,
     /// The `m=` lines of the session: ours, or one that was refused.
     lines: Vec<Line>,
+    /// Profile and `a=mid` of our line, as the far end's offer had them.
+    protocol: String,
+    mid: Option<String>,
+    /// The suite in use, with its tag.
+    suite: Option<(u32, Suite)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Line {
     Ours,
     Refused(String),
+}
+
+/// What goes into our `m=` line.
+struct Ours<'a> {
+    formats: &'a [(Codec, u8)],
+    /// Payload types of telephone events, each with its clock.
+    events: Vec<(u8, u32)>,
+    direction: Direction,
+    /// `a=crypto` lines.
+    crypto: Vec<String>,
 }
 
 impl Local {
@@ -296,10 +324,15 @@ impl Local {
             telephone_event: true,
             ptime_ms: 20,
             direction: Direction::SendRecv,
+            srtp: Srtp::Off,
+            secret: [0; crypto::SECRET],
             session_id,
             version: session_id,
             last: None,
             lines: vec![Line::Ours],
+            protocol: "RTP/AVP".into(),
+            mid: None,
+            suite: None,
         }
     }
 
@@ -307,25 +340,56 @@ impl Local {
     pub fn offer(&mut self) -> String {
         let formats: Vec<(Codec, u8)> =
             self.codecs.iter().map(|c| (*c, c.payload_type())).collect();
-        let event = self.telephone_event.then_some(101);
-        self.write(&formats, event, 8000, self.direction)
+        // Events keep the clock of the sound they interrupt (RFC 4733 section 2.1): one kind for each clock offered.
+        let events = EVENTS
+            .into_iter()
+            .filter(|(_, hz)| {
+                self.telephone_event && self.codecs.iter().any(|c| c.clock_hz() == *hz)
+            })
+            .collect();
+        let crypto = match (self.suite, self.srtp) {
+            // A call that is up keeps its suite and its key.
+            (Some((tag, suite)), _) => vec![suite.line(tag, &self.secret)],
+            (None, Srtp::Off | Srtp::Accepted) => Vec::new(),
+            (None, Srtp::Offered | Srtp::Required) => (1..)
+                .zip(Suite::PREFERRED)
+                .map(|(tag, suite)| suite.line(tag, &self.secret))
+                .collect(),
+        };
+        // Optional encryption is offered in the plain profile (RFC 8643 section 3.1): who does not know it answers without.
+        if self.last.is_none() && self.srtp == Srtp::Required {
+            self.protocol = "RTP/SAVP".into();
+        }
+        let direction = self.direction;
+        self.write(&Ours {
+            formats: &formats,
+            events,
+            direction,
+            crypto,
+        })
     }
 
     /// Answers an offer: the first of its codecs that is enabled here; every other `m=` line refused; the direction mirrored.
     pub fn answer(&mut self, offer: &Session) -> Result<Answer, SdpError> {
         let mut found = None;
         for (i, media) in offer.media.iter().enumerate() {
+            let Some(secured) = self.secured(media) else {
+                continue;
+            };
             if media.is_usable()
                 && let Some((codec, pt)) = media.choose(&self.codecs)
             {
-                found = Some((i, media, codec, pt));
+                found = Some((i, media, codec, pt, secured));
                 break;
             }
         }
-        let Some((chosen, media, codec, payload_type)) = found else {
-            return Err(SdpError::NotAcceptable(
-                "the offer has no plain RTP sound in a codec that is enabled here".into(),
-            ));
+        let Some((chosen, media, codec, payload_type, secured)) = found else {
+            return Err(SdpError::NotAcceptable(match self.srtp {
+                Srtp::Required => {
+                    "the offer has no encrypted sound in a codec that is enabled here".into()
+                }
+                _ => "the offer has no sound in a codec and a profile that are enabled here".into(),
+            }));
         };
         let remote = media.remote()?;
         let wish = media.wish().mirrored();
@@ -336,9 +400,7 @@ impl Local {
         let event = media
             .telephone_event(codec)
             .filter(|_| self.telephone_event);
-        let event_clock = event
-            .and_then(|pt| media.rtpmap.iter().find(|(p, _, _)| *p == pt))
-            .map_or(8000, |(_, _, clock)| *clock);
+        let event_clock = event_clock(media, event);
         self.lines = offer
             .media
             .iter()
@@ -356,7 +418,17 @@ impl Local {
                 }
             })
             .collect();
-        let sdp = self.write(&[(codec, payload_type)], event, event_clock, direction);
+        self.protocol.clone_from(&media.protocol);
+        self.mid.clone_from(&media.mid);
+        self.suite = secured.as_ref().map(|o| (o.tag, o.suite));
+        let crypto = secured.iter().map(|o| o.suite.line(o.tag, &self.secret));
+        let crypto = crypto.collect();
+        let sdp = self.write(&Ours {
+            formats: &[(codec, payload_type)],
+            events: event.map(|pt| (pt, event_clock)).into_iter().collect(),
+            direction,
+            crypto,
+        });
         Ok(Answer {
             sdp,
             agreed: Agreed {
@@ -369,12 +441,24 @@ impl Local {
                 remote_rtcp: rtcp_of(media, remote),
                 direction,
                 ptime_ms: wanted_ptime(media),
+                event_clock_hz: event_clock,
+                secure: secured.map(|o| o.with(&self.secret)),
             },
         })
     }
 
+    /// How a line of an offer would be encrypted: not at all, or by the first of its suites. None where it may not be taken.
+    fn secured(&self, media: &Media) -> Option<Option<crypto::Offered>> {
+        let first = media.crypto.first().filter(|_| self.srtp != Srtp::Off);
+        match (first, media.is_secure()) {
+            (Some(offered), _) => Some(Some(offered.clone())),
+            (None, true) => None,
+            (None, false) => (self.srtp != Srtp::Required).then_some(None),
+        }
+    }
+
     /// Takes the answer to our last offer.
-    pub fn accept(&self, answer: &Session) -> Result<Agreed, SdpError> {
+    pub fn accept(&mut self, answer: &Session) -> Result<Agreed, SdpError> {
         let ours = self
             .lines
             .iter()
@@ -395,17 +479,28 @@ impl Local {
                 "the far end answered with no codec that was offered".into(),
             ));
         };
+        let secured = media.crypto.first().filter(|_| self.srtp != Srtp::Off);
+        if secured.is_none() && (self.srtp == Srtp::Required || media.is_secure()) {
+            return Err(SdpError::NotAcceptable(
+                "the far end answered without encryption".into(),
+            ));
+        }
         let remote = media.remote()?;
         let wish = media.wish().mirrored();
         let event = media
             .telephone_event(codec)
             .filter(|_| self.telephone_event);
+        let event_clock = event_clock(media, event);
+        self.suite = secured.map(|o| (o.tag, o.suite));
         Ok(Agreed {
             codec,
             payload_type,
             recv_payload_type: codec.payload_type(),
             telephone_event_pt: event,
-            recv_telephone_event_pt: event.map(|_| 101),
+            recv_telephone_event_pt: event.map(|_| {
+                let own = EVENTS.iter().find(|(_, hz)| *hz == event_clock);
+                own.map_or(101, |(pt, _)| *pt)
+            }),
             remote,
             remote_rtcp: rtcp_of(media, remote),
             direction: Direction::of(
@@ -413,16 +508,18 @@ impl Local {
                 wish.receives() && self.direction.receives(),
             ),
             ptime_ms: wanted_ptime(media),
+            event_clock_hz: event_clock,
+            secure: secured.map(|o| o.clone().with(&self.secret)),
         })
     }
 
-    fn write(
-        &mut self,
-        formats: &[(Codec, u8)],
-        event: Option<u8>,
-        event_clock: u32,
-        direction: Direction,
-    ) -> String {
+    fn write(&mut self, ours: &Ours<'_>) -> String {
+        let Ours {
+            formats,
+            events,
+            direction,
+            crypto,
+        } = ours;
         let family = if self.address.is_ipv4() { "IP4" } else { "IP6" };
         let mut body = format!("s=-\r\nc=IN {family} {}\r\nt=0 0\r\n", self.address);
         for line in &self.lines {
@@ -432,19 +529,35 @@ impl Local {
                     let numbers: Vec<String> = formats
                         .iter()
                         .map(|(_, pt)| *pt)
-                        .chain(event)
+                        .chain(events.iter().map(|(pt, _)| *pt))
                         .map(|pt| pt.to_string())
                         .collect();
-                    body += &format!("m=audio {} RTP/AVP {}\r\n", self.port, numbers.join(" "));
-                    for (codec, pt) in formats {
+                    body += &format!(
+                        "m=audio {} {} {}\r\n",
+                        self.port,
+                        self.protocol,
+                        numbers.join(" ")
+                    );
+                    for (codec, pt) in *formats {
                         body += &format!("a=rtpmap:{pt} {}\r\n", codec.rtpmap());
+                        // Speech, one channel, and repairs of lost packets are welcome (RFC 7587 section 6.1).
+                        if *codec == Codec::Opus {
+                            body +=
+                                &format!("a=fmtp:{pt} maxplaybackrate=16000;useinbandfec=1\r\n");
+                        }
                     }
-                    if let Some(pt) = event {
+                    for (pt, event_clock) in events {
                         body += &format!(
                             "a=rtpmap:{pt} telephone-event/{event_clock}\r\na=fmtp:{pt} 0-15\r\n"
                         );
                     }
+                    for line in crypto {
+                        body += &format!("a=crypto:{line}\r\n");
+                    }
                     body += &format!("a=ptime:{}\r\na={}\r\n", self.ptime_ms, direction.name());
+                    if let Some(mid) = &self.mid {
+                        body += &format!("a=mid:{mid}\r\n");
+                    }
                 }
             }
         }
@@ -471,6 +584,15 @@ fn rtcp_of(media: &Media, remote: SocketAddr) -> SocketAddr {
         _ => SocketAddr::new(remote.ip(), remote.port().saturating_add(1)),
     }
 }
+
+fn event_clock(media: &Media, event: Option<u8>) -> u32 {
+    event
+        .and_then(|pt| media.rtpmap.iter().find(|(p, _, _)| *p == pt))
+        .map_or(8000, |(_, _, clock)| *clock)
+}
+
+/// Payload types that telephone events are offered under, and their clocks.
+const EVENTS: [(u8, u32); 2] = [(101, 8000), (110, 48_000)];
 
 fn wanted_ptime(media: &Media) -> u32 {
     media

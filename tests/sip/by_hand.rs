@@ -6,21 +6,21 @@ use tokio::net::{TcpStream, UdpSocket};
 use super::*;
 
 /// A caller that speaks SIP by hand, over UDP or TCP.
-struct Hand {
+pub struct Hand {
     udp: Option<UdpSocket>,
     tcp: Option<TcpStream>,
     peer: SocketAddr,
     here: SocketAddr,
     buffer: Vec<u8>,
     call_id: String,
-    to_tag: String,
+    pub to_tag: String,
     branch: u32,
 }
 
-const SDP: &str = "v=0\r\no=hand 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 29000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+pub const SDP: &str = "v=0\r\no=hand 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 29000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
 impl Hand {
-    async fn new(edge: &SipEdge, over_tcp: bool) -> Self {
+    pub async fn new(edge: &SipEdge, over_tcp: bool) -> Self {
         let peer = address(edge, over_tcp);
         let (udp, tcp) = if over_tcp {
             (None, Some(TcpStream::connect(peer).await.unwrap()))
@@ -47,7 +47,7 @@ impl Hand {
         }
     }
 
-    fn message(&mut self, method: &str, cseq: u32, headers: &str, body: &str) -> String {
+    pub fn message(&mut self, method: &str, cseq: u32, headers: &str, body: &str) -> String {
         self.branch += 1;
         let transport = if self.tcp.is_some() { "TCP" } else { "UDP" };
         let tag = if self.to_tag.is_empty() {
@@ -71,7 +71,7 @@ impl Hand {
         )
     }
 
-    async fn send(&mut self, text: &str) {
+    pub async fn send(&mut self, text: &str) {
         match (&self.udp, &mut self.tcp) {
             (Some(u), _) => drop(u.send(text.as_bytes()).await.unwrap()),
             (_, Some(t)) => t.write_all(text.as_bytes()).await.unwrap(),
@@ -79,12 +79,12 @@ impl Hand {
         }
     }
 
-    async fn request(&mut self, method: &str, cseq: u32, headers: &str, body: &str) {
+    pub async fn request(&mut self, method: &str, cseq: u32, headers: &str, body: &str) {
         let text = self.message(method, cseq, headers, body);
         self.send(&text).await;
     }
 
-    async fn next(&mut self) -> String {
+    pub async fn next(&mut self) -> String {
         let read = async {
             loop {
                 if let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -115,7 +115,7 @@ impl Hand {
     }
 
     /// The final answer to a CSeq such as `2 INFO`; provisional ones and repetitions of others are passed over.
-    async fn answer_to(&mut self, cseq: &str) -> String {
+    pub async fn answer_to(&mut self, cseq: &str) -> String {
         loop {
             let message = self.next().await;
             if message.starts_with("SIP/2.0 1") || !message.contains(&format!("CSeq: {cseq}\r\n")) {
@@ -132,7 +132,7 @@ impl Hand {
         }
     }
 
-    async fn set_up(&mut self) -> String {
+    pub async fn set_up(&mut self) -> String {
         self.request("INVITE", 1, "Content-Type: application/sdp\r\n", SDP)
             .await;
         let answer = self.answer_to("1 INVITE").await;
@@ -289,7 +289,7 @@ async fn what_does_not_fit_is_refused_before_anything_is_made() {
     assert!(
         hand.answer_to("1 REGISTER")
             .await
-            .starts_with("SIP/2.0 405")
+            .starts_with("SIP/2.0 401")
     );
     assert_eq!(callee.census().dialogs, 0);
 }

@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 
 use firstline::audio::FRAME;
 use firstline::audio::level::rms_dbfs;
-use firstline::edge::sip::{Accept, IncomingCall, SipConfig, SipEdge};
+use firstline::edge::sip::{
+    Accept, IncomingCall, MediaPolicy, SipConfig, SipEdge, TlsFiles, Transport,
+};
 use firstline::edge::{EndCause, Leg, Signal};
 use tokio::sync::mpsc::Receiver;
 
 mod by_hand;
+mod extensions;
 mod leaks;
 mod phone;
 mod real;
+mod secure;
+mod torture;
 mod trunk;
 mod two_edges;
 
@@ -42,6 +47,9 @@ pub fn config() -> SipConfig {
         vouched: Vec::new(),
         user_agent: "firstline-test".into(),
         admit: Arc::new(|| Ok(Box::new(()))),
+        overflow: None,
+        tls: TlsFiles::default(),
+        media: MediaPolicy::default(),
         trunks: Vec::new(),
     }
 }
@@ -61,10 +69,11 @@ pub async fn edge() -> (SipEdge, Receiver<IncomingCall>) {
 
 /// Address of its UDP or TCP listener.
 pub fn address(edge: &SipEdge, tcp: bool) -> SocketAddr {
+    let wanted = if tcp { Transport::Tcp } else { Transport::Udp };
     let listener = edge
         .listeners()
         .iter()
-        .find(|l| l.tcp == tcp)
+        .find(|l| l.transport == wanted)
         .expect("a listener");
     listener.addr
 }
@@ -170,7 +179,7 @@ pub async fn take(leg: &mut dyn Leg, way: Way) -> Saw {
             leg.answer();
         }
     }
-    drive(leg, Duration::from_secs(40), move |turn, leg, _, heard| {
+    drive(leg, Duration::from_secs(100), move |turn, leg, _, heard| {
         if let Way::HangUpAfter(ms) = way
             && turn == ms / 20
         {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use firstline::edge::sip::{Account, Registration, Trunk};
+use firstline::edge::sip::{Account, Registration, Transport, Trunk};
 use tokio::process::{Child, Command};
 
 use super::real::have;
@@ -59,7 +59,8 @@ fn trunk(registrar: &Registrar, user: &str, password: &str) -> Trunk {
         name: "carrier".into(),
         host: "127.0.0.1".into(),
         port: Some(registrar.port),
-        tcp: false,
+        transport: Transport::Udp,
+        vouched: false,
         account: Some(Account {
             user: user.into(),
             password: password.into(),

@@ -51,7 +51,7 @@ async fn a_call_rings_is_answered_speaks_and_ends() {
         assert!(there.has(&Signal::Answered), "{there:?}");
         assert_eq!(there.end(), Some(EndCause::Remote));
         assert_eq!(there.keys, "12#");
-        assert_eq!(here.codec, "PCMU");
+        assert_eq!(here.codec, firstline::audio::codec::Codec::ALL[0].name());
         // Two seconds of tone there and back, less the keys and the way.
         assert!(there.loud > 50, "{there:?}");
         assert!(here.loud > 40, "{here:?}");

@@ -3,7 +3,6 @@
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::session::codec_name;
 use super::signalling::{Command, ToLeg};
 use super::{EndCause, Ended, Leg, LegInfo, Permit, RtpSession, Signal};
 use crate::audio::FRAME;
@@ -79,7 +78,10 @@ impl SipLeg {
             match from_dialog.try_recv() {
                 Ok(ToLeg::Media(agreed)) => {
                     if let Some(rtp) = &mut self.rtp {
-                        self.info.codec = codec_name(agreed.law).to_owned();
+                        self.info.codec = match agreed.secure {
+                            Some(_) => format!("{} srtp", agreed.codec.name()),
+                            None => agreed.codec.name().to_owned(),
+                        };
                         rtp.set(agreed);
                     }
                 }
@@ -183,4 +185,7 @@ fn fill(info: &mut LegInfo, rtp: &RtpSession) {
     info.jitter_ms = stats.jitter_ms;
     info.longest_gap_ms = stats.longest_gap_ms;
     info.longest_sent_gap_ms = stats.longest_sent_gap_ms;
+    info.far_loss = stats.far_loss;
+    info.rtt_ms = stats.rtt_ms;
+    info.mos = stats.mos;
 }

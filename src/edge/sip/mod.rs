@@ -1,8 +1,13 @@
-//! SIP: calls in and out over UDP and TCP, each as one [`Leg`].
+//! SIP: calls in and out over UDP, TCP and TLS, each as one [`Leg`].
 //!
 //! ```text
-//! stack      the one importer of rsipstack
+//! gate       every message is judged before the stack sees it
+//! listen     listeners and connections, as the stack is given them
+//! tls        certificates
+//! stack      rsipstack's transactions and dialogs behind our own types
 //! signalling one task a dialog: what SIP asks, answered; what the leg asks, sent
+//! timer      keeping a session, and noticing one that is dead (RFC 4028)
+//! guard      who callers from unknown addresses are
 //! session    our side of SDP offer and answer for one dialog
 //! leg        what the call's task holds: media by hand, signalling over small bounded channels
 //! trunk      registering with carriers, and calling through them
@@ -22,24 +27,59 @@ use tokio::sync::mpsc;
 use super::rtp::{RtpPorts, RtpSession};
 use super::{EndCause, Ended, Leg, LegInfo, Signal};
 
+mod gate;
+mod guard;
 mod leg;
+mod listen;
 mod session;
 mod signalling;
 mod stack;
+mod timer;
+mod tls;
 mod trunk;
 mod uri;
 
-pub use session::Agreed;
-pub use stack::Listener;
+pub use listen::Listener;
+pub use session::MediaPolicy;
+pub use tls::TlsFiles;
 pub use trunk::{Account, Registration, Trunk};
 pub use uri::{SipUri, address_of, party_of};
 
+use guard::{Guard, Known};
 use leg::SipLeg;
+use listen::local_towards;
 use session::Session;
-use stack::{Incoming, Stack, local_towards};
+use stack::{Incoming, Stack};
 
 /// The methods this program understands, as Allow says them.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// Extensions likewise, as Supported says them.
+pub(crate) const SUPPORTED: &str = "timer, 100rel";
+
+/// What SIP is carried by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl Transport {
+    /// As Via writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls]
+            .into_iter()
+            .find(|t| t.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
 
 /// Held by a leg while its call lasts; dropped with it.
 pub type Permit = Box<dyn Send>;
@@ -49,8 +89,10 @@ pub type Admit = Arc<dyn Fn() -> Result<Permit, u32> + Send + Sync>;
 /// What the SIP edge is started with.
 #[derive(Clone)]
 pub struct SipConfig {
-    /// `udp:ip:port` or `tcp:ip:port`; port 0 takes any free one.
+    /// `udp:ip:port`, `tcp:ip:port` or `tls:ip:port`; port 0 takes any free one.
     pub listen: Vec<String>,
+    pub tls: TlsFiles,
+    pub media: MediaPolicy,
     /// Address for Contact and SDP; none takes the address of the interface that routes to the peer.
     pub advertise: Option<IpAddr>,
     /// First and last RTP port; RTP takes even ones, RTCP the next.
@@ -61,6 +103,8 @@ pub struct SipConfig {
     /// As User-Agent and Server say it, such as `firstline/0.1.0`.
     pub user_agent: String,
     pub admit: Admit,
+    /// Where callers are sent while there is no room (302): a SIP address or a number. None: they are asked to try again (503).
+    pub overflow: Option<String>,
     pub trunks: Vec<Trunk>,
 }
 
@@ -144,7 +188,7 @@ pub struct IncomingCall {
     /// What was called.
     pub to: Option<String>,
     pub call_id: String,
-    /// P-Asserted-Identity, Diversion, History-Info and X-* as they came.
+    /// P-Asserted-Identity, Diversion, History-Info, Identity (RFC 8224, noted and not checked) and X-* as they came.
     pub headers: Vec<(String, String)>,
     pub source: Option<SocketAddr>,
 }
@@ -158,6 +202,7 @@ struct Shared {
     config: SipConfig,
     routes: Routes,
     ports: RtpPorts,
+    guard: Guard,
     /// Signalling tasks alive.
     tasks: AtomicUsize,
     /// How each trunk that is registered with stands.
@@ -187,10 +232,16 @@ impl SipEdge {
         config: SipConfig,
     ) -> Result<(Self, mpsc::Receiver<IncomingCall>), SipError> {
         let ports = RtpPorts::new(config.rtp_ports).map_err(SipError::Listen)?;
-        let (stack, mut incoming) =
-            Stack::start(&config.listen, config.advertise, &config.user_agent).await?;
+        let (stack, mut incoming) = Stack::start(
+            &config.listen,
+            config.advertise,
+            &config.tls,
+            &config.user_agent,
+        )
+        .await?;
         let shared = Arc::new(Shared {
             stack,
+            guard: Guard::new(&config.trunks),
             config,
             routes: Routes::default(),
             ports,
@@ -304,15 +355,18 @@ impl Shared {
         self.config.advertise.unwrap_or_else(|| local_towards(peer))
     }
 
-    fn contact(&self, user: Option<&str>, peer: SocketAddr, tcp: bool) -> SipUri {
+    fn contact(&self, user: Option<&str>, peer: SocketAddr, transport: Transport) -> SipUri {
         let listeners = &self.stack.listeners;
-        let port = listeners
-            .iter()
-            .find(|l| l.tcp == tcp)
-            .or_else(|| listeners.first())
-            .map(|l| l.addr.port());
-        let tcp = tcp && listeners.iter().any(|l| l.tcp);
-        SipUri::new(user, self.our_address(peer).to_string(), port, tcp)
+        let own = listeners.iter().find(|l| l.transport == transport);
+        let listener = own.or_else(|| listeners.first());
+        // Without a listener of that kind answers come back on the connection that we opened.
+        let transport = listener.map_or(transport, |l| l.transport);
+        SipUri::new(
+            user,
+            self.our_address(peer).to_string(),
+            listener.map(|l| l.addr.port()),
+            transport,
+        )
     }
 
     fn route(&self, key: (String, String)) -> mpsc::Receiver<Incoming> {
@@ -386,15 +440,35 @@ fn dispatch(shared: &Arc<Shared>, incoming: Incoming, calls: &mpsc::Sender<Incom
         }
         return;
     }
+    if shared.guard.seen_elsewhere(&incoming) {
+        return refuse(incoming, 482, vec![]);
+    }
     match incoming.method().as_str() {
-        "INVITE" if !shared.lets_in(incoming.source()) => {
-            tracing::warn!(source = ?incoming.source(), "a call from an address that is no trunk's was refused");
-            refuse(incoming, 403, vec![]);
+        "INVITE" => {
+            let known = match shared.lets_in(incoming.source()) {
+                true => Known::Stranger,
+                false => shared.guard.ask(&incoming, "INVITE"),
+            };
+            match known {
+                Known::Nobody => {
+                    tracing::warn!(source = ?incoming.source(), "a call from an address that is no trunk's was refused");
+                    refuse(incoming, 403, vec![]);
+                }
+                Known::Ask(challenges) => refuse(incoming, 401, challenges),
+                Known::Stranger | Known::Trunk { .. } => match (shared.config.admit)() {
+                    Ok(permit) => {
+                        let vouched = matches!(known, Known::Trunk { vouched: true });
+                        invite(shared, incoming, permit, vouched, calls);
+                    }
+                    Err(after) => full(shared, incoming, after),
+                },
+            }
         }
-        "INVITE" => match (shared.config.admit)() {
-            Ok(permit) => invite(shared, incoming, permit, calls),
-            Err(after) => refuse(incoming, 503, vec![("Retry-After", after.to_string())]),
-        },
+        // Nobody registers here; whoever tries learns no more than that a password would be asked for.
+        "REGISTER" => {
+            let challenges = shared.guard.challenges(false);
+            refuse(incoming, 401, challenges);
+        }
         "OPTIONS" => refuse(
             incoming,
             200,
@@ -405,11 +479,43 @@ fn dispatch(shared: &Arc<Shared>, incoming: Incoming, calls: &mpsc::Sender<Incom
     }
 }
 
+/// No room: elsewhere, where the desk names a place, or later.
+fn full(shared: &Arc<Shared>, mut incoming: Incoming, after: u32) {
+    let elsewhere = shared.config.overflow.as_ref().map(|to| match to.parse() {
+        Ok(uri) => SipUri::to_string(&uri),
+        // A number: at whoever sent the call, who knows how to reach it.
+        Err(_) => {
+            let number: String = to
+                .chars()
+                .filter(|c| c.is_ascii_digit() || *c == '+')
+                .collect();
+            let host = incoming.source().map_or_else(
+                || "invalid".to_owned(),
+                |s| s.ip().to_canonical().to_string(),
+            );
+            format!("sip:{number}@{host};user=phone")
+        }
+    });
+    tokio::spawn(async move {
+        match elsewhere {
+            Some(uri) => {
+                let contact = [("Contact", format!("<{uri}>"))];
+                incoming.reply(302, &contact, None).await;
+            }
+            None => {
+                let later = [("Retry-After", after.to_string())];
+                incoming.reply(503, &later, None).await;
+            }
+        }
+    });
+}
+
 /// A new call that there is room for.
 fn invite(
     shared: &Arc<Shared>,
     incoming: Incoming,
     permit: Permit,
+    vouched: bool,
     calls: &mpsc::Sender<IncomingCall>,
 ) {
     let refuse = |mut incoming: Incoming, code: u16, after: Option<u32>, why: String| {
@@ -431,14 +537,27 @@ fn invite(
         Ok(rtp) => rtp,
         Err(why) => return refuse(incoming, 503, Some(10), why),
     };
-    let mut session = Session::new(shared.our_address(source), rtp.port());
+    let mut session = Session::new(shared.our_address(source), rtp.port(), &shared.config.media);
     let offer = incoming.body().to_vec();
     if !offer.is_empty()
         && let Err(why) = session.answer(&offer)
     {
         return refuse(incoming, 488, None, why);
     }
-    let vouched = source.ip().is_loopback()
+    let terms = match timer::Terms::of(&incoming) {
+        Ok(terms) => terms,
+        Err(least) => {
+            let mut incoming = incoming;
+            tokio::spawn(async move {
+                let least = [("Min-SE", least.to_string())];
+                incoming.reply(422, &least, None).await;
+            });
+            return;
+        }
+    };
+    let reliable = incoming.lists("Require", "100rel");
+    let vouched = vouched
+        || source.ip().is_loopback()
         || shared
             .config
             .vouched
@@ -454,12 +573,12 @@ fn invite(
             let name = name.to_ascii_lowercase();
             matches!(
                 name.as_str(),
-                "p-asserted-identity" | "diversion" | "history-info"
+                "p-asserted-identity" | "diversion" | "history-info" | "identity"
             ) || name.starts_with("x-")
         })
         .take(32)
         .collect();
-    let contact = shared.contact(Some("firstline"), source, incoming.over_tcp());
+    let contact = shared.contact(Some("firstline"), source, incoming.transport());
     let cseq = incoming.cseq().unwrap_or(0);
     let (dialog, steps) = match shared.stack.accept_invite(incoming, &contact) {
         Ok(made) => made,
@@ -477,18 +596,16 @@ fn invite(
     tokio::spawn(async move {
         let _alive = Alive::new(&task_shared);
         let requests = task_shared.route(dialog.key());
-        signalling::inbound(
-            &task_shared,
-            wires,
+        let call = signalling::Call {
             dialog,
-            steps,
-            requests,
             session,
             had_offer,
             contact,
             cseq,
-        )
-        .await;
+            terms,
+            reliable,
+        };
+        signalling::inbound(&task_shared, wires, call, steps, requests).await;
     });
     slot.send(IncomingCall {
         leg: Box::new(leg),

@@ -13,12 +13,16 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::leg::SipLeg;
 use super::session::{Agreed, Session};
 use super::stack::{Dialog, Incoming, Invite, Over, Step, Steps};
+use super::timer::{Act, Keeper, Terms};
 use super::trunk::Trunk;
 use super::uri::SipUri;
-use super::{EndCause, Ended, LINGER, LegInfo, Permit, RtpSession, Shared, Signal};
+use super::{EndCause, Ended, LINGER, LegInfo, Permit, RtpSession, Shared, Signal, Transport};
+use crate::wire::sdp::Srtp;
 
 /// No answer of any kind to an INVITE within this: nobody is there. Four sendings over UDP fit in it (0, 0.5, 1.5, 3.5 s).
 const NOBODY_THERE: Duration = Duration::from_secs(6);
+/// RFC 3261's estimate of a round trip.
+const T1: Duration = Duration::from_millis(500);
 /// Requests that wait for a dialog to be confirmed, at most.
 const WAITING: usize = 16;
 
@@ -73,35 +77,64 @@ struct Talk<'a> {
     held: bool,
     last_cseq: u32,
     waiting: VecDeque<Incoming>,
-    /// Bodies of ACKs to re-INVITEs that had no offer.
-    acks: mpsc::Sender<Vec<u8>>,
+    /// To ourselves, from the tasks that wait for answers.
+    events: mpsc::Sender<Happened>,
+    keeper: Keeper,
+    /// Provisional answers that are to be acknowledged; none where the caller does not ask for it.
+    reliable: Option<Reliable>,
+    /// Our offer in a 200 to a re-INVITE waits for the answer in its ACK.
+    offered: bool,
+    /// A re-INVITE or UPDATE of ours is not answered yet.
+    refreshing: bool,
+}
+
+/// What the tasks that wait for answers tell.
+enum Happened {
+    /// The ACK to a re-INVITE came; with an answer, where the re-INVITE had no offer.
+    Acked { answer: Option<Vec<u8>> },
+    /// Our refresh was answered with this; none when it was not answered.
+    Refreshed(Option<u16>),
+}
+
+/// A reliable 180 (RFC 3262 section 3): repeated until its PRACK comes.
+#[derive(Default)]
+struct Reliable {
+    number: u32,
+    /// The next repetition, and how long after it the one after that.
+    again: Option<(Instant, Duration)>,
+    started: Option<Instant>,
+    acknowledged: bool,
+}
+
+/// A new call that came in.
+pub(super) struct Call {
+    pub dialog: Dialog,
+    pub session: Session,
+    pub had_offer: bool,
+    pub contact: SipUri,
+    pub cseq: u32,
+    pub terms: Terms,
+    /// The caller takes provisional answers only where it can acknowledge them (RFC 3262).
+    pub reliable: bool,
 }
 
 /// Carries an inbound call from INVITE to the last answer.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one new call, each of another kind"
-)]
 pub(super) async fn inbound(
     shared: &Arc<Shared>,
     wires: Wires,
-    dialog: Dialog,
+    call: Call,
     steps: Steps,
     requests: mpsc::Receiver<Incoming>,
-    session: Session,
-    had_offer: bool,
-    contact: SipUri,
-    cseq: u32,
 ) {
-    let (acks, ack_bodies) = mpsc::channel(4);
+    let (events, happened) = mpsc::channel(8);
     let talk = Talk {
         shared,
-        dialog,
-        session,
-        contact,
+        dialog: call.dialog,
+        session: call.session,
+        contact: call.contact,
         to_leg: wires.to_leg,
         inbound: true,
-        had_offer,
+        had_offer: call.had_offer,
         alive: true,
         rang: false,
         answered: false,
@@ -109,11 +142,15 @@ pub(super) async fn inbound(
         told: false,
         leaving: false,
         held: false,
-        last_cseq: cseq,
+        last_cseq: call.cseq,
         waiting: VecDeque::new(),
-        acks,
+        events,
+        keeper: Keeper::new(call.terms),
+        reliable: call.reliable.then(Reliable::default),
+        offered: false,
+        refreshing: false,
     };
-    talk.run(steps, wires.commands, requests, ack_bodies, None)
+    talk.run(steps, wires.commands, requests, happened, None)
         .await;
 }
 
@@ -145,21 +182,21 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         Some(trunk) => trunk.destination().await,
         None => Ok(None),
     };
+    let name = uri.host.clone();
     let found = match proxy {
-        Ok(Some(proxy)) => Ok((uri, proxy, Some(proxy))),
-        Ok(None) => resolve(uri).await,
+        Ok(Some(proxy)) => Ok((uri, proxy)),
+        Ok(None) => resolve(shared, uri).await,
         Err(why) => Err(why),
     };
-    let (uri, peer, target) = match found {
+    let (uri, peer) = match found {
         Ok(found) => found,
         Err(why) => return fail(EndCause::Unreachable, why).await,
     };
-    if uri.tcp()
-        && let Err(why) = shared.stack.connect_tcp(peer).await
-    {
+    let transport = uri.transport();
+    if let Err(why) = shared.stack.connect(transport, peer, &name).await {
         return fail(EndCause::Unreachable, why).await;
     }
-    let contact = shared.contact(Some("firstline"), peer, uri.tcp());
+    let contact = shared.contact(Some("firstline"), peer, transport);
     let from = match &through {
         Some(trunk) => {
             // A carrier lets its customers call from their own numbers only.
@@ -173,11 +210,16 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         Err(why) => return fail(EndCause::Failed, why).await,
     };
     let account = through.and_then(|trunk| trunk.account);
-    let mut session = Session::new(shared.our_address(peer), port);
+    let mut media = shared.config.media.clone();
+    // Keys in the clear protect nothing: they are offered where the signalling hides them (RFC 4568 section 9.1).
+    if media.srtp == Srtp::Offered && transport != Transport::Tls {
+        media.srtp = Srtp::Accepted;
+    }
+    let mut session = Session::new(shared.our_address(peer), port, &media);
     let offer = session.offer();
     let (dialog, steps, invite) = match shared.stack.invite(
         &uri,
-        target,
+        Some(peer),
         &from,
         &contact,
         headers,
@@ -188,7 +230,7 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         Err(why) => return fail(EndCause::Failed, why).await,
     };
     let requests = shared.route(dialog.key());
-    let (acks, ack_bodies) = mpsc::channel(4);
+    let (events, happened) = mpsc::channel(8);
     let started = Instant::now();
     let talk = Talk {
         shared,
@@ -207,14 +249,18 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         held: false,
         last_cseq: 0,
         waiting: VecDeque::new(),
-        acks,
+        events,
+        keeper: Keeper::new(Terms::none()),
+        reliable: None,
+        offered: false,
+        refreshing: false,
     };
     let ringing = Ringing {
         invite,
         nobody_at: started + NOBODY_THERE,
         give_up_at: started + Duration::from_secs(u64::from(ring_s)),
     };
-    talk.run(steps, wires.commands, requests, ack_bodies, Some(ringing))
+    talk.run(steps, wires.commands, requests, happened, Some(ringing))
         .await;
 }
 
@@ -231,7 +277,7 @@ impl Talk<'_> {
         mut steps: Steps,
         mut commands: mpsc::Receiver<Command>,
         mut requests: mpsc::Receiver<Incoming>,
-        mut ack_bodies: mpsc::Receiver<Vec<u8>>,
+        mut happened: mpsc::Receiver<Happened>,
         ringing: Option<Ringing>,
     ) {
         let key = self.dialog.key();
@@ -247,6 +293,7 @@ impl Talk<'_> {
                 Some(ringing) if !self.answered => ringing.give_up_at,
                 _ => far,
             };
+            let upkeep = self.upkeep_at().unwrap_or(far);
             tokio::select! {
                 step = steps.next() => match step {
                     Some(Step::Over(over)) => {
@@ -261,7 +308,8 @@ impl Talk<'_> {
                     self.command(command.unwrap_or_else(|| Command::Hangup(480, String::new()))).await;
                 }
                 Some(request) = requests.recv() => self.request(request).await,
-                Some(body) = ack_bodies.recv() => self.late_answer(&body).await,
+                Some(event) = happened.recv() => self.happened(event).await,
+                () = sleep_until(upkeep) => self.upkeep().await,
                 () = sleep_until(deadline) => {
                     if self.told {
                         break;
@@ -300,14 +348,17 @@ impl Talk<'_> {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Ring if self.inbound && !self.answered => self.dialog.ring(),
+            Command::Ring if self.inbound && !self.answered => self.ring(),
             Command::Answer if self.inbound && !self.answered && !self.told => {
                 let body = match self.had_offer {
                     // The answer was worked out when the INVITE came; writing it again changes nothing.
                     true => self.session.last_answer(),
                     false => self.session.offer(),
                 };
-                self.dialog.accept(body);
+                if let Some(reliable) = &mut self.reliable {
+                    reliable.again = None;
+                }
+                self.dialog.accept(body, self.keeper.answer());
                 self.answered = true;
                 self.media().await;
             }
@@ -347,8 +398,15 @@ impl Talk<'_> {
                 }
             }
             Step::WaitAck => {}
-            Step::Confirmed(body) if !self.confirmed => self.confirm(body).await,
-            Step::Confirmed(_) | Step::Over(_) => {}
+            Step::Confirmed(body, headers) if !self.confirmed => {
+                if self.inbound {
+                    self.keeper.start(Instant::now());
+                } else {
+                    self.keeper.agreed(&headers, Instant::now());
+                }
+                self.confirm(body).await;
+            }
+            Step::Confirmed(..) | Step::Over(_) => {}
         }
     }
 
@@ -406,6 +464,7 @@ impl Talk<'_> {
             match method.as_str() {
                 "BYE" if self.inbound => {}
                 "OPTIONS" | "PRACK" => {}
+                "UPDATE" if request.body().is_empty() => {}
                 _ if self.waiting.len() < WAITING => return self.waiting.push_back(request),
                 _ => {
                     return request
@@ -427,8 +486,9 @@ impl Talk<'_> {
                 let accept = "application/sdp, application/dtmf-relay".to_owned();
                 request.reply(200, &[("Accept", accept)], None).await;
             }
-            // Nothing reliable was sent that a PRACK could acknowledge (RFC 3262 section 3).
-            "PRACK" => request.reply(481, &[], None).await,
+            "PRACK" => self.prack(request).await,
+            // What became of a transfer that was handed to the far end is told this way (RFC 3515 section 2.4.5).
+            "NOTIFY" => request.reply(481, &[], None).await,
             _ => request.reply(405, &[], None).await,
         }
     }
@@ -437,6 +497,18 @@ impl Talk<'_> {
     async fn renegotiate(&mut self, mut request: Incoming, invite: bool) {
         let offer = request.body().to_vec();
         let contact = ("Contact", format!("<{}>", self.contact));
+        // Two changes at once cross (RFC 3261 section 14.2, RFC 3311 section 5.2): theirs waits for ours to be settled.
+        if self.refreshing && invite || self.offered && (invite || !offer.is_empty()) {
+            return request.reply(491, &[contact], None).await;
+        }
+        let mut headers = match self.keeper.refreshed(&request, Instant::now()) {
+            Ok(headers) => headers,
+            Err(least) => {
+                let least = ("Min-SE", least.to_string());
+                return request.reply(422, &[contact, least], None).await;
+            }
+        };
+        headers.push(contact.clone());
         let (body, late) = if !offer.is_empty() {
             match self.session.answer(&offer) {
                 Ok(answer) => (answer, false),
@@ -448,21 +520,22 @@ impl Talk<'_> {
         } else if invite {
             (self.session.offer(), true)
         } else {
-            return request.reply(200, &[contact], None).await;
+            return request.reply(200, &headers, None).await;
         };
         self.dialog.refresh_target(&request);
         request
-            .reply(200, &[contact], Some(("application/sdp", body)))
+            .reply(200, &headers, Some(("application/sdp", body)))
             .await;
         if invite {
+            self.offered = late;
             // The transaction repeats its 200 until the ACK, so it lives on in a task of its own.
-            let (acks, dialog) = (self.acks.clone(), self.dialog.clone());
+            let (events, dialog) = (self.events.clone(), self.dialog.clone());
             tokio::spawn(async move {
                 match request.ack().await {
-                    Some(body) if late => {
-                        let _ = acks.try_send(body);
+                    Some(body) => {
+                        let answer = Some(body).filter(|_| late);
+                        let _ = events.try_send(Happened::Acked { answer });
                     }
-                    Some(_) => {}
                     // RFC 3261 section 14.2: no ACK ends the session.
                     None => dialog.bye(),
                 }
@@ -473,17 +546,121 @@ impl Talk<'_> {
         }
     }
 
-    async fn late_answer(&mut self, body: &[u8]) {
-        match self.session.answered(body) {
-            Ok(()) => self.changed().await,
-            Err(why) => tracing::info!(why, "an answer in an ACK was passed over"),
+    async fn happened(&mut self, event: Happened) {
+        match event {
+            Happened::Acked { answer } => {
+                self.offered = false;
+                let Some(body) = answer else { return };
+                match self.session.answered(&body) {
+                    Ok(()) => self.changed().await,
+                    Err(why) => tracing::info!(why, "an answer in an ACK was passed over"),
+                }
+            }
+            Happened::Refreshed(status) => {
+                self.refreshing = false;
+                match status {
+                    Some(200..=299) => self.keeper.start(Instant::now()),
+                    // They were changing something themselves: a little later (RFC 3261 section 14.1).
+                    Some(491 | 500) => self.keeper.again_in(Duration::from_millis(2_500)),
+                    // RFC 4028 section 10: the session is gone at the other end, or the other end is.
+                    Some(408 | 481) | None => {
+                        self.dead("the far end does not know this call any more")
+                            .await
+                    }
+                    // It cannot be refreshed, which does not end it.
+                    Some(_) => self.keeper.stop(),
+                }
+            }
         }
+    }
+
+    /// When something is to be done unasked.
+    fn upkeep_at(&self) -> Option<Instant> {
+        let again = self.reliable.as_ref().and_then(|r| r.again);
+        let ring = again.map(|(at, _)| at);
+        let keep = self
+            .keeper
+            .due()
+            .filter(|_| self.confirmed && !self.told && !self.refreshing);
+        [ring, keep].into_iter().flatten().min()
+    }
+
+    async fn upkeep(&mut self) {
+        let now = Instant::now();
+        if let Some(reliable) = &mut self.reliable
+            && let Some((at, gap)) = reliable.again
+            && at <= now
+        {
+            // 64 times T1 without a PRACK: the caller is refused (RFC 3262 section 3).
+            if reliable.started.is_some_and(|s| now - s > T1 * 64) {
+                reliable.again = None;
+                self.leaving = true;
+                self.dialog.reject(504, Some("no PRACK".into()));
+                self.end(EndCause::Failed, "the 180 was never acknowledged".into())
+                    .await;
+                return;
+            }
+            reliable.again = Some((now + gap * 2, gap * 2));
+            self.dialog.ring(Some(reliable.number));
+        }
+        if self.refreshing || !self.confirmed || self.told {
+            return;
+        }
+        match self.keeper.act(now) {
+            Act::Nothing => {}
+            Act::Refresh { update, headers } => {
+                self.refreshing = true;
+                let (events, dialog) = (self.events.clone(), self.dialog.clone());
+                let description = self.session.last_answer();
+                tokio::spawn(async move {
+                    let answer = dialog.refresh(update, headers, description).await;
+                    let _ = events.send(Happened::Refreshed(answer)).await;
+                });
+            }
+            Act::Dead => self.dead("the session was not refreshed").await,
+        }
+    }
+
+    /// The other end is gone without a BYE.
+    async fn dead(&mut self, why: &str) {
+        self.leaving = true;
+        self.dialog.bye();
+        self.end(EndCause::Remote, why.into()).await;
+    }
+
+    fn ring(&mut self) {
+        match &mut self.reliable {
+            None => self.dialog.ring(None),
+            Some(reliable) => {
+                reliable.number = reliable.number.wrapping_add(1).max(1);
+                reliable.again = Some((Instant::now() + T1, T1));
+                reliable.started = Some(Instant::now());
+                reliable.acknowledged = false;
+                self.dialog.ring(Some(reliable.number));
+            }
+        }
+    }
+
+    /// PRACK (RFC 3262 section 3): `RAck: 1 4711 INVITE` names the answer it acknowledges.
+    async fn prack(&mut self, mut request: Incoming) {
+        let rack = request.header("RAck").unwrap_or_default();
+        let number: Option<u32> = rack.split_whitespace().next().and_then(|n| n.parse().ok());
+        let ours = self
+            .reliable
+            .as_mut()
+            .filter(|r| number == Some(r.number) && !r.acknowledged);
+        let Some(reliable) = ours else {
+            return request.reply(481, &[], None).await;
+        };
+        reliable.acknowledged = true;
+        reliable.again = None;
+        request.reply(200, &[], None).await;
     }
 
     /// Media changed: the leg is told where it goes now, and whether it is on hold.
     async fn changed(&mut self) {
         self.media().await;
-        let held = self.session.agreed().is_some_and(Agreed::held);
+        let held = self.session.agreed().is_some_and(Agreed::is_held);
         if held != self.held {
             self.held = held;
             self.signal(if held { Signal::Held } else { Signal::Resumed })
@@ -549,17 +726,19 @@ fn refusal(code: u16, alive: bool) -> EndCause {
 }
 
 /// Where an address is. A literal is taken as it stands, without DNS; so is `localhost`. A name with a port is looked up as a
-/// host (RFC 3263 section 4.2); one without is left to the stack, which asks for SRV records.
-async fn resolve(mut uri: SipUri) -> Result<(SipUri, SocketAddr, Option<SocketAddr>), String> {
+/// host (RFC 3263 section 4.2); for one without, SRV records are asked first.
+async fn resolve(shared: &Shared, mut uri: SipUri) -> Result<(SipUri, SocketAddr), String> {
     if uri.host.eq_ignore_ascii_case("localhost") {
         uri.host = "127.0.0.1".into();
     }
     if let Some(addr) = uri.literal() {
-        return Ok((uri, addr, None));
+        return Ok((uri, addr));
     }
-    let addr = lookup(&uri.host, uri.port.unwrap_or(5060)).await?;
-    let target = uri.port.map(|_| addr);
-    Ok((uri, addr, target))
+    let addr = match uri.port {
+        Some(port) => lookup(&uri.host, port).await?,
+        None => shared.stack.locate(&uri).await?,
+    };
+    Ok((uri, addr))
 }
 
 /// A name's address.

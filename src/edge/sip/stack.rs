@@ -1,12 +1,12 @@
-//! The one file that imports `rsipstack` (0.7.14): transactions, transports and INVITE dialogs behind our own types, so that
-//! the rest of the edge does not know whose parser it stands on.
+//! Where `rsipstack` (0.7.14) is used, with [`super::listen`]: transactions, transports and INVITE dialogs behind our own types, so
+//! that the rest of the edge does not know whose stack it stands on.
 //!
 //! What is worked around here or in [`super::signalling`]: a request that arrives right behind the ACK is dropped by the crate's
 //! dialog until it is confirmed, so in-dialog requests are queued per dialog and answered by us; its 200 carries neither Allow
 //! nor Supported; old CSeq numbers go unanswered; a dialog stays in its table until it is removed; its channels are unbounded,
 //! so admission is decided before a dialog is made.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,41 +16,39 @@ use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReas
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invitation::{InviteAsyncResult, InviteOption};
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::dialog::registration::{RefreshOutcome, Registration};
+use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::typed::Contact;
-use rsipstack::sip::{Header, HostWithPort, Method, Request, SipMessage, StatusCode, Transport};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCode};
 use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transaction::transaction::Transaction;
-use rsipstack::transport::tcp_listener::TcpListenerConnection;
-use rsipstack::transport::udp::UdpConnection;
-use rsipstack::transport::{SipAddr, TransportLayer};
+use rsipstack::transport::TransportLayer;
 use tokio_util::sync::CancellationToken;
 
+use super::listen::{self, Listener, Streams, sip_addr};
+use super::tls::TlsFiles;
 use super::trunk::Account;
 use super::uri::SipUri;
-use super::{ALLOW, SipError};
+use super::{ALLOW, SUPPORTED, SipError, Transport};
 
-/// Where a listener is, once bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listener {
-    pub tcp: bool,
-    pub addr: SocketAddr,
-}
+/// Headers as written, name and value.
+pub(super) type Headers = Vec<(String, String)>;
 
 /// Transports, transactions and dialogs.
 pub(super) struct Stack {
     layer: Arc<DialogLayer>,
     cancel: CancellationToken,
     pub(super) listeners: Vec<Listener>,
+    streams: Arc<Streams>,
     /// Registrars are told goodbye.
     pub(super) goodbye: CancellationToken,
 }
 
 /// What came of one REGISTER.
 pub(super) enum Attempt {
-    Registered,
+    /// For so many seconds.
+    Registered(u32),
     /// The final status.
     Refused(u16),
     Failed(String),
@@ -83,8 +81,8 @@ pub(super) enum Step {
     Early(Vec<u8>),
     /// Our 200 went out.
     WaitAck,
-    /// Both sides agree; the body of the 200 (outbound) or of the ACK (inbound).
-    Confirmed(Vec<u8>),
+    /// Both sides agree; the body of the 200 with its headers (outbound), or of the ACK (inbound).
+    Confirmed(Vec<u8>, Headers),
     Over(Over),
 }
 
@@ -113,25 +111,13 @@ impl Stack {
     pub(super) async fn start(
         listen: &[String],
         advertise: Option<IpAddr>,
+        tls: &TlsFiles,
         agent: &str,
     ) -> Result<(Self, TransactionReceiver), SipError> {
         let cancel = CancellationToken::new();
         let transports = TransportLayer::new(cancel.clone());
-        let mut listeners = Vec::new();
-        for text in listen {
-            let (tcp, wanted) = parse_listen(text)?;
-            let bound = if tcp {
-                bind_tcp(wanted, advertise, &transports).await?
-            } else {
-                bind_udp(wanted, advertise, &transports, &cancel).await?
-            };
-            listeners.push(Listener { tcp, addr: bound });
-        }
-        if listeners.is_empty() {
-            return Err(SipError::Listen(
-                "no SIP address to listen on: give at least one, such as udp:127.0.0.1:5060".into(),
-            ));
-        }
+        let bound = listen::bind(listen, advertise, tls, &transports, &cancel).await?;
+        let listeners = bound.listeners.clone();
         let endpoint = EndpointBuilder::new()
             .with_user_agent(agent)
             .with_transport_layer(transports)
@@ -146,16 +132,15 @@ impl Stack {
             .incoming_transactions()
             .map_err(|e| SipError::Listen(format!("the SIP stack did not start: {e}")))?;
         let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
+        let streams = Streams::serve(bound, endpoint.inner.clone(), &cancel);
         tokio::spawn(async move { endpoint.serve().await });
-        for listener in listeners.iter().filter(|l| l.tcp) {
-            wait_for_tcp(listener.addr).await?;
-        }
         Ok((
             Self {
                 layer,
                 goodbye: cancel.child_token(),
                 cancel,
                 listeners,
+                streams,
             },
             incoming,
         ))
@@ -263,7 +248,7 @@ impl Stack {
             caller: parsed(from)?,
             callee: parsed(uri)?,
             contact: parsed(contact)?,
-            destination: target.map(|addr| sip_addr(addr, uri.tcp())),
+            destination: target.map(|addr| sip_addr(addr, uri.transport())),
             content_type: Some("application/sdp".into()),
             offer: Some(offer),
             headers: Some(extra),
@@ -289,43 +274,93 @@ impl Stack {
         ))
     }
 
-    /// Opens (or finds) the TCP connection to `target`, so that a refusal is known at once and not after 32 seconds.
-    pub(super) async fn connect_tcp(&self, target: SocketAddr) -> Result<(), String> {
-        let addr = sip_addr(target, true);
-        let connect = self.layer.endpoint.transport_layer.lookup(&addr, None);
-        match tokio::time::timeout(Duration::from_secs(4), connect).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(format!("{target} refused the connection: {error}")),
+    /// Opens (or finds) the connection to `target`, so that a refusal is known at once and not after 32 seconds. Nothing is done for
+    /// UDP. The token is cancelled when the connection ends.
+    pub(super) async fn connect(
+        &self,
+        transport: Transport,
+        target: SocketAddr,
+        name: &str,
+    ) -> Result<Option<CancellationToken>, String> {
+        match transport {
+            Transport::Udp => Ok(None),
+            _ => self
+                .streams
+                .connect(transport, target, name)
+                .await
+                .map(Some),
+        }
+    }
+
+    /// Where a name without a port is, by its NAPTR and SRV records and else its addresses (RFC 3263).
+    pub(super) async fn locate(&self, uri: &SipUri) -> Result<SocketAddr, String> {
+        use rsipstack::sip::{Host, HostWithPort};
+        let target = rsipstack::transport::SipAddr::new(
+            listen::stack_transport(uri.transport()),
+            HostWithPort {
+                host: Host::Domain(uri.host.clone().into()),
+                port: None,
+            },
+        );
+        let resolver = &self.layer.endpoint.transport_layer.inner.domain_resolver;
+        let look = resolver.resolve(&target);
+        match tokio::time::timeout(Duration::from_secs(5), look).await {
+            Ok(Ok(found)) => found.get_socketaddr().map_err(|e| e.to_string()),
+            Ok(Err(error)) => Err(format!("{} could not be looked up: {error}", uri.host)),
             Err(_) => Err(format!(
-                "{target} did not take the connection within 4 seconds"
+                "looking up {} took longer than 5 seconds",
+                uri.host
             )),
         }
     }
 }
 
 impl Binding {
-    /// Stays registered until `stop`, then takes the binding back, within `goodbye`. Every attempt is told.
-    pub(super) async fn keep(
-        mut self,
-        expires: u32,
-        goodbye: Duration,
-        stop: CancellationToken,
-        mut tell: impl FnMut(Attempt),
-    ) {
-        self.registration
-            .keep_alive(self.registrar.clone(), expires, stop, |outcome| {
-                tell(match outcome {
-                    RefreshOutcome::Registered(_) => Attempt::Registered,
-                    RefreshOutcome::Rejected(response) => {
-                        Attempt::Refused(response.status_code.code())
-                    }
-                    RefreshOutcome::Failed(error) => Attempt::Failed(error.to_string()),
-                });
-            })
-            .await;
-        let _ = tokio::time::timeout(goodbye, self.registration.register(self.registrar, Some(0)))
-            .await;
+    /// One REGISTER, a challenge answered. Seconds that were granted; 0 takes the binding back.
+    pub(super) async fn register(&mut self, expires: u32) -> Attempt {
+        match self
+            .registration
+            .register(self.registrar.clone(), Some(expires))
+            .await
+        {
+            Ok(response) if response.status_code.code() / 100 == 2 => {
+                Attempt::Registered(granted(&response).unwrap_or(expires))
+            }
+            Ok(response) => Attempt::Refused(response.status_code.code()),
+            Err(error) => Attempt::Failed(error.to_string()),
+        }
     }
+}
+
+/// What the registrar grants: the Contact's own `expires`, or else the header (RFC 3261 section 10.2.4).
+fn granted(response: &Response) -> Option<u32> {
+    let all = headers_of(response.headers.iter());
+    let digits = |text: &str| {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().ok()
+    };
+    let own = all
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case("Contact") || n == "m")
+        .find_map(|(_, v)| {
+            let at = v.to_ascii_lowercase().find(";expires=")?;
+            digits(v.get(at + 9..)?)
+        });
+    own.or_else(|| {
+        all.iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case("Expires"))
+            .and_then(|(_, v)| digits(v.trim()))
+    })
+}
+
+fn headers_of<'a>(headers: impl Iterator<Item = &'a Header>) -> Headers {
+    headers
+        .filter_map(|header| {
+            let line = header.to_string();
+            let (name, value) = line.split_once(':')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        })
+        .collect()
 }
 
 fn credential(account: &Account) -> Credential {
@@ -381,6 +416,18 @@ impl Incoming {
         Some(tag.value().to_string()).filter(|t| !t.is_empty())
     }
 
+    /// Branch of the top Via; empty where it has none.
+    pub(super) fn branch(&self) -> String {
+        self.header("Via")
+            .and_then(|via| {
+                let hop = via.split(',').next()?.to_owned();
+                let at = hop.find("branch=")?;
+                let rest = hop.get(at + 7..)?;
+                rest.split([';', ' ']).next().map(str::to_owned)
+            })
+            .unwrap_or_default()
+    }
+
     pub(super) fn cseq(&self) -> Option<u32> {
         self.request().cseq_header().ok()?.seq().ok()
     }
@@ -404,15 +451,7 @@ impl Incoming {
     /// Every header, name and value as written.
     pub(super) fn headers(&self) -> Vec<(String, String)> {
         use rsipstack::sip::prelude::HasHeaders;
-        self.request()
-            .headers()
-            .iter()
-            .filter_map(|header| {
-                let line = header.to_string();
-                let (name, value) = line.split_once(':')?;
-                Some((name.trim().to_owned(), value.trim().to_owned()))
-            })
-            .collect()
+        headers_of(self.request().headers().iter())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<String> {
@@ -432,8 +471,28 @@ impl Incoming {
             .ok()
     }
 
-    pub(super) fn over_tcp(&self) -> bool {
-        self.tx.connection.as_ref().is_some_and(|c| c.is_reliable())
+    /// How it came.
+    pub(super) fn transport(&self) -> Transport {
+        let kind = self
+            .tx
+            .connection
+            .as_ref()
+            .and_then(|c| c.get_remote_addr())
+            .and_then(|a| a.r#type);
+        match kind {
+            Some(rsipstack::sip::Transport::Tls) => Transport::Tls,
+            Some(rsipstack::sip::Transport::Tcp) => Transport::Tcp,
+            _ => Transport::Udp,
+        }
+    }
+
+    /// A header lists this word.
+    pub(super) fn lists(&self, header: &str, word: &str) -> bool {
+        self.headers()
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(header))
+            .flat_map(|(_, v)| v.split(','))
+            .any(|w| w.trim().eq_ignore_ascii_case(word))
     }
 
     /// Answers. Allow and Supported are added; `headers` come on top.
@@ -482,13 +541,20 @@ impl Dialog {
         self.dialog.id().remote_tag
     }
 
-    pub(super) fn ring(&self) {
-        let _ = self.dialog.ringing(Some(common_headers()), None);
+    /// 180. `reliable`: its number, where the caller asked for reliable provisional answers (RFC 3262).
+    pub(super) fn ring(&self, reliable: Option<u32>) {
+        let mut headers = common_headers();
+        if let Some(number) = reliable {
+            headers.push(Header::Require("100rel".into()));
+            headers.push(Header::Other("RSeq".into(), number.to_string()));
+        }
+        let _ = self.dialog.ringing(Some(headers), None);
     }
 
-    pub(super) fn accept(&self, sdp: Vec<u8>) {
+    pub(super) fn accept(&self, sdp: Vec<u8>, more: Vec<(&'static str, String)>) {
         let mut headers = common_headers();
         headers.push(Header::ContentType("application/sdp".into()));
+        headers.extend(more.into_iter().map(|(k, v)| Header::Other(k.into(), v)));
         let _ = self.dialog.accept(Some(headers), Some(sdp));
     }
 
@@ -508,6 +574,25 @@ impl Dialog {
         tokio::spawn(async move {
             let _ = dialog.bye().await;
         });
+    }
+
+    /// Refreshes the session (RFC 4028 section 7.4): UPDATE where the far end knows it, a re-INVITE with what was last described where
+    /// not. The final status; none when no answer came.
+    pub(super) async fn refresh(
+        &self,
+        update: bool,
+        more: Vec<(&'static str, String)>,
+        description: Vec<u8>,
+    ) -> Option<u16> {
+        let mut headers = common_headers();
+        headers.extend(more.into_iter().map(|(k, v)| Header::Other(k.into(), v)));
+        let answer = if update {
+            self.dialog.update(Some(headers), None).await
+        } else {
+            headers.push(Header::ContentType("application/sdp".into()));
+            self.dialog.reinvite(Some(headers), Some(description)).await
+        };
+        Some(answer.ok()??.status_code.code())
     }
 
     /// CANCEL, at once or as soon as the first provisional answer allows it.
@@ -554,14 +639,13 @@ impl Steps {
                 DialogState::Early(_, response) if self.client => Step::Early(response.body),
                 DialogState::WaitAck(..) => Step::WaitAck,
                 DialogState::Confirmed(_, response) if self.client => {
-                    Step::Confirmed(response.body)
+                    let headers = headers_of(response.headers.iter());
+                    Step::Confirmed(response.body, headers)
                 }
-                DialogState::Confirmed(..) => Step::Confirmed(
-                    self.dialog
-                        .last_remote_ack()
-                        .map(|ack| ack.body)
-                        .unwrap_or_default(),
-                ),
+                DialogState::Confirmed(..) => {
+                    let ack = self.dialog.last_remote_ack();
+                    Step::Confirmed(ack.map(|ack| ack.body).unwrap_or_default(), Vec::new())
+                }
                 DialogState::Terminated(_, reason) => Step::Over(over(reason, self.client)),
                 _ => continue,
             };
@@ -588,131 +672,12 @@ fn over(reason: TerminatedReason, client: bool) -> Over {
 }
 
 fn common_headers() -> Vec<Header> {
-    vec![Header::Allow(ALLOW.into())]
+    vec![
+        Header::Allow(ALLOW.into()),
+        Header::Supported(SUPPORTED.into()),
+    ]
 }
 
 fn parse_uri(text: &str) -> Result<rsipstack::sip::Uri, rsipstack::sip::Error> {
     rsipstack::sip::Uri::try_from(text)
-}
-
-fn sip_addr(addr: SocketAddr, tcp: bool) -> SipAddr {
-    let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-    SipAddr::new(transport, HostWithPort::from(addr))
-}
-
-fn parse_listen(text: &str) -> Result<(bool, SocketAddr), SipError> {
-    let bad = || {
-        SipError::Listen(format!(
-            "\"{text}\" is no SIP address to listen on: write it as udp:0.0.0.0:5060 or tcp:0.0.0.0:5060"
-        ))
-    };
-    let (transport, addr) = text.trim().split_once(':').ok_or_else(bad)?;
-    let tcp = match transport.to_ascii_lowercase().as_str() {
-        "udp" => false,
-        "tcp" => true,
-        _ => return Err(bad()),
-    };
-    Ok((tcp, addr.parse().map_err(|_| bad())?))
-}
-
-fn in_use(kind: &str, addr: SocketAddr, error: &std::io::Error) -> SipError {
-    SipError::Listen(match error.kind() {
-        std::io::ErrorKind::AddrInUse => format!(
-            "{kind} port {} on {} is taken by another program: stop it, or choose another port in [sip] listen",
-            addr.port(),
-            addr.ip()
-        ),
-        std::io::ErrorKind::PermissionDenied => format!(
-            "not allowed to listen on {kind} port {}: choose one above 1023, or give the program the right to low ports",
-            addr.port()
-        ),
-        _ => format!("cannot listen on {kind}:{addr}: {error}"),
-    })
-}
-
-async fn bind_udp(
-    wanted: SocketAddr,
-    advertise: Option<IpAddr>,
-    transports: &TransportLayer,
-    cancel: &CancellationToken,
-) -> Result<SocketAddr, SipError> {
-    let socket = tokio::net::UdpSocket::bind(wanted)
-        .await
-        .map_err(|e| in_use("UDP", wanted, &e))?;
-    let bound = socket.local_addr().map_err(|e| in_use("UDP", wanted, &e))?;
-    let shown = SocketAddr::new(
-        advertise.unwrap_or_else(|| visible(bound.ip())),
-        bound.port(),
-    );
-    let connection =
-        UdpConnection::from_socket(Arc::new(socket), Some(shown), Some(cancel.child_token()))
-            .await
-            .map_err(|e| SipError::Listen(format!("cannot listen on udp:{wanted}: {e}")))?;
-    transports.add_transport(connection.into());
-    Ok(bound)
-}
-
-async fn bind_tcp(
-    wanted: SocketAddr,
-    advertise: Option<IpAddr>,
-    transports: &TransportLayer,
-) -> Result<SocketAddr, SipError> {
-    // The crate binds later, and only logs a failure: try first, and learn the port where any will do.
-    let bound = std::net::TcpListener::bind(wanted)
-        .and_then(|probe| probe.local_addr())
-        .map_err(|e| in_use("TCP", wanted, &e))?;
-    let shown = SocketAddr::new(
-        advertise.unwrap_or_else(|| visible(bound.ip())),
-        bound.port(),
-    );
-    let listener = TcpListenerConnection::new(bound, Some(shown))
-        .await
-        .map_err(|e| SipError::Listen(format!("cannot listen on tcp:{wanted}: {e}")))?;
-    transports.add_transport(listener.into());
-    Ok(bound)
-}
-
-/// The crate binds its TCP listeners in the task it serves from: a caller who comes between the start and that would be refused.
-async fn wait_for_tcp(bound: SocketAddr) -> Result<(), SipError> {
-    let mut addr = bound;
-    if addr.ip().is_unspecified() {
-        addr.set_ip(visible(addr.ip()));
-    }
-    for _ in 0..200 {
-        if tokio::net::TcpStream::connect(addr).await.is_ok() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Err(SipError::Listen(format!(
-        "TCP port {} did not open within 2 seconds: see whether another program took it, then start again",
-        bound.port()
-    )))
-}
-
-/// The address others reach a listener at: its own, or the default interface's for a wildcard.
-fn visible(ip: IpAddr) -> IpAddr {
-    if !ip.is_unspecified() {
-        return ip;
-    }
-    // An address kept for documentation: routing it picks the default interface, and nothing is ever sent there.
-    local_towards(SocketAddr::from(([192, 0, 2, 1], 9)))
-}
-
-/// The address of the interface that routes to `peer`.
-pub(super) fn local_towards(peer: SocketAddr) -> IpAddr {
-    let any: SocketAddr = if peer.is_ipv4() {
-        SocketAddr::from(([0, 0, 0, 0], 0))
-    } else {
-        SocketAddr::from(([0u16; 8], 0))
-    };
-    UdpSocket::bind(any)
-        .and_then(|socket| {
-            socket.connect(peer)?;
-            socket.local_addr()
-        })
-        .map(|addr| addr.ip())
-        .ok()
-        .filter(|ip| !ip.is_unspecified())
-        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }

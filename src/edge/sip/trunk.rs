@@ -7,14 +7,16 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::signalling::lookup;
-use super::stack::Attempt;
+use super::stack::{Attempt, Binding};
 use super::uri::host_port;
-use super::{Shared, SipEdge, SipUri};
+use super::{Shared, SipEdge, SipUri, Transport};
 
 /// Seconds a registration is asked for; the registrar may grant less. Refreshed at three quarters.
 const EXPIRES: u32 = 300;
 /// How long a goodbye to the registrar may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// Longest wait between two attempts that failed.
+const MOST_WAIT: Duration = Duration::from_secs(60);
 
 /// One trunk, as configured.
 #[derive(Clone)]
@@ -22,7 +24,7 @@ pub struct Trunk {
     pub name: String,
     pub host: String,
     pub port: Option<u16>,
-    pub tcp: bool,
+    pub transport: Transport,
     /// Digest user and password (RFC 8760); none where the trunk knows us by our address.
     pub account: Option<Account>,
     /// Where packets go, when not to `host`: `name` or `name:port`.
@@ -30,6 +32,8 @@ pub struct Trunk {
     pub register: bool,
     /// E.164: who calls when we call.
     pub caller_id: Option<String>,
+    /// Its word on the caller's number is good.
+    pub vouched: bool,
 }
 
 /// Digest credentials.
@@ -52,7 +56,7 @@ pub enum Registration {
 impl Trunk {
     /// The trunk's own address with this user.
     pub(super) fn uri(&self, user: Option<&str>) -> SipUri {
-        SipUri::new(user, self.host.clone(), self.port, self.tcp)
+        SipUri::new(user, self.host.clone(), self.port, self.transport)
     }
 
     /// Where its packets go, when that is not what its name says.
@@ -62,12 +66,31 @@ impl Trunk {
         };
         let (host, port) = host_port(proxy)
             .map_err(|why| format!("trunk `{}`: proxy `{proxy}`: {why}", self.name))?;
-        lookup(&host, port.unwrap_or(5060)).await.map(Some)
+        lookup(&host, port.unwrap_or(self.usual_port()))
+            .await
+            .map(Some)
+    }
+
+    fn usual_port(&self) -> u16 {
+        self.uri(None).usual_port()
+    }
+
+    /// Where its packets go, and whether that is another place than its name says.
+    async fn place(&self, shared: &Shared) -> Result<(SocketAddr, bool), String> {
+        if let Some(proxy) = self.destination().await? {
+            return Ok((proxy, true));
+        }
+        let uri = self.uri(None);
+        match (uri.literal(), self.port) {
+            (Some(addr), _) => Ok((addr, false)),
+            (None, Some(port)) => Ok((lookup(&self.host, port).await?, false)),
+            (None, None) => Ok((shared.stack.locate(&uri).await?, false)),
+        }
     }
 
     /// Addresses that its calls may come from, as far as names say.
     pub async fn addresses(&self) -> Vec<std::net::IpAddr> {
-        let port = self.port.unwrap_or(5060);
+        let port = self.port.unwrap_or(self.usual_port());
         let mut found = Vec::new();
         if let Ok(addrs) = tokio::net::lookup_host((self.host.as_str(), port)).await {
             found.extend(addrs.map(|a| a.ip()));
@@ -101,60 +124,81 @@ pub(super) fn keep_registered(shared: &Arc<Shared>, stop: &CancellationToken) {
             .insert(trunk.name.clone(), Registration::Trying);
         let (weak, trunk, stop) = (Arc::downgrade(shared), trunk.clone(), stop.clone());
         tokio::spawn(async move {
-            let port = trunk.port.unwrap_or(5060);
-            // A name that cannot be looked up yet is looked up again: the line may start before its network does.
-            let (peer, proxy) = loop {
-                let found = match trunk.destination().await {
-                    Ok(Some(proxy)) => Ok((proxy, Some(proxy))),
-                    Ok(None) => lookup(&trunk.host, port).await.map(|peer| (peer, None)),
-                    Err(why) => Err(why),
-                };
-                match found {
-                    Ok(found) => break found,
+            let mut failures = 0u32;
+            let mut binding: Option<Binding> = None;
+            while !stop.is_cancelled() {
+                // Weak between attempts: a line that was dropped is not kept up by its registrations.
+                let Some(shared) = weak.upgrade() else { return };
+                let attempt = once(&shared, &trunk, &account, &mut binding).await;
+                let (state, wait, connection) = match attempt {
+                    Ok((granted, connection)) => {
+                        failures = 0;
+                        // Refreshed at three quarters of what was granted.
+                        let wait = Duration::from_millis(u64::from(granted.max(2)) * 750);
+                        (Registration::Registered, wait, connection)
+                    }
                     Err(why) => {
-                        let Some(shared) = weak.upgrade() else { return };
-                        shared.registration(&trunk.name, Registration::Failed(why));
+                        failures = failures.saturating_add(1);
+                        // Another place may serve the name by now.
+                        binding = None;
+                        let wait = Duration::from_secs(1 << failures.min(7).saturating_sub(1));
+                        (Registration::Failed(why), wait.min(MOST_WAIT), None)
                     }
-                }
+                };
+                shared.registration(&trunk.name, state);
+                drop(shared);
+                let lost = async {
+                    match &connection {
+                        Some(open) => open.cancelled().await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(10)) => {}
-                    () = stop.cancelled() => return,
-                }
-            };
-            let Some(shared) = weak.upgrade() else { return };
-            let contact = shared.contact(Some(&account.user), peer, trunk.tcp);
-            let tell = {
-                let (weak, name) = (Arc::downgrade(&shared), trunk.name.clone());
-                move |attempt: Attempt| {
-                    let Some(shared) = weak.upgrade() else { return };
-                    shared.registration(
-                        &name,
-                        match attempt {
-                            Attempt::Registered => Registration::Registered,
-                            Attempt::Refused(status) => Registration::Failed(format!(
-                                "the registrar answered {status}: see user and password_env"
-                            )),
-                            Attempt::Failed(why) => {
-                                Registration::Failed(format!("the registrar did not answer: {why}"))
-                            }
-                        },
-                    );
-                }
-            };
-            let registrar = trunk.uri(None);
-            let made = shared
-                .stack
-                .registration(&registrar, proxy, &account, &contact);
-            drop(shared);
-            match made {
-                Ok(registration) => registration.keep(EXPIRES, GOODBYE, stop, tell).await,
-                Err(why) => {
-                    if let Some(shared) = weak.upgrade() {
-                        shared.registration(&trunk.name, Registration::Failed(why));
-                    }
+                    () = tokio::time::sleep(wait) => {}
+                    // Calls come over the connection that we registered on: without it nobody can call.
+                    () = lost => tokio::time::sleep(Duration::from_millis(500)).await,
+                    () = stop.cancelled() => {}
                 }
             }
+            if let Some(mut binding) = binding {
+                let _ = tokio::time::timeout(GOODBYE, binding.register(0)).await;
+            }
         });
+    }
+}
+
+/// One attempt to register: seconds granted, and the connection that it went over.
+async fn once(
+    shared: &Arc<Shared>,
+    trunk: &Trunk,
+    account: &Account,
+    binding: &mut Option<Binding>,
+) -> Result<(u32, Option<CancellationToken>), String> {
+    let (peer, elsewhere) = trunk.place(shared).await?;
+    let connection = shared
+        .stack
+        .connect(trunk.transport, peer, &trunk.host)
+        .await?;
+    if binding.is_none() {
+        let contact = shared.contact(Some(&account.user), peer, trunk.transport);
+        // A connection of ours is found by its address; a name would open another.
+        let proxy = (elsewhere || trunk.transport != Transport::Udp).then_some(peer);
+        let registrar = trunk.uri(None);
+        *binding = Some(
+            shared
+                .stack
+                .registration(&registrar, proxy, account, &contact)?,
+        );
+    }
+    let Some(made) = binding.as_mut() else {
+        return Err("no registration".into());
+    };
+    match made.register(EXPIRES).await {
+        Attempt::Registered(granted) => Ok((granted, connection)),
+        Attempt::Refused(status) => Err(format!(
+            "the registrar answered {status}: see user and password_env"
+        )),
+        Attempt::Failed(why) => Err(format!("the registrar did not answer: {why}")),
     }
 }
 

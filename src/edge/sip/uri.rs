@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use super::Transport;
+
 /// Parameters that RFC 3261 section 19.1.1 knows, and a few in common use; every other one is ours or nobody's and is not sent.
 const KNOWN: [&str; 9] = [
     "transport",
@@ -32,11 +34,18 @@ pub struct SipUri {
 
 impl SipUri {
     /// A URI of a user at an address.
-    pub fn new(user: Option<&str>, host: impl Into<String>, port: Option<u16>, tcp: bool) -> Self {
-        let params = if tcp {
-            vec![("transport".to_owned(), Some("tcp".to_owned()))]
-        } else {
-            Vec::new()
+    pub fn new(
+        user: Option<&str>,
+        host: impl Into<String>,
+        port: Option<u16>,
+        transport: Transport,
+    ) -> Self {
+        let params = match transport {
+            Transport::Udp => Vec::new(),
+            other => vec![(
+                "transport".to_owned(),
+                Some(other.name().to_ascii_lowercase()),
+            )],
         };
         Self {
             user: user.map(str::to_owned),
@@ -47,10 +56,19 @@ impl SipUri {
         }
     }
 
-    /// `transport=tcp`.
-    pub fn tcp(&self) -> bool {
+    /// As `transport=` says; UDP where it says nothing.
+    pub fn transport(&self) -> Transport {
         self.param("transport")
-            .is_some_and(|v| v.eq_ignore_ascii_case("tcp"))
+            .and_then(Transport::named)
+            .unwrap_or(Transport::Udp)
+    }
+
+    /// The port that goes without saying.
+    pub fn usual_port(&self) -> u16 {
+        match self.transport() {
+            Transport::Tls => 5061,
+            _ => 5060,
+        }
     }
 
     fn param(&self, name: &str) -> Option<&str> {
@@ -63,7 +81,7 @@ impl SipUri {
     /// The address, where the host is a literal one: nothing is to be looked up then.
     pub fn literal(&self) -> Option<SocketAddr> {
         let ip: IpAddr = self.host.parse().ok()?;
-        Some(SocketAddr::new(ip, self.port.unwrap_or(5060)))
+        Some(SocketAddr::new(ip, self.port.unwrap_or(self.usual_port())))
     }
 }
 
@@ -99,11 +117,11 @@ impl FromStr for SipUri {
             format!("\"{text}\" is no SIP address ({why}): write it as sip:user@host:port")
         };
         let text = text.trim();
-        let rest = text
-            .get(..4)
-            .filter(|scheme| scheme.eq_ignore_ascii_case("sip:"))
-            .and_then(|_| text.get(4..))
-            .ok_or_else(|| bad("it does not begin with sip:"))?;
+        let (scheme, rest) = text
+            .split_once(':')
+            .filter(|(s, _)| s.eq_ignore_ascii_case("sip") || s.eq_ignore_ascii_case("sips"))
+            .ok_or_else(|| bad("it does not begin with sip: or sips:"))?;
+        let secure = scheme.len() == 4;
         if rest
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || "<>\"".contains(c))
@@ -138,6 +156,18 @@ impl FromStr for SipUri {
             } else if KNOWN.iter().any(|k| k.eq_ignore_ascii_case(name)) {
                 uri.params.push((name.to_owned(), value.map(str::to_owned)));
             }
+        }
+        // A sips: address is reached over TLS, whatever else it says (RFC 3261 section 19.1).
+        if secure {
+            uri.params
+                .retain(|(n, _)| !n.eq_ignore_ascii_case("transport"));
+            uri.params
+                .push(("transport".to_owned(), Some("tls".to_owned())));
+        }
+        if let Some(named) = uri.param("transport")
+            && Transport::named(named).is_none()
+        {
+            return Err(bad("its transport is none of udp, tcp and tls"));
         }
         Ok(uri)
     }
@@ -214,7 +244,7 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(uri.ring_s, Some(20));
-        assert!(uri.tcp());
+        assert_eq!(uri.transport(), Transport::Tcp);
         assert_eq!(uri.to_string(), "sip:human@127.0.0.1:5090;transport=tcp");
         assert_eq!(uri.literal(), Some("127.0.0.1:5090".parse().unwrap()));
     }

@@ -62,7 +62,7 @@ pub fn parse(text: &str) -> Result<Session, SdpError> {
                     // Some phones write 20.0; what cannot be read is as good as not there.
                     level.ptime_ms = rest.trim().parse::<f32>().ok().map(|ms| ms as u32);
                 } else if let Some((media, _)) = media.last_mut() {
-                    attribute(media, name, rest)?;
+                    attribute(media, name, rest);
                 }
             }
             _ if kind.len() == 1 => {}
@@ -144,24 +144,23 @@ fn media_line(value: &str) -> Result<Media, SdpError> {
         rtcp: None,
         rtcp_mux: false,
         rtpmap: Vec::new(),
+        crypto: Vec::new(),
+        mid: None,
     })
 }
 
-fn attribute(media: &mut Media, name: &str, rest: &str) -> Result<(), SdpError> {
+fn attribute(media: &mut Media, name: &str, rest: &str) {
     match name {
         "rtpmap" => {
-            let Some((pt, encoding)) = rest.trim().split_once(' ') else {
-                return bad("an a=rtpmap line needs a payload type and an encoding");
-            };
-            let mut parts = encoding.trim().split('/');
-            let (encoding, clock) = (parts.next(), parts.next());
-            let (Ok(pt), Some(encoding), Some(Ok(clock))) =
-                (pt.parse::<u8>(), encoding, clock.map(str::parse))
-            else {
-                return bad(format!("an a=rtpmap line cannot be read: {:?}", clip(rest)));
-            };
+            // One that cannot be read leaves its payload type unknown; the others may still do (RFC 4475 has such a line in half of
+            // its descriptions).
+            let read = rest.trim().split_once(' ').and_then(|(pt, encoding)| {
+                let mut parts = encoding.trim().split('/');
+                let name = parts.next()?.to_owned();
+                Some((pt.parse().ok()?, name, parts.next()?.parse().ok()?))
+            });
             if media.rtpmap.len() < MOST_FORMATS {
-                media.rtpmap.push((pt, encoding.to_owned(), clock));
+                media.rtpmap.extend(read);
             }
         }
         "rtcp" => {
@@ -172,7 +171,10 @@ fn attribute(media: &mut Media, name: &str, rest: &str) -> Result<(), SdpError> 
             }
         }
         "rtcp-mux" => media.rtcp_mux = true,
+        "mid" => media.mid = Some(rest.trim().to_owned()).filter(|m| !m.is_empty()),
+        "crypto" if media.crypto.len() < MOST_FORMATS => {
+            media.crypto.extend(super::crypto::Offered::parse(rest));
+        }
         _ => {}
     }
-    Ok(())
 }

@@ -1,0 +1,361 @@
+//! What comes: which stream is listened to, the jitter buffer, decoding, concealment, keys.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::audio::FRAME;
+use crate::audio::codec::{Codec, Decoder};
+use crate::audio::conceal::Concealer;
+use crate::audio::dtmf::{EventDecoder, ToneDetector};
+use crate::audio::jitter::{JitterBuffer, JitterConfig, JitterStats, Pulled as Due, Reception};
+use crate::audio::resample::Resampler;
+use crate::wire::rtp::{Header, Packet};
+use crate::wire::sdp::Agreed;
+
+/// A sender from which nothing came for this long may be replaced.
+const SILENT: Duration = Duration::from_secs(2);
+/// 120 ms of the widest codec, and a little more from odd senders.
+const MOST_PAYLOAD: usize = 1_400;
+
+/// Whom we hear.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Latch {
+    pub(super) from: SocketAddr,
+    pub(super) ssrc: u32,
+    seq: u16,
+    at: Instant,
+}
+
+pub(super) struct Receiver {
+    pub(super) latch: Option<Latch>,
+    candidate: Option<(Latch, u8)>,
+    jitter: JitterBuffer,
+    /// Milliseconds in the far end's packets, as they have been so far.
+    packet_ms: u32,
+    codec: Codec,
+    /// Decoders that were needed so far: a far end may change its codec from one packet to the next.
+    decoders: Vec<(Codec, Decoder)>,
+    conceal: Concealer,
+    /// Sound at the codec's rate that is due, with whether it came from the far end.
+    due: VecDeque<(i16, bool)>,
+    /// To 16 kHz; none where the codec is there already.
+    up: Option<Resampler>,
+    heard: VecDeque<i16>,
+    events: EventDecoder,
+    /// Listens for keys in the sound, where none can come as events (ITU-T Q.24).
+    tones: Option<ToneDetector>,
+    pub(super) packets: u64,
+    /// Lost in streams before this one.
+    lost_before: u64,
+    last_sound: Option<Instant>,
+    longest_gap: Duration,
+}
+
+impl Receiver {
+    pub(super) fn new() -> Self {
+        Self {
+            latch: None,
+            candidate: None,
+            jitter: buffer(Codec::Pcmu, 20),
+            packet_ms: 20,
+            codec: Codec::Pcmu,
+            decoders: Vec::new(),
+            conceal: Concealer::new(8_000),
+            due: VecDeque::new(),
+            up: Some(Resampler::new(8_000, 16_000)),
+            heard: VecDeque::new(),
+            events: EventDecoder::new(),
+            tones: None,
+            packets: 0,
+            lost_before: 0,
+            last_sound: None,
+            longest_gap: Duration::ZERO,
+        }
+    }
+
+    /// Media was agreed on. A new address lets go of the sender heard so far.
+    pub(super) fn set(&mut self, agreed: &Agreed, moved: bool) {
+        if moved {
+            self.latch = None;
+            self.candidate = None;
+        }
+        self.become_of(agreed.codec, self.packet_ms);
+        let wanted = agreed.recv_telephone_event_pt.is_none();
+        if wanted != self.tones.is_some() {
+            self.tones = wanted.then(|| ToneDetector::new(16_000));
+        }
+    }
+
+    pub(super) fn stats(&self) -> JitterStats {
+        self.jitter.stats()
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        let stats = self.jitter.stats();
+        self.lost_before + stats.lost.saturating_sub(stats.late)
+    }
+
+    pub(super) fn longest_gap(&self) -> Duration {
+        self.longest_gap
+    }
+
+    pub(super) fn report(&mut self) -> Reception {
+        self.jitter.report()
+    }
+
+    /// Another codec or packet length: what is held of the old one is let go.
+    fn become_of(&mut self, codec: Codec, packet_ms: u32) {
+        if codec == self.codec && packet_ms == self.packet_ms {
+            return;
+        }
+        if codec.rate() != self.codec.rate() {
+            self.up = (codec.rate() != 16_000).then(|| Resampler::new(codec.rate(), 16_000));
+            self.conceal = Concealer::new(codec.rate());
+            self.due.clear();
+        }
+        let clock = codec.clock_hz() != self.codec.clock_hz();
+        if clock || packet_ms != self.packet_ms {
+            self.lost_before += self.jitter.stats().lost;
+            self.jitter = buffer(codec, packet_ms);
+        }
+        self.codec = codec;
+        self.packet_ms = packet_ms;
+    }
+
+    /// One packet. `clock`: since the session began.
+    pub(super) fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        from: SocketAddr,
+        agreed: &Agreed,
+        now: Instant,
+        clock: Duration,
+    ) {
+        let header = &packet.header;
+        let event = agreed.recv_telephone_event_pt == Some(header.payload_type)
+            || agreed.telephone_event_pt == Some(header.payload_type);
+        // 13: comfort noise (RFC 3389), proof of life without sound.
+        let codec = match codec_of(header.payload_type, agreed) {
+            _ if event => None,
+            None if header.payload_type == 13 => None,
+            None => return,
+            known => known,
+        };
+        if !self.admits(header, from, agreed, now) {
+            return;
+        }
+        self.packets += 1;
+        if event {
+            self.events.push(header.timestamp, packet.payload, clock);
+        }
+        let payload = packet
+            .payload
+            .get(..packet.payload.len().min(MOST_PAYLOAD))
+            .unwrap_or_default();
+        let hears = agreed.direction.receives() && !payload.is_empty();
+        let Some(codec) = codec.filter(|_| hears) else {
+            self.jitter.push_other(header.seq, clock);
+            return;
+        };
+        if let Some(last) = self.last_sound.replace(now) {
+            self.longest_gap = self.longest_gap.max(now.duration_since(last));
+        }
+        let ms = codec.payload_ms(payload);
+        let ms = if (10..=120).contains(&ms) {
+            ms
+        } else {
+            self.packet_ms
+        };
+        self.become_of(codec, ms);
+        // The codec goes in front: by the time the packet is due another may be in use.
+        let mut coded = Vec::with_capacity(payload.len() + 1);
+        coded.push(codec.payload_type());
+        coded.extend(payload);
+        self.jitter
+            .push(header.seq, header.timestamp, coded, header.marker, clock);
+    }
+
+    /// Is this packet of the stream we listen to, or may it become that?
+    fn admits(&mut self, packet: &Header, from: SocketAddr, agreed: &Agreed, now: Instant) -> bool {
+        let seen = Latch {
+            from,
+            ssrc: packet.ssrc,
+            seq: packet.seq,
+            at: now,
+        };
+        let Some(latch) = self.latch else {
+            if from.ip().to_canonical() == agreed.remote.ip().to_canonical() {
+                self.take(seen);
+                return true;
+            }
+            // Behind NAT the address in SDP is not the one that sends: three packets in a row of one stream show it is one.
+            let run = match self.candidate {
+                Some((c, run))
+                    if c.from == from
+                        && c.ssrc == packet.ssrc
+                        && packet.seq == c.seq.wrapping_add(1) =>
+                {
+                    run + 1
+                }
+                _ => 1,
+            };
+            self.candidate = Some((seen, run));
+            if run >= 3 {
+                self.take(seen);
+            }
+            return run >= 3;
+        };
+        let same_stream = latch.ssrc == packet.ssrc && packet.seq.wrapping_sub(latch.seq) < 3_000;
+        let dead = now.duration_since(latch.at) > SILENT;
+        if latch.from == from {
+            if latch.ssrc != packet.ssrc {
+                self.take(seen);
+            } else {
+                let ahead = packet.seq.wrapping_sub(latch.seq) < 0x8000;
+                self.latch = Some(Latch {
+                    seq: if ahead { packet.seq } else { latch.seq },
+                    at: now,
+                    ..latch
+                });
+            }
+            return true;
+        }
+        // Another address: the same stream behind a NAT that changed its mind, or the one SDP named, once the first is silent.
+        if dead && (same_stream || from == agreed.remote) {
+            if latch.ssrc == packet.ssrc {
+                self.latch = Some(seen);
+            } else {
+                self.take(seen);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Starts listening to a stream: its numbers are its own.
+    fn take(&mut self, seen: Latch) {
+        if self.packets > 0 && self.latch.is_none_or(|l| l.ssrc != seen.ssrc) {
+            self.jitter.reset();
+            self.conceal.reset();
+            self.events.reset();
+            self.decoders.clear();
+        }
+        self.latch = Some(seen);
+        self.candidate = None;
+    }
+
+    /// The next 20 ms, and the keys that were pressed. True when there is sound of the far end in it, or sound made up for a packet
+    /// that was lost.
+    pub(super) fn pull(
+        &mut self,
+        pcm: &mut [i16; FRAME],
+        keys: &mut Vec<char>,
+        clock: Duration,
+    ) -> bool {
+        while let Some(key) = self.events.poll(clock) {
+            keys.push(key);
+        }
+        let block = self.codec.rate() as usize / 50;
+        while self.due.len() < block {
+            self.decode(clock);
+        }
+        let mut live = false;
+        let sound: Vec<i16> = self
+            .due
+            .drain(..block)
+            .map(|(sample, real)| {
+                live |= real;
+                sample
+            })
+            .collect();
+        match &mut self.up {
+            Some(up) => {
+                let mut wide = Vec::with_capacity(FRAME);
+                up.process(&sound, &mut wide);
+                self.heard.extend(wide);
+            }
+            None => self.heard.extend(sound),
+        }
+        for slot in pcm.iter_mut() {
+            *slot = self.heard.pop_front().unwrap_or(0);
+        }
+        // What the converter holds back by a block boundary must not pile up.
+        while self.heard.len() > FRAME {
+            self.heard.pop_front();
+        }
+        if let Some(tones) = &mut self.tones {
+            keys.extend(tones.push(pcm));
+        }
+        live
+    }
+
+    /// One packet time out of the jitter buffer.
+    fn decode(&mut self, clock: Duration) {
+        let length = (self.packet_ms * self.codec.rate() / 1_000).max(1) as usize;
+        let mut pcm = Vec::with_capacity(length);
+        let live = match self.jitter.pull(clock) {
+            Due::Audio(coded) => {
+                if let Some((kind, payload)) = coded.split_first() {
+                    let codec = Codec::ALL.iter().find(|c| c.payload_type() == *kind);
+                    if let Some(decoder) = codec.and_then(|c| self.decoder(*c)) {
+                        decoder.decode(payload, &mut pcm);
+                    }
+                }
+                if pcm.is_empty() {
+                    pcm.resize(length, 0);
+                    self.conceal.lost(&mut pcm);
+                } else {
+                    self.conceal.good(&mut pcm);
+                }
+                self.jitter
+                    .quiet(pcm.iter().all(|s| s.unsigned_abs() < 400));
+                true
+            }
+            Due::Lost => {
+                pcm.resize(length, 0);
+                self.conceal.lost(&mut pcm);
+                true
+            }
+            Due::Empty => {
+                pcm.resize(length, 0);
+                self.jitter.quiet(true);
+                false
+            }
+        };
+        self.due.extend(pcm.into_iter().map(|s| (s, live)));
+    }
+
+    fn decoder(&mut self, codec: Codec) -> Option<&mut Decoder> {
+        let at = match self.decoders.iter().position(|(c, _)| *c == codec) {
+            Some(at) => at,
+            None => {
+                self.decoders.push((codec, Decoder::new(codec)?));
+                self.decoders.len() - 1
+            }
+        };
+        self.decoders.get_mut(at).map(|(_, d)| d)
+    }
+}
+
+/// What a payload type stands for: what was agreed, or a static number that every far end means the same by.
+fn codec_of(payload_type: u8, agreed: &Agreed) -> Option<Codec> {
+    if payload_type == agreed.recv_payload_type || payload_type == agreed.payload_type {
+        return Some(agreed.codec);
+    }
+    let fixed = match payload_type {
+        0 => Codec::Pcmu,
+        8 => Codec::Pcma,
+        9 => Codec::G722,
+        _ => return None,
+    };
+    Codec::ALL.contains(&fixed).then_some(fixed)
+}
+
+fn buffer(codec: Codec, packet_ms: u32) -> JitterBuffer {
+    JitterBuffer::new(JitterConfig {
+        clock_hz: codec.clock_hz(),
+        packet_ms,
+        ..JitterConfig::default()
+    })
+}

@@ -1,0 +1,252 @@
+//! What stands between the network and the SIP stack: every message is judged by [`crate::wire::sip`] first, on UDP, TCP and TLS alike.
+//!
+//! The stack's own readers drop what they cannot parse, and close a TCP connection over it; here a bad message is answered, costs
+//! itself, and leaves the connection and its calls alone.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UdpSocket;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::{ALLOW, SUPPORTED};
+use crate::wire::sip::frame::{Framer, Piece};
+use crate::wire::sip::{Rules, Verdict, plain_out, screen};
+
+/// How long the rest of a message may take to come on a stream.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a peer may take to read what it is sent before its connection is given up.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// Messages that wait to be written to one peer, or to be read by the stack.
+const QUEUE: usize = 64;
+
+/// How messages are judged, and who we are.
+pub(super) struct Gate {
+    /// Addresses and ports this line is known under.
+    ours: RwLock<Vec<(IpAddr, u16)>>,
+}
+
+impl Gate {
+    pub(super) fn new() -> Self {
+        Self {
+            ours: RwLock::default(),
+        }
+    }
+
+    /// Another address of ours.
+    pub(super) fn known_as(&self, ip: IpAddr, port: u16) {
+        let mut ours = self.ours.write().unwrap_or_else(PoisonError::into_inner);
+        ours.push((ip, port));
+    }
+
+    fn judge(&self, bytes: &[u8], source: SocketAddr, stream: bool) -> Verdict {
+        let known = self.ours.read().unwrap_or_else(PoisonError::into_inner);
+        let host_is =
+            |host: &str| -> Option<IpAddr> { host.trim_matches(['[', ']']).parse::<IpAddr>().ok() };
+        let ours = |host: &str| {
+            host.eq_ignore_ascii_case("localhost")
+                || host_is(host)
+                    .is_some_and(|ip| ip.is_loopback() || known.iter().any(|(own, _)| *own == ip))
+        };
+        let sent_by = |host: &str, port: Option<u16>| {
+            host_is(host).is_some_and(|ip| {
+                known
+                    .iter()
+                    .any(|(own, p)| *own == ip && *p == port.unwrap_or(5060))
+            })
+        };
+        let verdict = screen(
+            bytes,
+            &Rules {
+                allow: ALLOW,
+                supported: SUPPORTED,
+                ours: &ours,
+                sent_by: &sent_by,
+                source,
+                stream,
+            },
+        );
+        match &verdict {
+            Verdict::Answer { code, why, .. } => {
+                tracing::info!(%source, code, why, "a SIP request was refused");
+            }
+            Verdict::Drop(why) => tracing::debug!(%source, why, "a SIP message was passed over"),
+            Verdict::Pass(_) => {}
+        }
+        verdict
+    }
+}
+
+/// A UDP socket that gives only what passes.
+pub(super) struct GatedUdp {
+    socket: UdpSocket,
+    gate: std::sync::Arc<Gate>,
+    buffer: Mutex<Vec<u8>>,
+}
+
+impl GatedUdp {
+    pub(super) fn new(socket: UdpSocket, gate: std::sync::Arc<Gate>) -> Self {
+        Self {
+            socket,
+            gate,
+            buffer: Mutex::new(vec![0; 65_536]),
+        }
+    }
+
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The next message that passes, in plain form.
+    pub(super) async fn receive(&self, out: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let mut buffer = self.buffer.lock().await;
+        loop {
+            // An ICMP refusal of something sent earlier shows here; it says nothing about what comes next.
+            let Ok((len, source)) = self.socket.recv_from(&mut buffer).await else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            let datagram = buffer.get(..len).unwrap_or_default();
+            if datagram.iter().all(u8::is_ascii_whitespace) {
+                // A double line end is a phone keeping its NAT open (RFC 5626 section 4.4.2 has STUN for it; many send this).
+                if datagram == b"\r\n\r\n" {
+                    let _ = self.socket.send_to(b"\r\n", source).await;
+                }
+                continue;
+            }
+            match self.gate.judge(datagram, source, false) {
+                Verdict::Pass(message) => {
+                    let bytes = message.to_bytes();
+                    if let Some(slot) = out.get_mut(..bytes.len()) {
+                        slot.copy_from_slice(&bytes);
+                        return Ok((bytes.len(), source));
+                    }
+                    tracing::info!(%source, bytes = bytes.len(), "a SIP message too large for UDP was passed over");
+                }
+                Verdict::Answer { bytes, .. } => {
+                    let _ = self.socket.send_to(&bytes, source).await;
+                }
+                Verdict::Drop(_) => {}
+            }
+        }
+    }
+
+    pub(super) async fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+        match plain_out(bytes) {
+            Some(plain) => self.socket.send_to(&plain, to).await,
+            None => self.socket.send_to(bytes, to).await,
+        }
+    }
+}
+
+/// A TCP or TLS connection as the stack sees it: whole messages both ways.
+pub(super) struct Carried {
+    pub(super) incoming: mpsc::Receiver<Vec<u8>>,
+    pub(super) outgoing: mpsc::Sender<Vec<u8>>,
+    /// Cancelled when the connection is over; cancelling it ends the connection.
+    pub(super) open: CancellationToken,
+}
+
+/// Reads and writes one connection until either side ends it.
+pub(super) fn carry<S>(
+    io: S,
+    peer: SocketAddr,
+    gate: std::sync::Arc<Gate>,
+    stop: &CancellationToken,
+) -> Carried
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (mut reader, mut writer) = tokio::io::split(io);
+    let (in_tx, incoming) = mpsc::channel(QUEUE);
+    let (outgoing, mut out_rx) = mpsc::channel::<Vec<u8>>(QUEUE);
+    let open = stop.child_token();
+    let (closing, answers) = (open.clone(), outgoing.clone());
+    tokio::spawn(async move {
+        let mut framer = Framer::new();
+        let mut chunk = vec![0u8; 16 * 1024];
+        loop {
+            let read = tokio::select! {
+                read = reader.read(&mut chunk) => read,
+                () = tokio::time::sleep(PATIENCE), if framer.waiting() => {
+                    if !judged(framer.give_up(), peer, &gate, &in_tx, &answers).await {
+                        break;
+                    }
+                    continue;
+                }
+                () = closing.cancelled() => break,
+            };
+            let Ok(len @ 1..) = read else { break };
+            framer.push(chunk.get(..len).unwrap_or_default());
+            let mut going = true;
+            while let Some(piece) = framer.next_piece() {
+                going = judged(Some(piece), peer, &gate, &in_tx, &answers).await;
+                if !going {
+                    break;
+                }
+            }
+            if !going {
+                break;
+            }
+        }
+        closing.cancel();
+    });
+    let closing = open.clone();
+    tokio::spawn(async move {
+        loop {
+            let bytes = tokio::select! {
+                bytes = out_rx.recv() => bytes,
+                // What was queued before the end still goes out.
+                () = closing.cancelled() => out_rx.try_recv().ok(),
+            };
+            let Some(bytes) = bytes else { break };
+            let plain = plain_out(&bytes);
+            let write = async {
+                writer.write_all(plain.as_deref().unwrap_or(&bytes)).await?;
+                writer.flush().await
+            };
+            match tokio::time::timeout(WRITE_WITHIN, write).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => break,
+                Err(_) => {
+                    tracing::info!(%peer, "a SIP connection that does not read is closed");
+                    break;
+                }
+            }
+        }
+        closing.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(1), writer.shutdown()).await;
+    });
+    Carried {
+        incoming,
+        outgoing,
+        open,
+    }
+}
+
+/// Sends a piece where it belongs. False when the connection is to be closed.
+async fn judged(
+    piece: Option<Piece>,
+    peer: SocketAddr,
+    gate: &Gate,
+    incoming: &mpsc::Sender<Vec<u8>>,
+    answers: &mpsc::Sender<Vec<u8>>,
+) -> bool {
+    match piece {
+        None => true,
+        Some(Piece::Hopeless) => {
+            tracing::info!(%peer, "a SIP connection that sends no end of a message is closed");
+            false
+        }
+        Some(Piece::KeepAlive) => answers.send(b"\r\n".to_vec()).await.is_ok(),
+        Some(Piece::Message(bytes)) => match gate.judge(&bytes, peer, true) {
+            Verdict::Pass(message) => incoming.send(message.to_bytes()).await.is_ok(),
+            Verdict::Answer { bytes, .. } => answers.send(bytes).await.is_ok(),
+            Verdict::Drop(_) => true,
+        },
+    }
+}

@@ -1,0 +1,783 @@
+//! Which messages the line's SIP stack is shown, and what the others are told.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::header::{NameAddr, Via, split_list};
+use super::{Message, Start, is_token, number};
+
+/// What this line takes, and how it knows itself.
+pub struct Rules<'a> {
+    /// Methods, as Allow lists them.
+    pub allow: &'a str,
+    /// Option tags, as Supported lists them.
+    pub supported: &'a str,
+    /// A host that is this line, for Max-Forwards and loops.
+    pub ours: &'a dyn Fn(&str) -> bool,
+    /// Our own address as Via shows it, host and port.
+    pub sent_by: &'a dyn Fn(&str, Option<u16>) -> bool,
+    /// Where the message came from.
+    pub source: SocketAddr,
+    /// TCP or TLS.
+    pub stream: bool,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// For the stack, in plain form.
+    Pass(Message),
+    /// Refused: bytes to send back where it came from.
+    Answer {
+        bytes: Vec<u8>,
+        code: u16,
+        why: &'static str,
+    },
+    /// Nothing can or may be said to it.
+    Drop(&'static str),
+}
+
+/// Known methods that make no sense to a line that answers calls: refused as not allowed rather than unknown.
+const KNOWN: [&str; 15] = [
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+    "REFER",
+    "REGISTER",
+    "NOTIFY",
+    "MESSAGE",
+    "SUBSCRIBE",
+    "PUBLISH",
+    "QUERY",
+];
+
+/// Header fields that hold one value, and of which there may be one (RFC 3261 section 7.3.1).
+const SINGLE: [&str; 8] = [
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+    "Max-Forwards",
+    "Content-Length",
+    "Content-Type",
+    "Expires",
+];
+
+/// A reason to refuse.
+struct Fault {
+    code: u16,
+    why: &'static str,
+    headers: Vec<(&'static str, String)>,
+}
+
+fn fault(code: u16, why: &'static str) -> Fault {
+    Fault {
+        code,
+        why,
+        headers: Vec::new(),
+    }
+}
+
+/// Judges one message: a datagram, or one cut from a stream.
+pub fn screen(bytes: &[u8], rules: &Rules<'_>) -> Verdict {
+    let mut read = read(bytes);
+    let is_response = matches!(read.start, Some(Start::Response { .. }));
+    if is_response {
+        return match response(&mut read) {
+            Ok(message) => Verdict::Pass(message),
+            Err(why) => Verdict::Drop(why),
+        };
+    }
+    match request(&mut read, rules) {
+        Ok(message) => Verdict::Pass(message),
+        Err(fault) => {
+            // An ACK is never answered (RFC 3261 section 17.1.1.3).
+            if read.method() == "ACK" {
+                return Verdict::Drop(fault.why);
+            }
+            match answer(&read, &fault, rules.source) {
+                Some(bytes) => Verdict::Answer {
+                    bytes,
+                    code: fault.code,
+                    why: fault.why,
+                },
+                None => Verdict::Drop(fault.why),
+            }
+        }
+    }
+}
+
+/// A message as far as it could be read.
+struct Read {
+    start: Option<Start>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// The first thing that was wrong with its form.
+    fault: Option<Fault>,
+}
+
+impl Read {
+    fn method(&self) -> &str {
+        match &self.start {
+            Some(Start::Request { method, .. }) => method,
+            _ => "",
+        }
+    }
+
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+
+    fn one(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        if let Some((_, old)) = self.headers.iter_mut().find(|(n, _)| n == name) {
+            *old = value;
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> Read {
+    let lead = bytes
+        .iter()
+        .take_while(|b| matches!(b, b'\r' | b'\n'))
+        .count();
+    let bytes = bytes.get(lead..).unwrap_or_default();
+    let end = bytes
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .unwrap_or(bytes.len());
+    let head = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+    let body = bytes.get(end + 4..).unwrap_or_default().to_vec();
+    let mut lines = head.split("\r\n");
+    let (start, mut wrong) = first_line(lines.next().unwrap_or_default());
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        // A line that begins with a space goes on with the one before (section 7.3.1).
+        if line.starts_with([' ', '\t']) {
+            if let Some((_, value)) = headers.last_mut() {
+                if !value.is_empty() {
+                    value.push(' ');
+                }
+                value.push_str(line.trim());
+            }
+            continue;
+        }
+        match line.split_once(':') {
+            Some((name, value)) if is_token(name.trim_end()) && headers.len() < 256 => {
+                headers.push((long_name(name.trim_end()), value.trim().to_owned()));
+            }
+            _ if line.is_empty() => {}
+            _ => {
+                wrong.get_or_insert(fault(400, "a line is no header"));
+            }
+        }
+    }
+    Read {
+        start,
+        headers,
+        body,
+        fault: wrong,
+    }
+}
+
+fn first_line(line: &str) -> (Option<Start>, Option<Fault>) {
+    if let Some(rest) = line.strip_prefix("SIP/2.0 ") {
+        let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+        let code = code
+            .parse()
+            .ok()
+            .filter(|c| code.len() == 3 && (100..700).contains(c));
+        return match code {
+            Some(code) => {
+                // Anything printable may stand here, and nothing need; what only some parsers read is not passed on.
+                let plain = reason.chars().all(|c| (' '..='~').contains(&c));
+                let reason = if plain { reason.trim() } else { "" };
+                let reason = if reason.is_empty() {
+                    phrase(code)
+                } else {
+                    reason
+                };
+                let reason = reason.to_owned();
+                (Some(Start::Response { code, reason }), None)
+            }
+            None => (
+                Some(Start::Response {
+                    code: 0,
+                    reason: String::new(),
+                }),
+                Some(fault(400, "its status is none")),
+            ),
+        };
+    }
+    let parts: Vec<&str> = line.split(' ').collect();
+    let request = |method: &str, uri: &str| {
+        Some(Start::Request {
+            method: method.to_owned(),
+            uri: uri.to_owned(),
+        })
+    };
+    match parts[..] {
+        [method, uri, version] if is_token(method) && !uri.is_empty() => {
+            let wrong = match version.split_once('/') {
+                _ if version == "SIP/2.0" => None,
+                Some((name, number))
+                    if name.eq_ignore_ascii_case("SIP")
+                        && number.bytes().all(|b| b.is_ascii_digit() || b == b'.') =>
+                {
+                    Some(fault(505, "its version of SIP is not 2.0"))
+                }
+                _ => Some(fault(400, "its first line names no version")),
+            };
+            (request(method, uri), wrong)
+        }
+        _ => {
+            let method = parts.first().copied().unwrap_or_default();
+            (
+                request(method, parts.get(1).copied().unwrap_or_default()),
+                Some(fault(
+                    400,
+                    "its first line is not three words with one space between",
+                )),
+            )
+        }
+    }
+}
+
+/// What both requests and responses must have; the Vias are put in plain form, one a line.
+fn common(read: &mut Read, stream: bool) -> Result<(), Fault> {
+    if let Some(fault) = read.fault.take() {
+        return Err(fault);
+    }
+    for name in SINGLE {
+        if read.all(name).count() > 1 {
+            return Err(fault(400, "a header that may stand once stands twice"));
+        }
+    }
+    let mut vias = Vec::new();
+    for value in read.all("Via") {
+        let hops = split_list(value).ok_or_else(|| fault(400, "a Via is not well formed"))?;
+        for hop in hops {
+            vias.push(Via::parse(hop).ok_or_else(|| fault(400, "a Via is not well formed"))?);
+        }
+    }
+    if vias.is_empty() {
+        return Err(fault(400, "it has no Via"));
+    }
+    if vias.first().and_then(|v| v.param("branch")) == Some("z9hG4bK") {
+        return Err(fault(
+            400,
+            "its branch is the magic cookie and nothing more",
+        ));
+    }
+    for name in ["From", "To"] {
+        let value = read
+            .one(name)
+            .ok_or_else(|| fault(400, "From or To is missing"))?;
+        let parsed =
+            NameAddr::parse(value).ok_or_else(|| fault(400, "From or To is not well formed"))?;
+        read.set(name, parsed.to_string());
+    }
+    let call_id = read.one("Call-ID").unwrap_or_default();
+    if call_id.is_empty() || call_id.contains([' ', '\t']) {
+        return Err(fault(400, "Call-ID is missing or not well formed"));
+    }
+    let cseq = read.one("CSeq").unwrap_or_default();
+    let cseq = cseq
+        .split_once([' ', '\t'])
+        .map(|(n, method)| (number(n, (1 << 31) - 1), method.trim().to_owned()));
+    let Some((Some(n), method)) = cseq.filter(|(_, m)| is_token(m)) else {
+        return Err(fault(400, "CSeq is missing or not well formed"));
+    };
+    read.set("CSeq", format!("{n} {method}"));
+    match read.one("Content-Length").map(|v| number(v, 1 << 32)) {
+        Some(None) => return Err(fault(400, "Content-Length is no number")),
+        Some(Some(n)) => {
+            let n = usize::try_from(n).unwrap_or(usize::MAX);
+            if n > read.body.len() {
+                return Err(fault(400, "Content-Length is more than there is"));
+            }
+            // What follows the body in a datagram is not looked at (section 18.3).
+            read.body.truncate(n);
+        }
+        None if stream && read.one("Content-Type").is_none() => read.body.clear(),
+        None => {}
+    }
+    read.headers.retain(|(name, _)| name != "Via");
+    let plain = vias.iter().map(|v| ("Via".to_owned(), v.to_string()));
+    read.headers.splice(0..0, plain);
+    Ok(())
+}
+
+fn response(read: &mut Read) -> Result<Message, &'static str> {
+    common(read, false).map_err(|f| f.why)?;
+    if read.all("Via").count() != 1 {
+        return Err("a response with several Vias is not for us");
+    }
+    // RFC 8760 writes SHA-256; the stack knows it without the hyphen.
+    for (name, value) in &mut read.headers {
+        if matches!(name.as_str(), "WWW-Authenticate" | "Proxy-Authenticate") {
+            *value = respell(value, "SHA-256", "SHA256");
+        }
+    }
+    take(read).ok_or("no first line")
+}
+
+fn take(read: &mut Read) -> Option<Message> {
+    Some(Message {
+        start: read.start.clone()?,
+        headers: std::mem::take(&mut read.headers),
+        body: std::mem::take(&mut read.body),
+    })
+}
+
+fn request(read: &mut Read, rules: &Rules<'_>) -> Result<Message, Fault> {
+    common(read, rules.stream)?;
+    let Some(Start::Request { method, uri }) = read.start.clone() else {
+        return Err(fault(400, "no first line"));
+    };
+    let cseq = read.one("CSeq").unwrap_or_default();
+    if cseq.split_once(' ').map(|(_, m)| m) != Some(method.as_str()) {
+        return Err(fault(400, "CSeq names another method than the first line"));
+    }
+    let uri = request_uri(&uri)?;
+    if let Some(Start::Request { uri: old, .. }) = &mut read.start {
+        old.clone_from(&uri);
+    }
+    let forwards = match read.one("Max-Forwards") {
+        Some(value) => {
+            let n = number(value, 255);
+            Some(n.ok_or_else(|| fault(400, "Max-Forwards is no number from 0 to 255"))?)
+        }
+        None => None,
+    };
+    contacts(read)?;
+    let allowed = |m: &str| rules.allow.split(',').any(|a| a.trim() == m);
+    let in_dialog = read
+        .one("To")
+        .and_then(NameAddr::parse)
+        .is_some_and(|to| to.param("tag").is_some());
+    if !KNOWN.contains(&method.as_str()) {
+        let mut unknown = fault(501, "its method is unknown");
+        unknown.headers.push(("Allow", rules.allow.to_owned()));
+        return Err(unknown);
+    }
+    // What follows a REFER of ours comes as NOTIFY within the dialog; a REGISTER is asked for its credentials further in.
+    if !allowed(&method) && method != "REGISTER" && !(method == "NOTIFY" && in_dialog) {
+        let mut refused = fault(405, "its method is not for a line that answers calls");
+        refused.headers.push(("Allow", rules.allow.to_owned()));
+        return Err(refused);
+    }
+    if method == "REGISTER" {
+        let to = read.one("To").and_then(NameAddr::parse);
+        if !to.is_some_and(|t| matches!(t.scheme().as_str(), "sip" | "sips" | "tel")) {
+            return Err(fault(400, "To of a REGISTER is no SIP address"));
+        }
+    }
+    if method == "ACK" || method == "CANCEL" {
+        return finish(read);
+    }
+    if forwards == Some(0) && !(rules.ours)(host_of(&uri)) {
+        return Err(fault(
+            483,
+            "Max-Forwards is used up and the address is not this line",
+        ));
+    }
+    // Our own request, come back to us (section 16.3).
+    let through_us = |hop: &str| Via::parse(hop).is_some_and(|v| (rules.sent_by)(&v.host, v.port));
+    if !in_dialog && read.all("Via").any(through_us) {
+        return Err(fault(482, "it has been here before"));
+    }
+    let unknown: Vec<String> = read
+        .all("Require")
+        .flat_map(|v| v.split(','))
+        .map(str::trim)
+        .filter(|tag| !tag.is_empty() && !has(rules.supported, tag))
+        .map(str::to_owned)
+        .collect();
+    if !unknown.is_empty() {
+        let mut extension = fault(420, "it requires what this line cannot do");
+        extension.headers.push(("Unsupported", unknown.join(", ")));
+        return Err(extension);
+    }
+    if method == "INVITE" || method == "UPDATE" {
+        body(read)?;
+    }
+    // Before RFC 3261 an INVITE need not say where its sender is reached: where it came from, then.
+    if method == "INVITE" && read.one("Contact").is_none() {
+        let scheme = format!("<sip:{}>", rules.source);
+        read.headers.push(("Contact".to_owned(), scheme));
+    }
+    finish(read)
+}
+
+/// A message for the stack. A caller from before RFC 3261 sends no tag in From; the stack needs one, so it is given one that
+/// a prefix that never leaves this machine (see [`plain_out`]).
+fn finish(read: &mut Read) -> Result<Message, Fault> {
+    if let Some(from) = read.one("From").and_then(NameAddr::parse)
+        && from.param("tag").is_none()
+    {
+        let tag = made_tag(&[read.one("Call-ID").unwrap_or_default(), &from.uri]);
+        read.set("From", format!("{from};tag={MADE}{tag}"));
+    }
+    take(read).ok_or_else(|| fault(400, "no first line"))
+}
+
+/// In front of tags that were made here for callers who send none.
+const MADE: &str = "rfc2543-";
+
+fn made_tag(parts: &[&str]) -> String {
+    use std::hash::{Hash, Hasher};
+    // Only to tell dialogs apart, and the same for every message of one.
+    let mut hasher = std::hash::DefaultHasher::new();
+    parts.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Takes tags that were made here out of a message on its way out, and writes the digest's name as RFC 8760 does.
+pub fn plain_out(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let made = format!(";tag={MADE}");
+    if !text.contains(&made) && !text.contains("SHA256") {
+        return None;
+    }
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut out = String::with_capacity(text.len());
+    for line in head.split("\r\n") {
+        let lower = line.to_ascii_lowercase();
+        let mut line = line.to_owned();
+        while let Some(at) = line.find(&made) {
+            let end = at + made.len() + 16;
+            line.replace_range(at..end.min(line.len()), "");
+        }
+        if lower.starts_with("authorization") || lower.starts_with("proxy-authorization") {
+            line = respell(&line, "SHA256", "SHA-256");
+        }
+        out += &line;
+        out += "\r\n";
+    }
+    out += "\r\n";
+    out += body;
+    Some(out.into_bytes())
+}
+
+fn respell(value: &str, from: &str, to: &str) -> String {
+    let lower = value.to_ascii_lowercase();
+    let Some(at) = lower.find("algorithm") else {
+        return value.to_owned();
+    };
+    let (head, tail) = value.split_at(at);
+    let tail_lower = tail.to_ascii_lowercase();
+    match tail_lower.find(&from.to_ascii_lowercase()) {
+        // Only where it follows the name directly, quotes and spaces between.
+        Some(p) if p <= 14 => {
+            let mut tail = tail.to_owned();
+            tail.replace_range(p..p + from.len(), to);
+            format!("{head}{tail}")
+        }
+        _ => value.to_owned(),
+    }
+}
+
+fn has(list: &str, item: &str) -> bool {
+    list.split(',').any(|i| i.trim().eq_ignore_ascii_case(item))
+}
+
+/// Checks the Request-URI; a telephone number becomes a SIP address that holds it.
+fn request_uri(uri: &str) -> Result<String, Fault> {
+    if uri.contains(['<', '>', '"']) {
+        return Err(fault(400, "its address stands in brackets"));
+    }
+    let Some((scheme, rest)) = uri.split_once(':') else {
+        return Err(fault(400, "its address has no scheme"));
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "sip" | "sips" => {
+            let host = rest.rsplit('@').next().unwrap_or_default();
+            if host.is_empty() || host.contains('?') {
+                return Err(fault(400, "its address holds headers or no host"));
+            }
+            Ok(uri.to_owned())
+        }
+        "tel" => {
+            let number = rest.split(';').next().unwrap_or_default();
+            Ok(format!("sip:{number}@tel.invalid;user=phone"))
+        }
+        _ => Err(fault(
+            416,
+            "its address is of a scheme this line does not know",
+        )),
+    }
+}
+
+fn host_of(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let host = rest.rsplit('@').next().unwrap_or_default();
+    let host = host.split([';', '?']).next().unwrap_or_default();
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Contact and routing headers hold addresses; one that cannot be read may not be followed.
+fn contacts(read: &mut Read) -> Result<(), Fault> {
+    for name in ["Contact", "Route", "Record-Route"] {
+        let mut plain = Vec::new();
+        for value in read.all(name) {
+            if value == "*" {
+                plain.push(value.to_owned());
+                continue;
+            }
+            let parts = split_list(value).unwrap_or_default();
+            let parsed: Option<Vec<_>> = parts.iter().map(|p| NameAddr::parse(p)).collect();
+            match parsed.filter(|p| !p.is_empty()) {
+                Some(parsed) => plain.extend(parsed.iter().map(NameAddr::to_string)),
+                None => return Err(fault(400, "a Contact or Route is not well formed")),
+            }
+        }
+        if plain.is_empty() {
+            continue;
+        }
+        read.headers.retain(|(n, _)| n != name);
+        read.headers
+            .extend(plain.into_iter().map(|v| (name.to_owned(), v)));
+    }
+    Ok(())
+}
+
+/// What an INVITE may carry, and what its sender must be able to take back.
+fn body(read: &mut Read) -> Result<(), Fault> {
+    const SDP: &str = "application/sdp";
+    if let Some(accept) = read.one("Accept").map(str::to_ascii_lowercase) {
+        let takes = accept.split(',').any(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            matches!(kind, SDP | "application/*" | "*/*")
+        });
+        if !takes && !accept.is_empty() {
+            return Err(fault(406, "its sender takes no session description back"));
+        }
+    }
+    if let Some(encoding) = read.one("Content-Encoding")
+        && !encoding.eq_ignore_ascii_case("identity")
+        && !read.body.is_empty()
+    {
+        let mut media = fault(415, "its body is encoded");
+        media.headers.push(("Accept-Encoding", "identity".into()));
+        return Err(media);
+    }
+    let Some(kind) = read.one("Content-Type").map(str::to_owned) else {
+        return Ok(());
+    };
+    let bare = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if bare == SDP || read.body.is_empty() {
+        return Ok(());
+    }
+    // Gateways put the description beside other things (RFC 5621); the rest of it is not read.
+    if bare.starts_with("multipart/")
+        && let Some(sdp) = part(&kind, &read.body, SDP)
+    {
+        read.body = sdp;
+        read.set("Content-Type", SDP.to_owned());
+        return Ok(());
+    }
+    let mut media = fault(415, "its body is no session description");
+    media.headers.push(("Accept", SDP.to_owned()));
+    Err(media)
+}
+
+/// The part of a multipart body that is of this kind (RFC 2046 section 5.1).
+fn part(kind: &str, body: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    let boundary = kind.split(';').skip(1).find_map(|p| {
+        let (name, value) = p.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("boundary")
+            .then(|| value.trim().trim_matches('"').to_owned())
+    })?;
+    let text = String::from_utf8_lossy(body);
+    let marker = format!("--{boundary}");
+    text.split(marker.as_str()).skip(1).find_map(|piece| {
+        let (head, content) = piece.trim_start_matches("\r\n").split_once("\r\n\r\n")?;
+        let right = head
+            .split("\r\n")
+            .filter_map(|l| l.split_once(':'))
+            .any(|(n, v)| {
+                matches!(n.trim().to_ascii_lowercase().as_str(), "content-type" | "c")
+                    && v.split(';')
+                        .next()
+                        .unwrap_or_default()
+                        .trim()
+                        .eq_ignore_ascii_case(wanted)
+            });
+        right.then(|| content.as_bytes().to_vec())
+    })
+}
+
+/// A stateless refusal. None where the message does not even say whom to answer.
+fn answer(read: &Read, fault: &Fault, source: SocketAddr) -> Option<Vec<u8>> {
+    let mut vias = read.all("Via");
+    let first = vias.next().filter(|v| !v.is_empty())?;
+    let mut text = format!("SIP/2.0 {} {}\r\n", fault.code, phrase(fault.code));
+    text += &format!("Via: {}\r\n", received(first, source));
+    for via in vias {
+        text += &format!("Via: {via}\r\n");
+    }
+    if let Some(from) = read.one("From") {
+        text += &format!("From: {from}\r\n");
+    }
+    if let Some(to) = read.one("To") {
+        text += &format!("To: {to}");
+        if !to.to_ascii_lowercase().contains("tag=") {
+            let id = [first, read.one("Call-ID").unwrap_or_default(), to];
+            text += &format!(";tag={}", made_tag(&id));
+        }
+        text += "\r\n";
+    }
+    for name in ["Call-ID", "CSeq"] {
+        if let Some(value) = read.one(name) {
+            text += &format!("{name}: {value}\r\n");
+        }
+    }
+    for (name, value) in &fault.headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    text += &format!(
+        "Reason: SIP;cause={};text=\"{}\"\r\nContent-Length: 0\r\n\r\n",
+        fault.code, fault.why
+    );
+    Some(text.into_bytes())
+}
+
+/// The top Via with where the message really came from (section 18.2.1, RFC 3581).
+fn received(first: &str, source: SocketAddr) -> String {
+    let hop = split_list(first).and_then(|hops| hops.first().map(|h| (*h).to_owned()));
+    let Some(mut via) = hop.as_deref().and_then(Via::parse) else {
+        return first.to_owned();
+    };
+    let ip = source.ip().to_canonical();
+    if via.host.trim_matches(['[', ']']).parse::<IpAddr>().ok() != Some(ip) {
+        via.params.push(("received".into(), Some(ip.to_string())));
+    }
+    for (name, value) in &mut via.params {
+        if name.eq_ignore_ascii_case("rport") {
+            *value = Some(source.port().to_string());
+        }
+    }
+    // What stood behind it on the same line goes on standing there.
+    let rest = split_list(first).unwrap_or_default();
+    let rest: String = rest.iter().skip(1).map(|h| format!(", {h}")).collect();
+    format!("{via}{rest}")
+}
+
+/// As RFC 3261 section 21 words it.
+fn phrase(code: u16) -> &'static str {
+    match code {
+        100 => "Trying",
+        180 => "Ringing",
+        183 => "Session Progress",
+        200 => "OK",
+        400 => "Bad Request",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        501 => "Not Implemented",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        300..=399 => "Redirected",
+        500..=599 => "Server Failure",
+        600..=699 => "Global Failure",
+        _ => "Other",
+    }
+}
+
+/// A header's full name, in the usual spelling where it is one that this line looks at.
+fn long_name(name: &str) -> String {
+    const COMPACT: [(&str, &str); 19] = [
+        ("a", "Accept-Contact"),
+        ("b", "Referred-By"),
+        ("c", "Content-Type"),
+        ("d", "Request-Disposition"),
+        ("e", "Content-Encoding"),
+        ("f", "From"),
+        ("i", "Call-ID"),
+        ("j", "Reject-Contact"),
+        ("k", "Supported"),
+        ("l", "Content-Length"),
+        ("m", "Contact"),
+        ("o", "Event"),
+        ("r", "Refer-To"),
+        ("s", "Subject"),
+        ("t", "To"),
+        ("u", "Allow-Events"),
+        ("v", "Via"),
+        ("x", "Session-Expires"),
+        ("y", "Identity"),
+    ];
+    const FULL: [&str; 30] = [
+        "Accept",
+        "Allow",
+        "Authorization",
+        "CSeq",
+        "Call-ID",
+        "Contact",
+        "Content-Encoding",
+        "Content-Length",
+        "Content-Type",
+        "Diversion",
+        "Event",
+        "Expires",
+        "From",
+        "History-Info",
+        "Identity",
+        "Max-Forwards",
+        "Min-SE",
+        "P-Asserted-Identity",
+        "Privacy",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "RAck",
+        "Record-Route",
+        "Refer-To",
+        "Replaces",
+        "Require",
+        "Route",
+        "Session-Expires",
+        "Supported",
+        "WWW-Authenticate",
+    ];
+    for (short, long) in COMPACT {
+        if name.eq_ignore_ascii_case(short) {
+            return long.to_owned();
+        }
+    }
+    if name.eq_ignore_ascii_case("To") {
+        return "To".to_owned();
+    }
+    if name.eq_ignore_ascii_case("Via") {
+        return "Via".to_owned();
+    }
+    FULL.iter()
+        .find(|full| full.eq_ignore_ascii_case(name))
+        .map_or_else(|| name.to_owned(), |full| (*full).to_owned())
+}
