@@ -83,14 +83,23 @@ async fn sipp_calls_and_is_answered() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn baresip_calls_and_is_heard() {
-    if !have("baresip") {
-        return;
-    }
-    let (callee, incoming) = edge().await;
-    let mut seen = answer(incoming, Way::Echo);
-    let home = std::env::temp_dir().join(format!("firstline-baresip-{}", std::process::id()));
+/// How baresip is to call.
+struct Softphone<'a> {
+    /// As baresip names it, with clock and channels.
+    codec: &'a str,
+    module: &'a str,
+    srtp: bool,
+    /// The authority that signed the line's certificate: over TLS, then.
+    authority: Option<&'a std::path::Path>,
+}
+
+/// Calls `callee` for four seconds with a tone; gives what baresip printed.
+async fn baresip(callee: &SipEdge, phone: &Softphone<'_>) -> String {
+    let home = std::env::temp_dir().join(format!(
+        "firstline-baresip-{}-{}",
+        std::process::id(),
+        free_port()
+    ));
     std::fs::create_dir_all(&home).unwrap();
     let wav = home.join("tone.wav");
     write_tone(&wav);
@@ -98,34 +107,99 @@ async fn baresip_calls_and_is_heard() {
         .into_iter()
         .find(|p| std::path::Path::new(p).is_dir())
         .unwrap_or("/usr/lib/baresip/modules");
+    let authority = phone.authority.map_or_else(String::new, |path| {
+        format!("sip_cafile {}\n", path.display())
+    });
     let config = format!(
-        "sip_listen 127.0.0.1:0\nmodule_path {module}\nmodule g711.so\nmodule aufile.so\nmodule menu.so\nmodule account.so\n\
-         module_app menu.so\nmodule_app account.so\naudio_source aufile,{}\naudio_player aufile,{}\nrtp_ports 25000-25999\n",
+        "sip_listen 127.0.0.1:0\n{authority}module_path {module}\nmodule {}\nmodule srtp.so\nmodule aufile.so\nmodule menu.so\n\
+         module account.so\nmodule_app menu.so\nmodule_app account.so\naudio_source aufile,{}\naudio_player aufile,{}\n\
+         ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports 25000-25999\n",
+        phone.module,
         wav.display(),
         home.join("heard.wav").display(),
     );
     std::fs::write(home.join("config"), config).unwrap();
-    std::fs::write(home.join("accounts"), "<sip:tester@127.0.0.1>;regint=0\n").unwrap();
+    let secure = if phone.srtp {
+        ";mediaenc=srtp-mand"
+    } else {
+        ""
+    };
+    let transport = if phone.authority.is_some() {
+        ";transport=tls"
+    } else {
+        ""
+    };
+    let account = format!(
+        "<sip:tester@127.0.0.1{transport}>;regint=0;audio_codecs={}{secure}\n",
+        phone.codec
+    );
+    std::fs::write(home.join("accounts"), account).unwrap();
     std::fs::write(home.join("contacts"), "").unwrap();
+    let listener = callee.listeners().iter().find(|l| {
+        l.transport
+            == if phone.authority.is_some() {
+                Transport::Tls
+            } else {
+                Transport::Udp
+            }
+    });
+    let to = format!("sip:line@{}{transport}", listener.expect("a listener").addr);
     let output = Command::new("baresip")
         .arg("-f")
         .arg(&home)
-        .args(["-e", &format!("d {}", uri(&callee, false)), "-t", "4"])
+        .args(["-e", &format!("d {to}"), "-t", "4"])
         .kill_on_drop(true)
         .output();
     let output = tokio::time::timeout(Duration::from_secs(20), output)
         .await
         .expect("baresip ends")
         .unwrap();
-    let there = tokio::time::timeout(Duration::from_secs(10), seen.recv()).await;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let there = there
-        .unwrap_or_else(|_| panic!("no call came: {text}"))
-        .unwrap();
-    assert!(there.has(&Signal::Answered), "{there:?} {text}");
-    assert!(there.loud > 50, "{there:?} {text}");
-    assert_eq!(there.end(), Some(EndCause::Remote), "{there:?} {text}");
     let _ = std::fs::remove_dir_all(&home);
+    String::from_utf8_lossy(&output.stdout).to_string() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_calls_and_is_heard() {
+    if !have("baresip") {
+        return;
+    }
+    let certificates = super::secure::Certificates::new();
+    let authority = certificates.path("ca.pem");
+    let phone = |codec, module, srtp, tls: bool| Softphone {
+        codec,
+        module,
+        srtp,
+        authority: tls.then_some(authority.as_path()),
+    };
+    for phone in [
+        phone("PCMA/8000/1", "g711.so", false, false),
+        phone("G722/16000/1", "g722.so", true, false),
+        phone("opus/48000/2", "opus.so", false, false),
+        phone("opus/48000/2", "opus.so", true, true),
+    ] {
+        let mut settings = config();
+        settings.listen.push("tls:127.0.0.1:0".into());
+        settings.tls = certificates.files("line", false);
+        let (callee, incoming) = SipEdge::start(settings).await.unwrap();
+        let mut seen = answer(incoming, Way::Echo);
+        let text = baresip(&callee, &phone).await;
+        let there = tokio::time::timeout(Duration::from_secs(10), seen.recv()).await;
+        let what = format!("{} srtp {} {text}", phone.codec, phone.srtp);
+        let there = there
+            .unwrap_or_else(|_| panic!("no call came: {what}"))
+            .unwrap();
+        assert!(there.has(&Signal::Answered), "{there:?} {what}");
+        assert!(there.loud > 50, "{there:?} {what}");
+        assert_eq!(there.end(), Some(EndCause::Remote), "{there:?} {what}");
+        let codec = phone.codec.split('/').next().unwrap_or_default();
+        assert!(
+            there.codec.eq_ignore_ascii_case(&match phone.srtp {
+                true => format!("{codec} srtp"),
+                false => codec.to_owned(),
+            }),
+            "{there:?}"
+        );
+    }
 }
 
 fn write_tone(path: &std::path::Path) {

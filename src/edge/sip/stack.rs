@@ -19,7 +19,7 @@ use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::typed::Contact;
-use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCode};
+use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCode};
 use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transaction::transaction::Transaction;
@@ -324,33 +324,12 @@ impl Binding {
             .await
         {
             Ok(response) if response.status_code.code() / 100 == 2 => {
-                Attempt::Registered(granted(&response).unwrap_or(expires))
+                Attempt::Registered(self.registration.granted_expires.unwrap_or(expires))
             }
             Ok(response) => Attempt::Refused(response.status_code.code()),
             Err(error) => Attempt::Failed(error.to_string()),
         }
     }
-}
-
-/// What the registrar grants: the Contact's own `expires`, or else the header (RFC 3261 section 10.2.4).
-fn granted(response: &Response) -> Option<u32> {
-    let all = headers_of(response.headers.iter());
-    let digits = |text: &str| {
-        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<u32>().ok()
-    };
-    let own = all
-        .iter()
-        .filter(|(n, _)| n.eq_ignore_ascii_case("Contact") || n == "m")
-        .find_map(|(_, v)| {
-            let at = v.to_ascii_lowercase().find(";expires=")?;
-            digits(v.get(at + 9..)?)
-        });
-    own.or_else(|| {
-        all.iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case("Expires"))
-            .and_then(|(_, v)| digits(v.trim()))
-    })
 }
 
 fn headers_of<'a>(headers: impl Iterator<Item = &'a Header>) -> Headers {
