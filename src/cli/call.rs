@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::audio::codec::Codec;
 use crate::audio::wav;
 use crate::edge::Leg;
 use crate::edge::sip::{Accept, MediaPolicy, SipConfig, SipEdge, SipUri, TlsFiles};
 use crate::edge::twilio::{self, peer::PeerConfig};
 use crate::runtime::phone::{CallReport, Script, Step, cause_name, pick_up, refuse, talk};
+use crate::wire::sdp::Srtp;
 
 /// A value with its place on the command line: --say, --dtmf, --wait and --barge are done in the order they were typed.
 #[derive(Debug, Clone)]
@@ -34,6 +36,7 @@ fn placed(value: &str) -> Result<Placed, String> {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     firstline call sip:line@127.0.0.1:5060 --say question.wav --dtmf 1 --say \"No, that is all\" --record call.wav --json\n  \
+    firstline call \"sips:line@pbx.example.net\" --ca ca.pem --srtp required --codec opus --say question.wav\n  \
     firstline call http://127.0.0.1:8081/twilio/voice --say question.wav      (as Twilio does; TWILIO_AUTH_TOKEN is the line's)\n  \
     firstline call --listen sip:human@127.0.0.1:5090 --dtmf 1 --say hello.wav --count 1")]
 pub struct Args {
@@ -76,6 +79,15 @@ pub struct Args {
     /// The webhook's address as the line knows it, where that is another: https://its-public-url/twilio/voice
     #[arg(long, value_name = "URL", conflicts_with = "listen")]
     signed_as: Option<String>,
+    /// Codecs to offer or take, in this order: opus, g722, pcmu, pcma
+    #[arg(long, value_delimiter = ',', default_values_t = ["pcmu".to_owned(), "pcma".to_owned()])]
+    codec: Vec<String>,
+    /// Encrypted sound (SRTP): off, accepted, offered (over tls only) or required
+    #[arg(long, default_value = "accepted", value_parser = ["off", "accepted", "offered", "required"])]
+    srtp: String,
+    /// PEM file of an authority to trust, for sips: addresses and ;transport=tls
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 30)]
     answer_timeout: u32,
@@ -133,7 +145,7 @@ async fn call(args: &Args, steps: Vec<Step>) -> anyhow::Result<ExitCode> {
     let near = target.host.eq_ignore_ascii_case("localhost")
         || target.literal().is_some_and(|a| a.ip().is_loopback());
     let ip = if near { "127.0.0.1" } else { "0.0.0.0" };
-    let (edge, _calls) = SipEdge::start(config(vec![format!("udp:{ip}:0")])).await?;
+    let (edge, _calls) = SipEdge::start(config(args, vec![format!("udp:{ip}:0")])?).await?;
     let mut leg = edge.dial(uri, &args.from, args.answer_timeout, &[]);
     let report = talk(&mut *leg, script(args, steps, true), note).await;
     drop(leg);
@@ -192,7 +204,7 @@ async fn listen(args: &Args, uri: &str, mut steps: Vec<Step>) -> anyhow::Result<
     };
     let port = here.port.unwrap_or(5060);
     let listen = vec![format!("udp:{host}:{port}"), format!("tcp:{host}:{port}")];
-    let mut config = config(listen);
+    let mut config = config(args, listen)?;
     config.accept = Accept::Any;
     let (edge, mut calls) = SipEdge::start(config).await?;
     eprintln!("ready {uri}");
@@ -260,8 +272,25 @@ async fn settle(edge: &SipEdge) {
     }
 }
 
-fn config(listen: Vec<String>) -> SipConfig {
-    SipConfig {
+fn config(args: &Args, listen: Vec<String>) -> anyhow::Result<SipConfig> {
+    let codecs = args.codec.iter().map(|name| {
+        Codec::named(name)
+            .with_context(|| format!("`{name}` is no codec: opus, g722, pcmu and pcma are"))
+    });
+    let media = MediaPolicy {
+        codecs: codecs.collect::<anyhow::Result<_>>()?,
+        srtp: match args.srtp.as_str() {
+            "off" => Srtp::Off,
+            "offered" => Srtp::Offered,
+            "required" => Srtp::Required,
+            _ => Srtp::Accepted,
+        },
+    };
+    let tls = TlsFiles {
+        ca: args.ca.clone(),
+        ..TlsFiles::default()
+    };
+    Ok(SipConfig {
         listen,
         advertise: None,
         rtp_ports: (34_000, 39_999),
@@ -270,10 +299,10 @@ fn config(listen: Vec<String>) -> SipConfig {
         user_agent: format!("firstline-call/{}", env!("CARGO_PKG_VERSION")),
         admit: Arc::new(|| Ok(Box::new(()))),
         overflow: None,
-        tls: TlsFiles::default(),
-        media: MediaPolicy::default(),
+        tls,
+        media,
         trunks: Vec::new(),
-    }
+    })
 }
 
 fn script(args: &Args, steps: Vec<Step>, hang_up: bool) -> Script {
