@@ -47,6 +47,14 @@ const IMPURE: &[&str] = &[
 /// Crates that bring a protocol, an engine or a device, and the folders or files that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("rsipstack", &["edge/sip/"]),
+    ("rustls", &["edge/", "runtime/", "backoffice/"]),
+    ("tokio_rustls", &["edge/sip/listen.rs"]),
+    ("rustls_native_certs", &["edge/sip/tls.rs"]),
+    ("rtc_srtp", &["edge/rtp/secure.rs"]),
+    ("rtc_crypto", &["edge/rtp/secure.rs"]),
+    ("opusic_c", &["audio/codec.rs"]),
+    ("audio_codec", &["audio/codec.rs"]),
+    ("md5", &["wire/sip/digest.rs"]),
     ("axum", &["edge/http/", "edge/twilio"]),
     ("hyper", &["edge/twilio"]),
     ("hyper_util", &["edge/twilio"]),

@@ -46,7 +46,7 @@ enum Command {
     )]
     Mic(mic::Args),
     /// A caller for testing a line
-    Call(call::Args),
+    Call(Box<call::Args>),
     /// The same core in text
     Chat(chat::Args),
     /// One decision per question
@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Mic(args) => mic::run(args),
-        Command::Call(args) => call::run(args),
+        Command::Call(args) => call::run(*args),
         Command::Chat(args) => chat::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Transcribe(args) => transcribe::run(args),
