@@ -151,6 +151,10 @@ pub enum Listen {
 
 /// What happens after a reply is said.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made a turn, and a callback is promised once a call"
+)]
 pub enum Next {
     Listen(Listen),
     /// Perform the request, then hand its outcome to `resume`.
