@@ -419,7 +419,7 @@ fn perform(
         } => {
             let vector = match &mut engines.embedder {
                 Some(embedder) if !text.is_empty() => embedder
-                    .embed(&[text.as_str()])
+                    .read(&[text.as_str()])
                     .ok()
                     .and_then(|mut v| v.pop())
                     .unwrap_or_default(),
@@ -484,5 +484,5 @@ pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> 
     if parts.len() < 2 {
         return Vec::new();
     }
-    embedder.embed(&parts).unwrap_or_default()
+    embedder.read(&parts).unwrap_or_default()
 }
