@@ -1,6 +1,6 @@
 //! From the articles that bear on a question to the one to three sentences that answer it.
 
-use super::asked::Asked;
+use super::asked::{Asked, asks_for_own};
 use super::desk::{Desk, Hit, Understanding};
 use super::knowledge::{Article, Passage, sentences_of};
 use super::meaning::whole;
@@ -140,6 +140,14 @@ impl Desk {
             "{} {heading} {} {spoken}",
             article.title, passage.text
         ));
+        // "What's my bill?" is after the caller's own: an article that speaks of "your first bill" does not know it.
+        if let Some(own) = asks_for_own(question)
+            && !here
+                .windows(2)
+                .any(|pair| matches!(pair[0].as_str(), "your" | "my") && pair[1] == own)
+        {
+            return true;
+        }
         let here: Vec<String> = here.iter().map(|w| self.stems.stem(w)).collect();
         words(question)
             .iter()

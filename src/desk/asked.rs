@@ -121,3 +121,41 @@ fn clock(sentence: &str) -> bool {
     }) || sentence.contains("a.m.")
         || sentence.contains("p.m.")
 }
+
+/// The thing of the caller's own that a question is after: "what's my bill", "when is my payment due", "how much was my order".
+pub(super) fn asks_for_own(question: &str) -> Option<String> {
+    let w = words(question);
+    let at = w.windows(2).position(|pair| {
+        pair[1] == "my"
+            && matches!(
+                pair[0].as_str(),
+                "whats" | "whens" | "wheres" | "is" | "was" | "are"
+            )
+    })?;
+    let asks = w[..=at].iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "what" | "whats" | "when" | "whens" | "where" | "wheres" | "much"
+        )
+    });
+    w.get(at + 2).filter(|_| asks).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        assert_eq!(asks_for_own("What's my bill?").as_deref(), Some("bill"));
+        assert_eq!(
+            asks_for_own("how much was my order").as_deref(),
+            Some("order")
+        );
+        assert_eq!(asks_for_own("is my card accepted"), None);
+        assert_eq!(Asked::of("which days can I pick"), Asked::Time);
+        assert!(Asked::Time.answered_by("You may choose any day from 1 to 28."));
+        assert!(Asked::Amount.answered_by("It costs 20p a day."));
+        assert!(!Asked::Amount.answered_by("Bring a proof of address."));
+    }
+}

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::call::{Event, Heard};
 use crate::desk::conversation::Conversation;
-use crate::desk::{HeardEvidence, Said};
+use crate::desk::{HeardEvidence, Said, entity};
 use crate::reason::Embedder;
-use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
+use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
 use super::voice::Voice;
@@ -402,8 +402,15 @@ fn perform(
                         no_speech: t.no_speech,
                         worst_word,
                     };
+                    // What is shown and kept is what was meant.
+                    let text = match hints.expect {
+                        Some(Expect::Digits | Expect::Postcode) => {
+                            entity::figures_alone(&t.text).unwrap_or(t.text)
+                        }
+                        _ => t.text,
+                    };
                     Heard {
-                        text: t.text,
+                        text,
                         evidence,
                         ms: ms(started),
                     }

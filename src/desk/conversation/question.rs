@@ -489,7 +489,8 @@ impl Conversation {
             Some(true) => self.transfer(reason),
             Some(false) if said.text.split_whitespace().count() <= 4 => {
                 self.waiting = Waiting::More;
-                if social::declines(&said.text) && self.settled {
+                // Nothing is left to offer whom nobody could be found for, or who has all they need.
+                if social::declines(&said.text) && (self.settled || self.transfers_failed > 0) {
                     return self.goodbye();
                 }
                 self.say_and_listen(Route::Clarify, "no human wanted", "declined_human")

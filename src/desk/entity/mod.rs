@@ -30,8 +30,9 @@ pub use money::{Money, money};
 pub use name::name;
 pub use number::{lone_number, number};
 pub use postcode::postcode;
+pub use relative::bare_weekday;
 pub use reply::{choice, yes_no};
-pub use spell::{digits, identifier};
+pub use spell::{digits, figures_alone, identifier};
 pub use time::time_of_day;
 
 /// Where a desk's callers live: how they say dates, money and numbers.

@@ -95,6 +95,39 @@ pub fn blended(topic: &[f32], now: &[f32], dims: usize) -> Vec<f32> {
     sum
 }
 
+/// A clause that says when a thing is due ("my payment is on the 3rd"), and the words without it. None where there is no such clause,
+/// or nothing is left beside it.
+pub fn due_clause(text: &str) -> Option<(&str, String)> {
+    const SAYS: [&str; 9] = [
+        " is on ",
+        " is due",
+        " comes out on",
+        " goes out on",
+        " falls on",
+        " due on ",
+        " was due",
+        " is set for",
+        " is for the ",
+    ];
+    const ENDS: [&str; 8] = [",", ";", ".", " and ", " but ", " can ", " could ", " so "];
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return None;
+    }
+    let (at, says) = SAYS
+        .iter()
+        .filter_map(|s| Some((lower.find(s)?, s)))
+        .min()?;
+    let from = at + says.trim_end().len();
+    let until = ENDS
+        .iter()
+        .filter_map(|e| lower[from..].find(e))
+        .min()
+        .map_or(text.len(), |n| from + n);
+    let rest = format!("{} {}", &text[..at], &text[until..]);
+    (until < text.len()).then(|| (&text[from..until], rest))
+}
+
 /// "No, I meant ...", "sorry, not the 4th, the 14th": the words after the turn, which are what counts.
 pub fn correction(text: &str) -> Option<&str> {
     let lower = text.to_lowercase();
