@@ -10,6 +10,7 @@ mod date;
 mod factor;
 mod figures;
 mod human;
+mod lattice;
 mod letters;
 mod money;
 mod name;
@@ -23,7 +24,7 @@ mod token;
 
 pub use contact::{e164, email, phone};
 pub use date::{birth_date, date};
-pub use factor::{Match, factor};
+pub use factor::{Match, attempts, factor};
 pub use figures::{Figure, FigureKind, figures};
 pub use human::wants_human;
 pub use money::{Money, money};
