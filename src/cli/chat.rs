@@ -270,6 +270,7 @@ impl Call {
                 end_ms: ms,
                 avg_logprob: None,
                 keyed: line.keys,
+                by: None,
             }),
             agent: (!decision.reply.is_empty()).then(|| AgentTurn {
                 text: decision.reply.clone(),

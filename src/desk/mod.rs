@@ -10,6 +10,7 @@ pub mod audit;
 mod bank;
 pub mod confidence;
 pub mod config;
+mod consult;
 pub mod conversation;
 #[expect(
     clippy::module_inception,
@@ -42,6 +43,7 @@ pub mod types;
 pub use answer::{Answer, AnswerEvidence};
 pub use confidence::confidence;
 pub use config::*;
+pub use consult::{Embed, consult};
 pub use conversation::Conversation;
 pub use desk::{Desk, Hit, Understanding};
 pub use escalation::Escalation;

@@ -4,6 +4,7 @@ mod actions;
 mod config;
 mod front;
 mod knowledge;
+mod queues;
 
 use std::collections::{BTreeMap, BTreeSet};
 
