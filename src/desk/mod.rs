@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod answer;
+mod asked;
 pub mod audit;
 mod bank;
 pub mod confidence;
@@ -26,12 +27,15 @@ mod index;
 pub mod inquiry;
 pub mod knowledge;
 mod linear;
+pub mod meaning;
+mod naming;
 pub mod parse;
 mod patterns;
 pub mod phrase;
+mod ranking;
 pub mod record;
 pub mod scope;
-mod text;
+pub(crate) mod text;
 pub mod tone;
 mod tree;
 pub mod types;

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::call::{Event, Heard};
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallRecord, Desk, HeardEvidence, Said};
+use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
 use crate::reason::Embedder;
-use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
+use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
 use super::voice::Voice;
@@ -438,7 +438,7 @@ fn perform(
         } => {
             let vector = match &mut engines.embedder {
                 Some(embedder) if !text.is_empty() => embedder
-                    .embed(&[text.as_str()])
+                    .read(&[text.as_str()])
                     .ok()
                     .and_then(|mut v| v.pop())
                     .unwrap_or_default(),
@@ -496,8 +496,13 @@ fn recognise(
         no_speech: t.no_speech,
         worst_word,
     };
+    // What is shown and kept is what was meant: "6.0. 6.1.4." is 60614.
+    let text = match hints.expect {
+        Some(Expect::Digits | Expect::Postcode) => entity::figures_alone(&t.text).unwrap_or(t.text),
+        _ => t.text,
+    };
     Ok(Heard {
-        text: t.text,
+        text,
         evidence,
         ms: started.elapsed().as_millis() as u64,
     })
@@ -535,5 +540,5 @@ pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> 
     if parts.len() < 2 {
         return Vec::new();
     }
-    embedder.embed(&parts).unwrap_or_default()
+    embedder.read(&parts).unwrap_or_default()
 }
