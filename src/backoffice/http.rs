@@ -223,22 +223,47 @@ impl Post {
         body: String,
         timeout: Duration,
     ) -> Result<(), PostError> {
+        let content = "application/json";
+        self.request("POST", url, headers, content, body, timeout)
+            .await
+            .map(drop)
+    }
+
+    /// The same with another method (`PUT`, say) and kind of content; gives the answer's body, cut where it is long.
+    ///
+    /// # Errors
+    /// [`PostError`] says whether to try again.
+    pub async fn request(
+        &self,
+        method: &'static str,
+        url: &str,
+        headers: &[(&'static str, String)],
+        content_type: &'static str,
+        body: String,
+        timeout: Duration,
+    ) -> Result<String, PostError> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())
+            .map_err(|_| PostError::Refused(format!("{method} is no method")))?;
         let mut building = self
             .client
-            .post(url)
+            .request(method, url)
             .timeout(timeout)
-            .header(CONTENT_TYPE, "application/json");
+            .header(CONTENT_TYPE, content_type);
         for (name, value) in headers {
             building = building.header(*name, value);
         }
-        let response = building
+        let mut response = building
             .body(body)
             .send()
             .await
             .map_err(|e| PostError::Later(plain(&e)))?;
         let status = response.status();
         match status {
-            _ if status.is_success() => Ok(()),
+            _ if status.is_success() => {
+                // It was taken: an answer that cannot be read does not change that.
+                let bytes = self::body(&mut response).await.unwrap_or_default();
+                Ok(String::from_utf8_lossy(&bytes).into_owned())
+            }
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
                 Err(PostError::Later(format!("answered {status}")))
             }

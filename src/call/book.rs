@@ -52,6 +52,7 @@ impl<M: Mind> Call<M> {
                     .filter(|_| u.keyed.is_none())
                     .map(|h| h.evidence.avg_logprob),
                 keyed: u.keyed.clone(),
+                by: u.colleague.then(|| "colleague".into()),
             }
         });
         self.gap_from = utterance.map(|u| u.ended_at);
@@ -202,19 +203,21 @@ impl<M: Mind> Call<M> {
             .record
             .handoff
             .as_ref()
-            .is_some_and(|h| h.result == "accepted");
+            .is_some_and(|h| h.result == "accepted")
+            && !self.handed_back;
         let promised = self
             .record
             .handoff
             .as_ref()
             .is_some_and(|h| h.result == "callback");
-        let waiting = self.stage == Stage::Transferring;
+        let waiting = matches!(self.stage, Stage::Transferring | Stage::Calling);
         self.drop_transfer("caller_gone", out);
+        self.close_notes();
         let outcome = if transferred {
             CallOutcome::Transferred
         } else if promised {
             CallOutcome::Callback
-        } else if waiting {
+        } else if waiting || self.outbound.is_some() {
             CallOutcome::Abandoned
         } else {
             self.mind.outcome()

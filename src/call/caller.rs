@@ -30,6 +30,10 @@ pub(super) struct CallerSide<M> {
     /// The turn before this one, while it can still be taken back.
     before: Option<Before<M>>,
     pub keys: Keys,
+    /// What they will hear when they answer a call of ours.
+    pub prepared: Option<Speech>,
+    /// Beginning of what they are saying to somebody else than us.
+    pub noted_from: Option<MediaTime>,
 }
 
 impl<M> Default for CallerSide<M> {
@@ -41,6 +45,8 @@ impl<M> Default for CallerSide<M> {
             utterance: None,
             before: None,
             keys: Keys::default(),
+            prepared: None,
+            noted_from: None,
         }
     }
 }
@@ -52,7 +58,10 @@ impl<M> CallerSide<M> {
     }
 
     pub fn prepared_mut(&mut self) -> Option<&mut Speech> {
-        self.utterance.as_mut()?.prepared.as_mut()
+        match &mut self.utterance {
+            Some(utterance) => utterance.prepared.as_mut(),
+            None => self.prepared.as_mut(),
+        }
     }
 }
 
@@ -85,6 +94,8 @@ pub(super) struct Utterance<M> {
     pub decide_ms: u64,
     pub tts_ms: u64,
     pub keyed: Option<String>,
+    /// The words are a colleague's, who handed the caller back.
+    pub colleague: bool,
 }
 
 impl<M> Utterance<M> {
@@ -105,6 +116,7 @@ impl<M> Utterance<M> {
             decide_ms: 0,
             tts_ms: 0,
             keyed: None,
+            colleague: false,
         }
     }
 
@@ -117,6 +129,9 @@ impl<M: Mind> Call<M> {
     pub(super) fn voice_start(&mut self, at: MediaTime, _ago_ms: u64, out: &mut Vec<Command<M>>) {
         self.caller.speaking = true;
         self.timers.clear(Timer::Silence);
+        if matches!(self.stage, Stage::Bridged | Stage::Calling) {
+            self.caller.noted_from = Some(at);
+        }
         if self.stage != Stage::Talking {
             return;
         }
@@ -178,11 +193,12 @@ impl<M: Mind> Call<M> {
     pub(super) fn voice_end(&mut self, at: MediaTime, ago_ms: u64, out: &mut Vec<Command<M>>) {
         self.caller.speaking = false;
         self.timers.clear(Timer::LongSpeech);
-        if self.stage == Stage::Transferring {
-            return self.spoke_on_hold(out);
-        }
-        if self.stage != Stage::Talking {
-            return;
+        match self.stage {
+            Stage::Talking => {}
+            Stage::Transferring => return self.spoke_on_hold(out),
+            Stage::Bridged => return self.note_caller(at, out),
+            Stage::Calling => return self.called_back_spoke(at, out),
+            _ => return,
         }
         let listen = self.listening_for();
         let attempt = self.next_attempt;
@@ -489,6 +505,25 @@ impl<M: Mind> Call<M> {
         self.timers.clear(Timer::KeyGap);
         self.drop_utterance(out);
         self.cut_line(out);
+        let heard = Heard {
+            text: String::new(),
+            evidence: HeardEvidence {
+                avg_logprob: 0.0,
+                no_speech: 0.0,
+                worst_word: 1.0,
+            },
+            ms: 0,
+        };
+        self.take_up(heard, Some(entry), out);
+    }
+
+    /// Words that need no recognition are decided on: keys, or what a colleague asked for.
+    pub(super) fn take_up(
+        &mut self,
+        heard: Heard,
+        keyed: Option<String>,
+        out: &mut Vec<Command<M>>,
+    ) {
         let at = MediaTime::from_ms(self.now.since(self.answered_at));
         let attempt = self.next_attempt;
         self.next_attempt += 1;
@@ -497,16 +532,9 @@ impl<M: Mind> Call<M> {
         utterance.ended_at = self.now;
         utterance.final_at = self.now;
         utterance.is_final = true;
-        utterance.keyed = Some(entry);
-        utterance.heard = Some(Heard {
-            text: String::new(),
-            evidence: HeardEvidence {
-                avg_logprob: 0.0,
-                no_speech: 0.0,
-                worst_word: 1.0,
-            },
-            ms: 0,
-        });
+        utterance.colleague = keyed.is_none();
+        utterance.keyed = keyed;
+        utterance.heard = Some(heard);
         self.caller.utterance = Some(utterance);
         self.timers.set(Timer::Thinking, self.now.plus(STUCK_MS));
         self.decide(out);

@@ -167,7 +167,7 @@ impl<M: Mind> Call<M> {
     }
 
     pub(super) fn played(&mut self, tag: u64, part: u32, samples: u64, out: &mut Vec<Command<M>>) {
-        if self.human_played(tag, part, samples) {
+        if self.human_played(tag, part, samples, out) {
             return;
         }
         let now = self.now;

@@ -26,6 +26,12 @@ impl Mind for Conversation {
     fn transferred(&mut self, by: &str) {
         Conversation::transferred(self, by);
     }
+    fn sent_back(&mut self, note: Option<&str>) -> Reply {
+        Conversation::sent_back(self, note)
+    }
+    fn handed_back(&mut self, words: Option<&str>) -> Option<Reply> {
+        Conversation::handed_back(self, words)
+    }
     fn handoff(&self, reason: &str) -> Handoff {
         Conversation::handoff(self, reason)
     }

@@ -12,8 +12,10 @@
 
 pub mod barge_in;
 mod book;
+mod callback;
 mod caller;
 pub mod endpointing;
+pub mod hearing;
 pub mod keys;
 mod line;
 
@@ -28,10 +30,12 @@ mod types;
 
 use crate::desk::{CallRecord, CallbackRequest, Listen, Next, Outcome, Reply, Say, Termination};
 pub use barge_in::BargeIn;
+use callback::Outbound;
+pub use callback::{CallbackResult, Promised};
 use caller::CallerSide;
 use line::Line;
 use timer::{Timer, Timers};
-use transfer::Transfer;
+use transfer::{Human, Transfer};
 pub use types::*;
 
 /// Longest call without a human, milliseconds: a loop must end somewhere.
@@ -53,6 +57,8 @@ enum Stage {
     Talking,
     Transferring,
     Bridged,
+    /// A colleague has taken a callback; the caller is being called.
+    Calling,
     Ending,
     Over,
 }
@@ -80,6 +86,12 @@ pub struct Call<M> {
     caller: CallerSide<M>,
     line: Line,
     transfer: Option<Transfer>,
+    /// Humans who are hearing a last sentence.
+    leaving: Vec<Human>,
+    /// The human handed the caller back.
+    handed_back: bool,
+    /// This call was made by us, to keep a promise.
+    outbound: Option<Outbound>,
     /// Request out, with its name.
     request: Option<(u64, String)>,
     silences: u32,
@@ -99,6 +111,12 @@ pub struct Call<M> {
 impl<M: Mind> Call<M> {
     /// An inbound call that has been admitted. Rings and answers at once.
     pub fn new(config: CallConfig, mind: M, now: Time, out: &mut Vec<Command<M>>) -> Self {
+        out.push(Command::Ring);
+        out.push(Command::Answer);
+        Self::blank(config, mind, now)
+    }
+
+    fn blank(config: CallConfig, mind: M, now: Time) -> Self {
         let record = CallRecord {
             id: config.id.clone(),
             channel: config.channel.clone(),
@@ -109,8 +127,6 @@ impl<M: Mind> Call<M> {
         };
         let mut timers = Timers::default();
         timers.set(Timer::HardCap, now.plus(LONGEST_MS));
-        out.push(Command::Ring);
-        out.push(Command::Answer);
         Self {
             config,
             mind,
@@ -121,6 +137,9 @@ impl<M: Mind> Call<M> {
             caller: CallerSide::default(),
             line: Line::default(),
             transfer: None,
+            leaving: Vec::new(),
+            handed_back: false,
+            outbound: None,
             request: None,
             silences: 0,
             fillers: 0,
@@ -183,8 +202,12 @@ impl<M: Mind> Call<M> {
             } => self.clause_ready(tag, part, result, ms, out),
             Event::Played { tag, part, samples } => self.played(tag, part, samples, out),
             Event::Done { request, outcome } => self.request_done(request, outcome, out),
+            Event::Planned(plan) => self.planned(plan, out),
+            Event::HumanVoice { leg, speaking, at } => self.human_voice(leg, speaking, at, out),
+            Event::HumanHeard { attempt, result } => self.human_heard(attempt, result, out),
+            Event::Consulted { attempt, answer } => self.consulted(attempt, answer, out),
             Event::Shutdown => self.farewell(
-                self.config.words.shutdown.clone(),
+                self.config.words.get("shutdown"),
                 "ours",
                 "the line is closing down",
                 out,
@@ -205,7 +228,7 @@ impl<M: Mind> Call<M> {
         match timer {
             Timer::Greeting => self.greet(out),
             Timer::NoMediaNotice => {
-                let words = self.config.words.no_media.clone();
+                let words = self.config.words.get("no_media");
                 self.say_aside(&words, out);
             }
             Timer::NoMediaEnd => self.end(
@@ -220,12 +243,13 @@ impl<M: Mind> Call<M> {
             Timer::BargeVerdict => self.barge_lasted(out),
             Timer::LongSpeech => self.spoke_long(out),
             Timer::Thinking | Timer::Stuck => self.stuck(out),
-            Timer::HoldWord | Timer::HumanRing | Timer::HumanBrief | Timer::HumanKey => {
-                self.transfer_timer(timer, out)
-            }
+            Timer::HoldWord => self.hold_word(out),
+            Timer::Human => self.humans_due(out),
+            Timer::HumanWords => self.words_late(out),
+            Timer::CalledBack => self.called_back_late(out),
             Timer::HardCap if self.stage == Stage::Bridged => {}
             Timer::HardCap => self.farewell(
-                self.config.words.longest.clone(),
+                self.config.words.get("longest"),
                 "ours",
                 "longest call",
                 out,
@@ -235,6 +259,15 @@ impl<M: Mind> Call<M> {
     }
 
     fn caller_signal(&mut self, signal: LegSignal, out: &mut Vec<Command<M>>) {
+        if self.stage == Stage::Calling {
+            return self.called_back_signal(signal, out);
+        }
+        if self.stage == Stage::Ending
+            && self.outbound.is_some()
+            && matches!(signal, LegSignal::Ended { .. })
+        {
+            return self.called_back_gone(out);
+        }
         match signal {
             LegSignal::Ringing => {}
             LegSignal::Answered if self.stage == Stage::Ringing => {
@@ -386,11 +419,7 @@ impl<M: Mind> Call<M> {
             return;
         }
         if self.line.is_quiet() && !self.caller.speaking {
-            let fillers = &self.config.words.fillers;
-            let words = fillers
-                .get(self.fillers as usize % fillers.len().max(1))
-                .cloned()
-                .unwrap_or_default();
+            let words = self.config.words.nth("filler", self.fillers as usize);
             self.fillers += 1;
             self.say_aside(&words, out);
         }
@@ -413,6 +442,11 @@ impl<M: Mind> Call<M> {
 
     /// Recognition, decision or voice did not come back in time: say so and ask again, rather than be silent.
     fn stuck(&mut self, out: &mut Vec<Command<M>>) {
+        if matches!(self.stage, Stage::Bridged | Stage::Calling) {
+            // A voice that does not come must not keep two people from talking.
+            self.cut_line(out);
+            return self.listen_if_quiet(out);
+        }
         if self.stage != Stage::Talking {
             return;
         }
@@ -428,7 +462,7 @@ impl<M: Mind> Call<M> {
         }));
         if matches!(
             self.stage,
-            Stage::Transferring | Stage::Bridged | Stage::Ending
+            Stage::Transferring | Stage::Bridged | Stage::Calling | Stage::Ending
         ) {
             return;
         }
@@ -478,7 +512,11 @@ impl<M: Mind> Call<M> {
             {
                 self.timers.set(Timer::Silence, self.now.plus(SILENCE_MS));
             }
+            // A colleague is still being told why; the caller's line waits for that.
+            (Stage::Ending, Then::End) if self.outbound.is_some() && !self.leaving.is_empty() => {}
             (Stage::Talking | Stage::Ending, Then::End) => self.hang_up_now(out),
+            (Stage::Bridged, _) => self.assistant_leaves(out),
+            (Stage::Calling, _) => self.called_back_quiet(),
             _ => {}
         }
     }
@@ -489,7 +527,9 @@ impl<M: Mind> Call<M> {
 
     /// Says a last sentence and hangs up.
     fn farewell(&mut self, words: String, cause: &str, reason: &str, out: &mut Vec<Command<M>>) {
-        if matches!(self.stage, Stage::Ringing | Stage::Bridged) {
+        if matches!(self.stage, Stage::Ringing | Stage::Bridged)
+            || (self.outbound.is_some() && self.stage != Stage::Talking)
+        {
             return self.end(cause, reason, out);
         }
         self.drop_utterance(out);

@@ -1,5 +1,8 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
+mod humans;
+mod transfers;
+
 use super::rescue::{self, Fate};
 use super::*;
 use crate::audio::MediaTime;
@@ -139,6 +142,23 @@ impl Mind for Scripted {
         )
     }
     fn transferred(&mut self, _: &str) {}
+    fn sent_back(&mut self, _: Option<&str>) -> Reply {
+        reply(
+            Route::Transfer,
+            "A colleague left a note. Shall we call you back?",
+            Next::Listen(Listen::YesNo),
+        )
+    }
+    fn handed_back(&mut self, words: Option<&str>) -> Option<Reply> {
+        if words.is_some() {
+            return None;
+        }
+        Some(reply(
+            Route::Clarify,
+            "I'm back with you.",
+            Next::Listen(Listen::Open),
+        ))
+    }
     fn handoff(&self, reason: &str) -> Handoff {
         Handoff {
             reason: reason.into(),
@@ -168,6 +188,14 @@ fn sentences(text: &str) -> Vec<String> {
         .collect()
 }
 
+fn target(uri: &str) -> CallTarget {
+    CallTarget {
+        uri: uri.into(),
+        ring_ms: 30_000,
+        name: None,
+    }
+}
+
 /// Sixty milliseconds a character: about the pace of speech.
 fn length(text: &str) -> u64 {
     text.len() as u64 * 60 * 16
@@ -191,6 +219,9 @@ struct Sim {
     notes: Vec<Note>,
     back_office_ms: u64,
     voice_works: bool,
+    plan: Plan,
+    /// What a human says when they are listened to.
+    human_words: String,
 }
 
 impl Sim {
@@ -201,14 +232,8 @@ impl Sim {
             from: Some("+15550101".into()),
             to: None,
             started_at: "2026-11-23T10:00:00Z".into(),
-            targets: targets
-                .iter()
-                .map(|t| CallTarget {
-                    uri: t.to_string(),
-                    ring_ms: 30_000,
-                })
-                .collect(),
-            queues: Default::default(),
+            accept_key: '1',
+            notes: false,
             split: sentences,
             words: Words::default(),
         };
@@ -227,6 +252,11 @@ impl Sim {
             notes: Vec::new(),
             back_office_ms: 200,
             voice_works: true,
+            plan: Plan {
+                rings: targets.iter().map(|t| vec![target(t)]).collect(),
+                left_out: Vec::new(),
+            },
+            human_words: String::new(),
         };
         sim.obey(out);
         sim
@@ -339,6 +369,37 @@ impl Sim {
                 Command::Mix(mix) => self.log.push(format!("mix {mix:?}")),
                 Command::Packet(h) => self.log.push(format!("packet {}", h.result)),
                 Command::Callback(c) => self.log.push(format!("callback {}", c.number)),
+                Command::Plan(_) => self.event(Event::Planned(self.plan.clone())),
+                Command::Attend { leg, on } => self.log.push(format!("attend {} {on}", leg.0)),
+                Command::Understand { attempt, keep, .. } => {
+                    if let Some(keep) = keep {
+                        self.log.push(format!("keep {keep}"));
+                    }
+                    let evidence = HeardEvidence {
+                        avg_logprob: -0.2,
+                        no_speech: 0.0,
+                        worst_word: 0.9,
+                    };
+                    let heard = Heard {
+                        text: self.human_words.clone(),
+                        evidence,
+                        ms: STT_MS,
+                    };
+                    self.due.push((
+                        self.now + STT_MS,
+                        Event::HumanHeard {
+                            attempt,
+                            result: Ok(heard),
+                        },
+                    ));
+                }
+                Command::Consult {
+                    attempt, question, ..
+                } => {
+                    let answer = format!("You asked: {question}");
+                    self.due
+                        .push((self.now + 50, Event::Consulted { attempt, answer }));
+                }
                 Command::Over => self.log.push("over".into()),
                 Command::Note(note) => self.notes.push(note),
                 Command::Ring
@@ -559,7 +620,7 @@ fn a_human_briefed_presses_one_and_is_joined() {
     sim.pass(2000);
     assert!(!sim.human.is_empty(), "the brief is being spoken");
     sim.signal(LegId(1), LegSignal::Digit('1'));
-    assert!(sim.logged("mix Bridge"));
+    assert!(sim.logged("mix Bridge(LegId(1))"));
     sim.pass(60_000);
     assert!(!sim.call.is_over());
     sim.signal(
@@ -594,7 +655,8 @@ fn declined_then_no_key_then_back_to_the_caller_who_is_called_back() {
     sim.signal(LegId(1), LegSignal::Digit('2'));
     assert!(sim.logged("hangup 1") && sim.logged("dial 2 sip:machine@h"));
     sim.signal(LegId(2), LegSignal::Answered);
-    sim.pass(40_000);
+    sim.signal(LegId(2), LegSignal::Media);
+    sim.pass(50_000);
     let outcomes: Vec<_> = sim.call.mind().failed.clone();
     assert_eq!(
         outcomes,

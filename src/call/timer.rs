@@ -24,12 +24,12 @@ pub enum Timer {
     BargeVerdict,
     /// A word now and then while a human is being called.
     HoldWord,
-    /// The human has not answered.
-    HumanRing,
-    /// A short pause between the human's hello and the brief.
-    HumanBrief,
-    /// The human has not pressed a key.
-    HumanKey,
+    /// Something is due with a human: the earliest of what each of them waits for.
+    Human,
+    /// A human's note has not been recognised.
+    HumanWords,
+    /// Who is called back has not answered, or has not said that they want to talk.
+    CalledBack,
     /// The caller has talked, or their street has, for as long as one piece of sound may be.
     LongSpeech,
     /// Recognition or decision has taken too long.
@@ -54,9 +54,9 @@ const ALL: [Timer; COUNT] = [
     Timer::Filler,
     Timer::BargeVerdict,
     Timer::HoldWord,
-    Timer::HumanRing,
-    Timer::HumanBrief,
-    Timer::HumanKey,
+    Timer::Human,
+    Timer::HumanWords,
+    Timer::CalledBack,
     Timer::LongSpeech,
     Timer::Thinking,
     Timer::Stuck,

@@ -1,12 +1,14 @@
 //! The engine's words: what comes in, what goes out, and what one call needs to know.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::BargeIn;
 use crate::audio::MediaTime;
 use crate::desk::{
-    ActionRecord, CallOutcome, CallbackRequest, Decision, Handoff, HeardEvidence, Listen, Outcome,
-    Reply, Request, TargetOutcome, Tier,
+    ActionRecord, CallOutcome, CallRecord, CallbackRequest, Decision, Handoff, HeardEvidence,
+    Listen, Outcome, Reply, Request, TargetOutcome, Tier, phrase,
 };
 
 /// Milliseconds since the call was made known to the engine; injected, so that calls replay.
@@ -42,6 +44,10 @@ pub trait Mind: Clone {
     fn heard(&mut self, heard: &str, complete: bool);
     fn transfer_failed(&mut self, outcomes: &[TargetOutcome]) -> Reply;
     fn transferred(&mut self, by: &str);
+    /// A human sent the call back with a note: what the caller is told.
+    fn sent_back(&mut self, note: Option<&str>) -> Reply;
+    /// A human handed the caller back. With words, these are decided on next, as if the caller had said them; without, the reply is said.
+    fn handed_back(&mut self, words: Option<&str>) -> Option<Reply>;
     fn handoff(&self, reason: &str) -> Handoff;
     fn verified(&self) -> Tier;
     fn actions(&self) -> Vec<ActionRecord>;
@@ -119,6 +125,22 @@ pub enum Event<M> {
         request: u64,
         outcome: Outcome,
     },
+    /// Whom to ring.
+    Planned(Plan),
+    /// A human who is attended to began (or ended) to speak at `at`.
+    HumanVoice {
+        leg: LegId,
+        speaking: bool,
+        at: MediaTime,
+    },
+    HumanHeard {
+        attempt: u64,
+        result: Result<Heard, String>,
+    },
+    Consulted {
+        attempt: u64,
+        answer: String,
+    },
     /// The line itself is going down: end kindly, now.
     Shutdown,
     /// A part of the program failed under this call: a human, at once.
@@ -135,8 +157,10 @@ pub enum Mix {
     Agent,
     /// The same with music to the caller between the words.
     Hold,
-    /// Caller and human hear each other.
-    Bridge,
+    /// Caller and this human hear each other; nobody hears the assistant, but for words to the caller alone.
+    Bridge(LegId),
+    /// Caller and this human hear each other, and both hear the assistant.
+    Three(LegId),
 }
 
 /// What to do.
@@ -195,11 +219,33 @@ pub enum Command<M> {
         tag: u64,
     },
     Perform(Request),
+    /// Say whom to ring; [`Event::Planned`] is the answer.
+    Plan(Box<Handoff>),
     Dial {
         leg: LegId,
         target: String,
     },
     Mix(Mix),
+    /// Listen to this human, or no longer: [`Event::HumanVoice`] tells when they speak.
+    Attend {
+        leg: LegId,
+        on: bool,
+    },
+    /// Recognise this leg's sound in `[from, to)`, `to` being cut to what there is; [`Event::HumanHeard`]. `keep`: a name to keep the
+    /// sound by, beside the recording.
+    Understand {
+        attempt: u64,
+        leg: LegId,
+        from: MediaTime,
+        to: MediaTime,
+        keep: Option<String>,
+    },
+    /// Answer a human's question from this record; [`Event::Consulted`].
+    Consult {
+        attempt: u64,
+        question: String,
+        record: Box<CallRecord>,
+    },
     /// A short tone that says two people are joined.
     Chime {
         leg: LegId,
@@ -265,6 +311,11 @@ pub enum Note {
     Brief {
         text: String,
     },
+    /// A human's question about the call, and what they were told.
+    Asked {
+        question: String,
+        answer: String,
+    },
     Callback {
         number: String,
         when: Option<String>,
@@ -280,11 +331,22 @@ pub enum Note {
 }
 
 /// A human to try.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallTarget {
     pub uri: String,
-    /// How long it may ring.
+    /// How long it may ring, milliseconds.
     pub ring_ms: u64,
+    /// What the caller is told who is joining.
+    pub name: Option<String>,
+}
+
+/// Whom to ring for one hand-over.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Group after group; those of one group at once, and the first to accept wins.
+    pub rings: Vec<Vec<CallTarget>>,
+    /// Targets that are not rung, with the reason (`closed`, `not_suited`).
+    pub left_out: Vec<TargetOutcome>,
 }
 
 /// What one call needs to know.
@@ -296,48 +358,95 @@ pub struct CallConfig {
     pub to: Option<String>,
     /// RFC 3339.
     pub started_at: String,
-    /// Humans to try, in order.
-    pub targets: Vec<CallTarget>,
-    /// The desk's queues: tried instead of `targets` where the hand-over names one.
-    pub queues: std::collections::BTreeMap<String, Vec<CallTarget>>,
+    /// The key by which a human takes a call.
+    pub accept_key: char,
+    /// Stay after the human has taken the call, silently, and take notes.
+    pub notes: bool,
     /// Text into clauses short enough to start speaking early.
     pub split: fn(&str) -> Vec<String>,
     pub words: Words,
 }
 
-/// The sentences the engine itself says; the desk may word them otherwise.
+/// The sentences the engine itself says, by their keys in [`crate::desk::phrase`]; the desk may word them otherwise.
 #[derive(Debug, Clone)]
-pub struct Words {
-    pub no_media: String,
-    /// Said when a look-up takes long, in turn.
-    pub fillers: Vec<String>,
-    /// Said while a human is being called, in turn.
-    pub hold: Vec<String>,
-    pub joined: String,
-    pub human_keys: String,
-    pub human_keys_again: String,
-    pub human_gone: String,
-    pub shutdown: String,
-    pub longest: String,
+pub struct Words(BTreeMap<&'static str, Vec<String>>);
+
+/// Keys of the engine's own sentences.
+pub const WORDS: &[&str] = &[
+    "no_media",
+    "filler",
+    "hold_words",
+    "joined",
+    "joined_notes",
+    "joining",
+    "hand_back_wait",
+    "human_gone",
+    "shutdown",
+    "longest",
+    "callback_hello",
+    "callback_hello_again",
+    "callback_later",
+    "callback_lost",
+    "human_keys",
+    "human_keys_again",
+    "human_ask",
+    "human_not_heard",
+    "human_more",
+    "human_note",
+    "human_hand_back",
+    "human_thanks",
+    "human_taken",
+    "human_calling",
+    "human_no_answer",
+    "human_not_now",
+    "human_machine",
+    "a_colleague",
+];
+
+impl Words {
+    /// The built-in wordings, or what `own` brings for a key, with `{name}` filled from `fill`.
+    pub fn new(own: impl Fn(&str) -> Vec<String>, fill: &[(&str, &str)]) -> Self {
+        let wordings = |key: &str| {
+            let own = own(key);
+            let mut wordings = if own.is_empty() {
+                phrase::wordings(key)
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect()
+            } else {
+                own
+            };
+            for text in &mut wordings {
+                for (name, value) in fill {
+                    *text = text.replace(&format!("{{{name}}}"), value);
+                }
+            }
+            wordings
+        };
+        Self(WORDS.iter().map(|key| (*key, wordings(key))).collect())
+    }
+
+    /// The `n`th wording of a key, round and round; empty where there is none.
+    pub fn nth(&self, key: &str, n: usize) -> String {
+        self.0
+            .get(key)
+            .and_then(|all| all.get(n % all.len().max(1)))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub fn get(&self, key: &str) -> String {
+        self.nth(key, 0)
+    }
+
+    /// Everything that may be said.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        self.0.values().flatten()
+    }
 }
 
 impl Default for Words {
     fn default() -> Self {
-        let list = |words: &[&str]| words.iter().map(|w| w.to_string()).collect();
-        Self {
-            no_media: "Hello. I can't hear anything from your phone. If you can hear me, please check that you are not muted, or call again.".into(),
-            fillers: list(&["One moment.", "Still looking, thanks for waiting.", "Nearly there."]),
-            hold: list(&[
-                "I'm calling a colleague for you now.",
-                "Still ringing. Thank you for holding.",
-                "I haven't forgotten you. I'm still trying to reach someone.",
-            ]),
-            joined: "You're through. Go ahead.".into(),
-            human_keys: "Press 1 to take the call, 2 to decline, 3 to hear this again.".into(),
-            human_keys_again: "Press 1 to take the call, or 2 to decline.".into(),
-            human_gone: "They've left the call. Thank you for calling, goodbye.".into(),
-            shutdown: "I'm sorry, I have to end this call because the line is closing down. Please call again. Goodbye.".into(),
-            longest: "I'm sorry, this call has reached its longest time, so I have to end it here. Please call again. Goodbye.".into(),
-        }
+        Self::new(|_| Vec::new(), &[("accept", "1")])
     }
 }

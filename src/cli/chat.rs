@@ -270,6 +270,7 @@ impl Call {
                 end_ms: ms,
                 avg_logprob: None,
                 keyed: line.keys,
+                by: None,
             }),
             agent: (!decision.reply.is_empty()).then(|| AgentTurn {
                 text: decision.reply.clone(),
@@ -385,7 +386,7 @@ pub(super) fn vector(
     }
     match encoder {
         Some(encoder) => {
-            let mut vectors = encoder.embed(&[text]).map_err(anyhow::Error::msg)?;
+            let mut vectors = encoder.read(&[text]).map_err(anyhow::Error::msg)?;
             Ok(vectors.pop().unwrap_or_default())
         }
         None => Ok(Vec::new()),

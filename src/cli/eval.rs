@@ -35,7 +35,8 @@ enum What {
     /// Whether 80 % sure is right 80 times in 100; --write fits the desk's calibration.toml
     #[command(
         after_help = "Example: firstline eval confidence --desk examples/larchpay --test questions.jsonl --write\n\
-        Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids]."
+        Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids] and \"route\" (a line whose route is not answer has no right\n\
+        answer). The floor is what conformal risk control gives: of questions like these, at most --most are expected to be answered wrongly."
     )]
     Confidence(Confidence),
     /// Word errors of the recogniser
@@ -104,6 +105,12 @@ struct Confidence {
     /// Write what was fitted to the desk's calibration.toml
     #[arg(long)]
     write: bool,
+    /// Share of questions that may be answered wrongly
+    #[arg(long, default_value_t = 0.01)]
+    most: f32,
+    /// Draw the reliability diagram into this SVG file
+    #[arg(long)]
+    picture: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -124,7 +131,13 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(files: DeskFiles, questions: &[String], common: &Common) -> anyhow::Result<Self> {
+    /// With `by_word` the questions are read as callers' words are, which is what answers rest on; intents need the whole alone.
+    fn new(
+        files: DeskFiles,
+        questions: &[String],
+        by_word: bool,
+        common: &Common,
+    ) -> anyhow::Result<Self> {
         let source = parse(&files).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", lines.join("\n"))
@@ -135,6 +148,11 @@ impl Bench {
             desks::encoder(&common.models)
         };
         let vectors = match &mut encoder {
+            Some(e) if by_word => {
+                let texts: Vec<&str> = questions.iter().map(String::as_str).collect();
+                let read = e.read(&texts).map_err(anyhow::Error::msg)?;
+                questions.iter().cloned().zip(read).collect()
+            }
             Some(e) => desks::embed(questions, e.as_mut(), &desks::cache_dir())
                 .map_err(anyhow::Error::msg)?,
             None => HashMap::new(),
@@ -155,6 +173,8 @@ struct Line {
     text: String,
     intent: Option<String>,
     relevant: Vec<String>,
+    /// What the line should do, where the file says so (`ask`'s routes).
+    route: Option<String>,
 }
 
 fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
@@ -173,6 +193,7 @@ fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
         out.push(Line {
             text: text.trim().to_string(),
             intent: v["intent"].as_str().map(str::to_string),
+            route: v["route"].as_str().map(str::to_string),
             relevant: v["relevant"]
                 .as_array()
                 .map(|a| {
@@ -181,6 +202,7 @@ fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
                         .map(str::to_string)
                         .collect()
                 })
+                .or_else(|| Some(vec![v["source"].as_str()?.to_string()]))
                 .unwrap_or_default(),
         });
     }
@@ -212,6 +234,7 @@ fn intents(a: &Intents) -> anyhow::Result<ExitCode> {
     let bench = Bench::new(
         desk_files(a.desk.as_deref(), "intents.jsonl", a.train.as_deref())?,
         &texts,
+        false,
         &a.common,
     )?;
     let (mut right, mut within) = (0usize, 0usize);
@@ -282,11 +305,15 @@ fn retrieval(a: &Retrieval) -> anyhow::Result<ExitCode> {
             a.articles.as_deref(),
         )?,
         &texts,
+        true,
         &a.common,
     )?;
     let (mut at1, mut at3, mut at5, mut mrr, mut n) = (0usize, 0usize, 0usize, 0f64, 0usize);
     for line in test.iter().filter(|l| !l.relevant.is_empty()) {
-        let (sources, _) = bench.desk.search(&line.text, bench.vector(&line.text));
+        let sources = bench
+            .desk
+            .understand(&line.text, bench.vector(&line.text))
+            .sources;
         let rank = sources.iter().position(|s| line.relevant.contains(&s.id));
         n += 1;
         if let Some(r) = rank {

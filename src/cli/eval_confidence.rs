@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Bench, bins, ece, lines, print, risk_coverage, round};
-use crate::desk::confidence::{FEATURES, evidence, fit};
+use super::{Bench, bins, ece, lines, print, ratio, risk_coverage, round};
+use crate::desk::confidence::{FEATURES, FLOOR, evidence, fit, risk_control};
 use crate::runtime::desks;
 
 /// A line counts as right where the intent is right and, where the line names articles, the best one is among them. Out of
@@ -14,7 +14,7 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
     let test = lines(&a.test)?;
     let texts: Vec<String> = test.iter().map(|l| l.text.clone()).collect();
     let files = desks::read(&a.desk).map_err(anyhow::Error::msg)?;
-    let bench = Bench::new(files, &texts, &a.common)?;
+    let bench = Bench::new(files, &texts, true, &a.common)?;
     let mut rows = Vec::new();
     let mut truth = Vec::new();
     let mut now = Vec::new();
@@ -27,7 +27,16 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         let article = answer
             .as_ref()
             .is_some_and(|x| line.relevant.contains(&x.source));
-        let good = if line.relevant.is_empty() {
+        // What is decided before the articles are asked says nothing about answers.
+        if crate::desk::inquiry::escalation(&u, !vector.is_empty()).is_some()
+            || line.route.as_deref() == Some("act")
+            || answer.is_none()
+        {
+            continue;
+        }
+        let good = if line.route.as_deref().is_some_and(|route| route != "answer") {
+            false
+        } else if line.relevant.is_empty() {
             intent
         } else {
             article && (intent || line.intent.is_none())
@@ -71,16 +80,35 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
             .sum();
         round(sum / pairs.len() as f64)
     };
+    let floor = risk_control(&fitted, test.len(), a.most);
+    let above = |pairs: &[(f32, bool)], floor: f32| {
+        let said = pairs.iter().filter(|(p, _)| *p >= floor);
+        let (right, all) = said.fold((0, 0), |(right, all), (_, y)| {
+            (right + usize::from(*y), all + 1)
+        });
+        json!({"floor": round(f64::from(floor)), "answered": ratio(all, pairs.len()),
+            "wrong_of_all_questions": ratio(all - right, test.len())})
+    };
     let out = json!({
-        "lines": test.len(),
+        "lines": test.len(), "answers": truth.len(),
         "right": round(truth.iter().filter(|t| **t).count() as f64 / truth.len() as f64),
         "ece": round(ece(&now)), "brier": brier(&now),
         "reliability": table(&now),
         "risk_at_coverage": risk_coverage(&now),
         "ece_fitted": round(ece(&fitted)), "brier_fitted": brier(&fitted),
         "risk_at_coverage_fitted": risk_coverage(&fitted),
+        "reliability_fitted": table(&fitted),
+        "risk_control": floor.map_or_else(
+            || json!(format!("{} lines cannot promise {} at any floor: label more", test.len(), a.most)),
+            |floor| above(&fitted, floor),
+        ),
     });
     print(&out, a.common.json);
+    if let Some(path) = &a.picture {
+        #[allow(clippy::disallowed_methods, reason = "asked for with --picture")]
+        std::fs::write(path, picture(&bins(&now), &bins(&fitted)))?;
+        eprintln!("wrote {}", path.display());
+    }
     if a.write {
         if test.len() < 50 {
             anyhow::bail!(
@@ -95,10 +123,39 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         for (name, w) in FEATURES.iter().zip(weights) {
             text += &format!("{name} = {w:.4}\n");
         }
+        if let Some(floor) = floor {
+            text += &format!(
+                "# Conformal risk control: at most {} of questions like these answered wrongly.\n{FLOOR} = {floor:.4}\n",
+                a.most
+            );
+        }
         let path = a.desk.join("calibration.toml");
         #[allow(clippy::disallowed_methods, reason = "asked for with --write")]
         std::fs::write(&path, text)?;
         eprintln!("wrote {}", path.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The reliability diagram: how often what was said with a confidence was right, as it is now (grey) and as fitted (blue); a dot's area
+/// is its share of the answers, the line is where confidence is earned.
+fn picture(now: &[(usize, f64, f64)], fitted: &[(usize, f64, f64)]) -> String {
+    let side = 400.0;
+    let all = now.iter().map(|bin| bin.0).sum::<usize>().max(1) as f64;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-50 -20 480 480\" font-family=\"sans-serif\" font-size=\"12\">\n\
+        <rect width=\"{side}\" height=\"{side}\" fill=\"none\" stroke=\"#888\"/>\n\
+        <line x1=\"0\" y1=\"{side}\" x2=\"{side}\" y2=\"0\" stroke=\"#888\" stroke-dasharray=\"4\"/>\n\
+        <text x=\"150\" y=\"435\">confidence</text><text x=\"-45\" y=\"-6\">right</text>\n"
+    );
+    for (bins, colour) in [(now, "#999"), (fitted, "#36c")] {
+        for (n, said, was) in bins {
+            let (x, y) = (said * side, side - was * side);
+            let r = 4.0 + 30.0 * (*n as f64 / all).sqrt();
+            out += &format!(
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{r:.1}\" fill=\"{colour}\" fill-opacity=\"0.5\"><title>{n} answers: said {said:.2}, right {was:.2}</title></circle>\n"
+            );
+        }
+    }
+    out + "</svg>\n"
 }

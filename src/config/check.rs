@@ -12,8 +12,8 @@ use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
-    Accept, Advertise, Config, Http, Limits, Llm, Secret, Sip, Storage, Stt, Target, Transfer,
-    Trunk, Tts, Twilio,
+    Accept, Advertise, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Storage, Stt,
+    Target, Transfer, Trunk, Tts, Twilio, Via,
 };
 
 type Env = BTreeMap<String, String>;
@@ -41,6 +41,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         &trunks,
         twilio.as_ref(),
     );
+    let callback = callback(root.section_or_default("callback"));
     let stt = stt(root.section_or_default("stt"));
     let tts = tts(root.section_or_default("tts"));
     let llm = llm(root.section_or_default("llm"), env);
@@ -70,6 +71,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         twilio,
         desk: desk_path,
         transfer,
+        callback,
         stt,
         tts,
         llm,
@@ -286,21 +288,81 @@ fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twi
     let accept_key = s.get("accept", '1', |text| {
         let key = text.strip_prefix("press ").unwrap_or("");
         match key.as_bytes() {
-            // 2 declines and 3 repeats.
             [b'2' | b'3'] => Err("key 2 declines and key 3 repeats; choose another, like \"press 1\"".into()),
-            [b'0'..=b'9' | b'*' | b'#'] => Ok(key.chars().next().unwrap_or('1')),
+            [b'4'..=b'6' | b'*' | b'#'] => Err("keys 4 to 6, star and hash do other things during the brief; choose another, like \"press 1\"".into()),
+            [b'0'..=b'9'] => Ok(key.chars().next().unwrap_or('1')),
             _ => Err(format!("must be like \"press 1\", not `{text}`: answering alone is never taken for accepting")),
         }
     });
     let webhook = s.maybe("webhook", |t| web_address(t, &["https", "http"]));
     let webhook_secret = secret(&mut s, "webhook_secret_env", env);
+    let webhook_auth = secret(&mut s, "webhook_auth_env", env);
+    let webhook_shape = s.get("webhook_shape", Shape::Firstline, |text| match text {
+        "firstline" => Ok(Shape::Firstline),
+        "zendesk" => Ok(Shape::Zendesk),
+        "intercom" => Ok(Shape::Intercom),
+        "freshdesk" => Ok(Shape::Freshdesk),
+        "email" => Ok(Shape::Email),
+        _ => Err(one_of(
+            text,
+            &["firstline", "zendesk", "intercom", "freshdesk", "email"],
+        )),
+    });
+    let webhook_ticket_type = s.maybe("webhook_ticket_type", some_text);
+    let recording_url = s.maybe("recording_url", |t| web_address(t, &["https", "http"]));
+    let notes = s.flag("notes", false);
+    if webhook_shape == Shape::Intercom && webhook_ticket_type.is_none() {
+        s.problem("transfer.webhook_shape is `intercom`, which needs webhook_ticket_type: the id of the ticket type to make");
+    }
     s.done();
     Transfer {
         targets,
         accept_key,
+        notes,
         webhook,
         webhook_secret,
+        webhook_shape,
+        webhook_auth,
+        webhook_ticket_type,
+        recording_url,
     }
+}
+
+fn callback(mut s: Section<'_>) -> Callback {
+    let number = |least: u32, most: u32| {
+        move |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|n| (least..=most).contains(n))
+                .ok_or_else(|| format!("must be a number from {least} to {most}, not `{text}`"))
+        }
+    };
+    let read = Callback {
+        via: s.get("via", Via::Auto, |text| match text {
+            "auto" => Ok(Via::Auto),
+            "off" => Ok(Via::Off),
+            _ if text.starts_with("sip:") && text.contains("{number}") => {
+                Ok(Via::Sip(text.to_owned()))
+            }
+            _ => Err(format!(
+                "must be auto, off, or a SIP URI with {{number}} in it, not `{text}`"
+            )),
+        }),
+        quiet: s.get("quiet", (20 * 60, 8 * 60), |text| {
+            let minutes = |t: &str| -> Option<u16> {
+                let (h, m) = t.trim().split_once(':')?;
+                let (h, m): (u16, u16) = (h.parse().ok()?, m.parse().ok()?);
+                (h < 24 && m < 60).then_some(h * 60 + m)
+            };
+            text.split_once('-')
+                .and_then(|(from, until)| Some((minutes(from)?, minutes(until)?)))
+                .ok_or_else(|| format!("must be two times like \"20:00-08:00\", not `{text}`"))
+        }),
+        attempts: s.get("attempts", 3, number(1, 20)),
+        wait_min: s.get("wait_min", 15, number(1, 1440)),
+    };
+    s.done();
+    read
 }
 
 fn stt(mut s: Section<'_>) -> Stt {

@@ -37,6 +37,7 @@ pub struct Config {
     /// Directory of the desk.
     pub desk: PathBuf,
     pub transfer: Transfer,
+    pub callback: Callback,
     pub stt: Stt,
     pub tts: Tts,
     pub llm: Llm,
@@ -125,8 +126,53 @@ pub struct Transfer {
     pub targets: Vec<Target>,
     /// The key by which the human takes a call.
     pub accept_key: char,
+    /// Stay after a human has taken the call, silently, and take notes.
+    pub notes: bool,
     pub webhook: Option<url::Url>,
     pub webhook_secret: Option<Secret>,
+    pub webhook_shape: Shape,
+    /// The `Authorization` header of the webhook's requests, whole.
+    pub webhook_auth: Option<Secret>,
+    /// Intercom's ticket type.
+    pub webhook_ticket_type: Option<String>,
+    /// Where this line's API is reached from outside, for links to recordings.
+    pub recording_url: Option<url::Url>,
+}
+
+/// What the webhook is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// The packet as it is in the record.
+    #[default]
+    Firstline,
+    Zendesk,
+    Intercom,
+    Freshdesk,
+    /// Plain text, as one would write it in an e-mail.
+    Email,
+}
+
+/// Promised callbacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    pub via: Via,
+    /// When nobody is rung at home, minutes after midnight in the desk's time zone: from, until.
+    pub quiet: (u16, u16),
+    /// How often a caller is called before it is given up.
+    pub attempts: u32,
+    /// Minutes to the next attempt; doubled each time.
+    pub wait_min: u32,
+}
+
+/// How callers are called back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// Over the first trunk, or Twilio; not at all where there is neither.
+    Auto,
+    /// Not by us: callbacks stay in the queue for people.
+    Off,
+    /// A SIP URI with `{number}` in it.
+    Sip(String),
 }
 
 #[derive(Debug, Clone)]

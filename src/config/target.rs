@@ -8,6 +8,8 @@ pub struct Target {
     pub kind: TargetKind,
     /// How long it rings before the next is tried.
     pub ring: Duration,
+    /// What callers are told who is joining (`;name=Maria`).
+    pub name: Option<String>,
 }
 
 /// What is dialled.
@@ -28,6 +30,7 @@ impl Target {
     /// Reads a target as typed.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut ring = RING;
+        let mut name = None;
         let mut kept = Vec::new();
         for (index, part) in text.split(';').enumerate() {
             match part.trim().strip_prefix("ring_s=") {
@@ -40,6 +43,10 @@ impl Target {
                             format!("`{text}`: ring_s is a number of seconds from 3 to 180")
                         })?;
                     ring = Duration::from_secs(seconds);
+                }
+                _ if index > 0 && part.trim().starts_with("name=") => {
+                    let said = part.trim().trim_start_matches("name=").trim();
+                    name = (!said.is_empty()).then(|| said.to_owned());
                 }
                 _ => kept.push(part.trim()),
             }
@@ -69,7 +76,7 @@ impl Target {
                 ));
             }
         };
-        Ok(Target { kind, ring })
+        Ok(Target { kind, ring, name })
     }
 
     /// What is dialled, as it stands in records.

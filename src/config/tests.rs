@@ -148,6 +148,15 @@ fn every_mistake_is_named_with_its_line() {
             &["must be like \"press 1\""],
         ),
         ("[transfer]\naccept = \"press 2\"", &["key 2 declines"]),
+        ("[transfer]\naccept = \"press 5\"", &["keys 4 to 6"]),
+        ("[transfer]\nwebhook_shape = \"zendisk\"", &["zendesk"]),
+        (
+            "[transfer]\nwebhook_shape = \"intercom\"",
+            &["webhook_ticket_type"],
+        ),
+        ("[callback]\nvia = \"sip:x@h\"", &["{number}"]),
+        ("[callback]\nquiet = \"late\"", &["20:00-08:00"]),
+        ("[callback]\nattempts = \"0\"", &["from 1 to 20"]),
         (
             "[transfer]\nwebhook = \"example.com\"",
             &["must be a web address"],

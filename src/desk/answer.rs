@@ -1,8 +1,10 @@
 //! From the articles that bear on a question to the one to three sentences that answer it.
 
+use super::asked::{Asked, asks_for_own};
 use super::desk::{Desk, Hit, Understanding};
-use super::knowledge::{Passage, sentences_of};
-use super::text::{dot, is_stop, words};
+use super::knowledge::{Article, Passage, sentences_of};
+use super::meaning::whole;
+use super::text::{dot, words};
 
 /// Longest reply, in words: about fifteen seconds aloud.
 const MOST_WORDS: usize = 45;
@@ -10,8 +12,15 @@ const MOST_WORDS: usize = 45;
 const MOST_WORDS_TIED: usize = 60;
 /// Share of the best sentence's score from which another is its equal.
 const TIED: f32 = 0.9;
+/// Share of the best sentence's score from which another is said beside it, as long as there is room.
+const BESIDE: f32 = 0.6;
 /// Least score of a sentence that is read out because the better ones have been.
 const REST: f32 = 0.3;
+
+/// Weight of the question's words, one by one, in a sentence's score.
+const WORDS_IN_SENTENCE: f32 = 0.15;
+/// Other articles that an answer is held against.
+const RIVALS: usize = 5;
 
 /// A reply taken from an article.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,13 +47,33 @@ pub struct AnswerEvidence {
     pub sentence: f32,
     /// The article carries the intent that was understood.
     pub agrees: f32,
+    /// 1 where the question asks for a figure of some kind and what is said has none of that kind.
+    pub focus: f32,
+    /// 1 where the question names something the desk knows by name or number, and the passage is not about it.
+    pub foreign: f32,
+    /// How well what is said speaks of the words of the question; none where the desk does not read words.
+    pub words: Option<ByWord>,
+}
+
+/// The words of a question against what is said ([`super::meaning`]), each 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ByWord {
+    /// Mean similarity of the question's words to those said.
+    pub mean: f32,
+    /// Of the word that is spoken of least.
+    pub least: f32,
+    /// Mean similarity to the article's words over that to the best other article's.
+    pub lead: f32,
+    /// Nearness of the article's best sentence over that of the best other article's.
+    pub sentence_lead: f32,
 }
 
 impl Desk {
     /// The reply the articles give, none where the desk has no article that bears on the question at all.
-    pub fn answer(&self, question: &str, vector: &[f32], u: &Understanding) -> Option<Answer> {
+    pub fn answer(&self, question: &str, reading: &[f32], u: &Understanding) -> Option<Answer> {
         let best = u.hits.first()?;
-        let article = self.articles.iter().find(|a| a.id == best.article)?;
+        let at = self.passages[best.index].article;
+        let article = self.articles.get(at)?;
         let terms = self.stems.terms(question);
         let known: Vec<String> = self.stems.terms(&format!(
             "{} {} {}",
@@ -57,24 +86,27 @@ impl Desk {
         let shared: f32 = terms.iter().filter(|t| known.contains(t)).map(weight).sum();
         // The passage that won by its vector is not always the one whose sentence answers: look at all of the article's.
         let asked = Asked::of(question);
-        let scored = |p: &Passage| self.score_sentences(p, &terms, vector, asked);
+        let scored = |p: &Passage| self.score_sentences(p, &terms, reading, asked);
         let top = |p: &Passage| scored(p).into_iter().fold(0.0, f32::max);
         let mut passage = &self.passages[best.index];
         let mut reach = top(passage) + 0.1;
-        for p in self
-            .passages
-            .iter()
-            .filter(|p| self.articles[p.article].id == article.id)
-        {
+        for p in self.of_article(at) {
             let t = top(p);
             if t > reach {
                 (passage, reach) = (p, t);
             }
         }
-        let (text, sentence) = match &article.spoken {
+        // What the desk wrote for reading out is said, unless the question asks for a figure that only the rest of the article gives.
+        let written = article.spoken.as_ref().filter(|spoken| {
+            let rest = || self.of_article(at).flat_map(|p| &p.sentences);
+            asked.answered_by(spoken) || !rest().any(|s| asked.answered_by(s))
+        });
+        let (text, sentence) = match written {
             Some(spoken) => (spoken.clone(), best.score),
             None => choose(passage, &scored(passage)),
         };
+        let by_word = self.by_word(at, &text, written.is_some(), passage, reading, u);
+        let focus = f32::from(u8::from(asked != Asked::Open && !asked.answered_by(&text)));
         let next = u.sources.get(1).map_or(0.0, |s| s.score);
         let top = u.intents.first().map(|i| i.0.as_str());
         Some(Answer {
@@ -93,18 +125,84 @@ impl Desk {
                 agrees: f32::from(u8::from(
                     top.is_some_and(|t| article.intents.iter().any(|i| i == t)),
                 )),
+                focus,
+                foreign: f32::from(u8::from(self.is_foreign(question, article, passage))),
+                words: by_word,
             },
         })
     }
 
+    /// Whether the question names something ("Gigabit", "Northgate", "500") that other passages name and this one does not.
+    fn is_foreign(&self, question: &str, article: &Article, passage: &Passage) -> bool {
+        let heading = passage.heading.as_deref().unwrap_or("");
+        let spoken = article.spoken.as_deref().unwrap_or("");
+        let here = words(&format!(
+            "{} {heading} {} {spoken}",
+            article.title, passage.text
+        ));
+        // "What's my bill?" is after the caller's own: an article that speaks of "your first bill" does not know it.
+        if let Some(own) = asks_for_own(question)
+            && !here
+                .windows(2)
+                .any(|pair| matches!(pair[0].as_str(), "your" | "my") && pair[1] == own)
+        {
+            return true;
+        }
+        let here: Vec<String> = here.iter().map(|w| self.stems.stem(w)).collect();
+        words(question)
+            .iter()
+            .filter(|w| self.named.contains(w.as_str()))
+            .any(|w| !here.contains(&self.stems.stem(w)))
+    }
+
+    fn by_word(
+        &self,
+        article: usize,
+        text: &str,
+        written: bool,
+        passage: &Passage,
+        reading: &[f32],
+        u: &Understanding,
+    ) -> Option<ByWord> {
+        let vector = whole(reading, self.dims());
+        let said = passage
+            .sentences
+            .iter()
+            .map(String::as_str)
+            .filter(|s| !written && text.contains(s))
+            .chain(written.then_some(text));
+        let said = self.readings.spoken(reading, said)?;
+        let others: Vec<usize> = u
+            .hits
+            .iter()
+            .map(|hit| self.passages[hit.index].article)
+            .filter(|other| *other != article)
+            .take(RIVALS)
+            .collect();
+        let whole_article = self.speaks(article, reading)?;
+        let rival = others
+            .iter()
+            .filter_map(|other| self.speaks(*other, reading))
+            .map(|spoken| spoken.mean())
+            .fold(0.0, f32::max);
+        let rival_sentence = others
+            .iter()
+            .map(|other| self.nearest_sentence(*other, vector))
+            .fold(0.0, f32::max);
+        Some(ByWord {
+            mean: said.mean(),
+            least: said.least(),
+            lead: whole_article.mean() - rival,
+            sentence_lead: self.nearest_sentence(article, vector) - rival_sentence,
+        })
+    }
+
     /// How well an article's best sentence answers, 0 to 1.3.
-    pub(super) fn best_sentence(&self, id: &str, question: &str, vector: &[f32]) -> f32 {
+    pub(super) fn best_sentence(&self, article: usize, question: &str, reading: &[f32]) -> f32 {
         let terms = self.stems.terms(question);
         let asked = Asked::of(question);
-        self.passages
-            .iter()
-            .filter(|p| self.articles[p.article].id == id)
-            .flat_map(|p| self.score_sentences(p, &terms, vector, asked))
+        self.of_article(article)
+            .flat_map(|p| self.score_sentences(p, &terms, reading, asked))
             .fold(0.0, f32::max)
     }
 
@@ -114,9 +212,10 @@ impl Desk {
         &self,
         passage: &Passage,
         terms: &[String],
-        vector: &[f32],
+        reading: &[f32],
         asked: Asked,
     ) -> Vec<f32> {
+        let vector = whole(reading, self.dims());
         let have: Vec<Vec<String>> = passage
             .sentences
             .iter()
@@ -149,7 +248,9 @@ impl Desk {
                     }
                     _ => lexical,
                 };
-                near + if asked.answered_by(s) { 0.2 } else { 0.0 }
+                let spoken = self.readings.spoken(reading, [s.as_str()].into_iter());
+                let by_word = WORDS_IN_SENTENCE * spoken.map_or(0.0, |spoken| spoken.mean());
+                near + by_word + if asked.answered_by(s) { 0.2 } else { 0.0 }
             })
             .collect()
     }
@@ -160,7 +261,7 @@ impl Desk {
         article: &str,
         told: &str,
         question: &str,
-        vector: &[f32],
+        reading: &[f32],
     ) -> Option<String> {
         let terms = self.stems.terms(question);
         let asked = Asked::of(question);
@@ -170,7 +271,7 @@ impl Desk {
             .iter()
             .filter(|p| self.articles[p.article].id == article)
         {
-            let mut scores = self.score_sentences(passage, &terms, vector, asked);
+            let mut scores = self.score_sentences(passage, &terms, reading, asked);
             for (sentence, score) in passage.sentences.iter().zip(&mut scores) {
                 if told.contains(sentence.as_str()) {
                     *score = 0.0;
@@ -183,165 +284,6 @@ impl Desk {
             }
         }
         best.map(|(_, text)| text)
-    }
-
-    /// Something the question names that the desk knows others of and not this one: "Fibre 900" where there are Fibre 100 and
-    /// Fibre 500. What is said of the others must not be said of it.
-    pub fn names_unknown(&self, question: &str) -> Option<String> {
-        let w = words(question);
-        if Asked::of(question) == Asked::Amount {
-            // "How much is a denture?", where no article has the word: the price of something else is not its price.
-            let subjects: Vec<&String> = w
-                .iter()
-                .filter(|word| {
-                    !is_stop(word)
-                        && !matches!(
-                            word.as_str(),
-                            "much"
-                                | "cost"
-                                | "costs"
-                                | "price"
-                                | "prices"
-                                | "fee"
-                                | "fees"
-                                | "charge"
-                                | "cheapest"
-                                | "free"
-                                | "pay"
-                                | "new"
-                                | "does"
-                                | "um"
-                                | "uh"
-                                | "er"
-                        )
-                })
-                .collect();
-            if let Some(first) = subjects.first()
-                && subjects
-                    .iter()
-                    .all(|word| !self.index.knows(&self.stems.stem(word)))
-            {
-                return Some((*first).clone());
-            }
-        }
-        w.windows(2).find_map(|pair| {
-            let (name, number) = (&pair[0], &pair[1]);
-            if is_stop(name) || number.len() < 2 || !number.chars().all(|c| c.is_ascii_digit()) {
-                return None;
-            }
-            let known = self.numbered.get(name)?;
-            (!known.contains(number)).then(|| format!("{name} {number}"))
-        })
-    }
-}
-
-/// Words of the articles that stand before numbers of two digits or more as a name does (with a capital, "Fibre 500"), and which.
-pub(super) fn numbered<'a>(
-    texts: impl Iterator<Item = &'a str>,
-) -> std::collections::HashMap<String, std::collections::BTreeSet<String>> {
-    let mut out: std::collections::HashMap<String, std::collections::BTreeSet<String>> =
-        std::collections::HashMap::new();
-    for text in texts {
-        let tokens: Vec<&str> = text.split_whitespace().collect();
-        for (at, pair) in tokens.windows(2).enumerate() {
-            let number = pair[1].trim_end_matches(|c: char| !c.is_alphanumeric());
-            let named = pair[0].starts_with(char::is_uppercase)
-                && pair[0].chars().all(char::is_alphabetic)
-                // The first word of a sentence has its capital for another reason.
-                && (at > 0 || text.starts_with(pair[0]) && pair[0].len() > 3);
-            if named && number.len() >= 2 && number.chars().all(|c| c.is_ascii_digit()) {
-                out.entry(pair[0].to_lowercase())
-                    .or_default()
-                    .insert(number.to_owned());
-            }
-        }
-    }
-    // One of a kind is no series: "Section 75", "Monday 12".
-    out.retain(|_, numbers| numbers.len() >= 2);
-    out
-}
-
-/// The kind of figure a question asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Amount,
-    Time,
-    Count,
-    Open,
-}
-
-impl Asked {
-    /// By the first word that asks: "how much if nobody is in when he comes" is after an amount.
-    fn of(question: &str) -> Self {
-        let w = words(question);
-        for (at, word) in w.iter().enumerate() {
-            let next = w.get(at + 1).map_or("", String::as_str);
-            let asked = match (word.as_str(), next) {
-                ("how", "many") => Self::Count,
-                ("how", "long" | "soon" | "quickly" | "often")
-                | ("what", "time")
-                | ("hours", _) => Self::Time,
-                ("when" | "whens", _) => Self::Time,
-                ("how", "much")
-                | (
-                    "cost" | "costs" | "price" | "prices" | "fee" | "fees" | "charge" | "cheapest"
-                    | "free",
-                    _,
-                ) => Self::Amount,
-                _ => continue,
-            };
-            return asked;
-        }
-        Self::Open
-    }
-
-    fn answered_by(self, sentence: &str) -> bool {
-        const TIMES: [&str; 22] = [
-            "second",
-            "seconds",
-            "minute",
-            "minutes",
-            "hour",
-            "hours",
-            "day",
-            "days",
-            "week",
-            "weeks",
-            "month",
-            "months",
-            "year",
-            "years",
-            "immediately",
-            "instantly",
-            "monday",
-            "friday",
-            "today",
-            "tomorrow",
-            "am",
-            "pm",
-        ];
-        let digit = sentence.chars().any(|c| c.is_ascii_digit());
-        match self {
-            Self::Open => false,
-            Self::Count => digit,
-            Self::Amount => {
-                let money = sentence.contains(['\u{a3}', '$', '\u{20ac}', '%']);
-                let w = words(sentence);
-                let free = w.iter().any(|w| {
-                    matches!(
-                        w.as_str(),
-                        "free" | "euros" | "pounds" | "dollars" | "cents" | "percent"
-                    )
-                });
-                money
-                    || free
-                    || sentence.to_lowercase().contains("no fee")
-                    || sentence.to_lowercase().contains("no charge")
-            }
-            Self::Time => words(sentence)
-                .iter()
-                .any(|w| TIMES.contains(&w.trim_start_matches(|c: char| c.is_ascii_digit()))),
-        }
     }
 }
 
@@ -364,7 +306,7 @@ fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
         } else {
             MOST_WORDS
         };
-        if !chosen.contains(&i) && chosen.len() < 3 && words_used + n <= most {
+        if !chosen.contains(&i) && chosen.len() < 4 && words_used + n <= most {
             words_used += n;
             chosen.push(i);
         }
@@ -379,7 +321,7 @@ fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
     let mut others: Vec<usize> = (0..sentences.len()).filter(|i| *i != best).collect();
     others.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
     for i in others {
-        if scores[i] >= 0.75 * scores[best] && scores[i] > 0.0 {
+        if scores[i] >= BESIDE * scores[best] && scores[i] > 0.0 {
             take(i, &mut chosen);
         }
     }

@@ -57,13 +57,18 @@ impl DeskConfig {
 
     /// Whether people are at work at `now`. A desk without hours is always open.
     pub fn is_open(&self, now: jiff::Timestamp) -> bool {
-        if self.hours.is_empty() {
+        self.within(&self.hours, now)
+    }
+
+    /// Whether `now` lies within these hours, in the desk's time zone; no hours are always.
+    pub fn within(&self, hours: &[Hours], now: jiff::Timestamp) -> bool {
+        if hours.is_empty() {
             return true;
         }
         let local = now.to_zoned_datetime(self.tz());
         let minute = local.hour() as u16 * 60 + local.minute() as u16;
         let today = local.weekday().to_monday_zero_offset() as usize;
-        self.hours.iter().any(|h| h.covers(today, minute))
+        hours.iter().any(|h| h.covers(today, minute))
     }
 }
 
@@ -148,13 +153,50 @@ pub struct BackofficeConfig {
     pub auth_env: Option<String>,
 }
 
+/// How the targets of a queue are rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ring {
+    /// One after the other, in the order they are written.
+    #[default]
+    InTurn,
+    /// All of them; the first to accept takes the call.
+    AllAtOnce,
+    /// One after the other, whoever has gone longest without a call first.
+    LongestIdle,
+}
+
+/// One queue of `[escalation.queues]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueConfig {
+    pub ring: Ring,
+    /// Empty: always open.
+    pub hours: Vec<Hours>,
+    pub targets: Vec<QueueTarget>,
+}
+
+/// One target of a queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueTarget {
+    /// As typed: `sip:human@192.0.2.5;ring_s=20`.
+    pub target: String,
+    /// What callers are told who is joining.
+    pub name: Option<String>,
+    /// Empty: whenever the queue is open.
+    pub hours: Vec<Hours>,
+    /// Intents and reasons this human takes, lower case. Empty: all.
+    pub skills: Vec<String>,
+    /// ISO 639-1, lower case. Empty: any.
+    pub languages: Vec<String>,
+}
+
 /// `[escalation]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EscalationConfig {
     /// Words of this desk that always mean a human.
     pub words: Vec<String>,
-    /// Queue name to transfer targets, in order. A queue named like an escalation kind (`dispute`, `fraud`, ...) takes those calls.
-    pub queues: BTreeMap<String, Vec<String>>,
+    /// By name. A queue named like an escalation kind (`dispute`, `fraud`, ...) takes those calls.
+    pub queues: BTreeMap<String, QueueConfig>,
     /// Target when nobody of the queue answers.
     pub overflow: Option<String>,
 }

@@ -1,11 +1,12 @@
 //! One desk as configured and learned: what it understands of a sentence, and which of its passages bear on it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::config::{Action, DeskConfig, IntentPolicy, Mode, Phrases, Risk};
 use super::escalation::{Escalation, Escalations};
 use super::index::Index;
 use super::knowledge::{Article, Passage};
+use super::meaning::{Readings, whole};
 use super::parse::DeskSource;
 use super::scope::{Learned, Scope};
 use super::text::{Stems, dot};
@@ -26,9 +27,15 @@ pub struct Desk {
     pub(crate) vectors: HashMap<String, Vec<f32>>,
     /// Names the articles give to things with numbers, and the numbers ("fibre": 100, 500).
     pub(super) numbered: HashMap<String, BTreeSet<String>>,
-    titles: Vec<Vec<f32>>,
-    passage_vectors: Vec<Vec<f32>>,
-    title_index: Index,
+    /// What the articles call by name or number.
+    pub(super) named: HashSet<String>,
+    /// What may be said, word by word.
+    pub(crate) readings: Readings,
+    /// Length of a vector; 0 by words only.
+    dims: usize,
+    pub(super) titles: Vec<Vec<f32>>,
+    pub(super) passage_vectors: Vec<Vec<f32>>,
+    pub(super) title_index: Index,
     scope: Scope,
     escalations: Escalations,
     policies: BTreeMap<String, IntentPolicy>,
@@ -70,14 +77,6 @@ pub struct Hit {
     /// Index into [`Desk::passages`].
     pub index: usize,
 }
-
-/// Weights of what an article's rank is made from ([`Desk::article_evidence`]), fitted on the questions of three unlike desks, each
-/// scored with what the other two taught. That an article serves the understood intent says as much as its nearest sentence.
-const RANK: [f32; 7] = [0.06, 0.27, 0.27, 0.06, 0.0, 0.21, 0.13];
-/// The same by words alone, where the third is how well the best sentence answers.
-const RANK_BY_WORDS: [f32; 7] = [0.0, 0.0, 0.19, 0.20, 0.01, 0.39, 0.21];
-/// Articles whose sentences are compared.
-const LOOKED_INTO: usize = 30;
 
 impl Desk {
     /// Learns a desk. `vectors` holds what [`DeskSource::texts`] asked for; an empty map makes a desk that goes by words only.
@@ -138,14 +137,24 @@ impl Desk {
             learned.escalation.clone(),
         );
         let policies = policies(&source);
-        let numbered = super::answer::numbered(
+        let numbered = super::naming::numbered(
             source
                 .passages
                 .iter()
                 .flat_map(|p| p.sentences.iter().map(String::as_str)),
         );
+        let named = super::naming::named(
+            source
+                .passages
+                .iter()
+                .flat_map(|p| p.sentences.iter().map(String::as_str)),
+            &source.config.company,
+        );
         Desk {
+            named,
             numbered,
+            readings: Readings::default(),
+            dims: vectors.values().next().map_or(0, Vec::len),
             scope: Scope::new(&source, vectors, learned),
             config: source.config,
             actions: source.actions,
@@ -165,10 +174,22 @@ impl Desk {
         }
     }
 
-    /// What the desk makes of `text`. `vector` is its embedding by the same encoder as the desk's; empty: words only.
-    pub fn understand(&self, text: &str, vector: &[f32]) -> Understanding {
+    /// Adds readings, word by word, of [`DeskSource::spoken_texts`]: then what is said is also judged by the words of the question.
+    pub fn with_readings(mut self, readings: &HashMap<String, Vec<f32>>) -> Desk {
+        self.readings = Readings::new(self.dims, readings);
+        self
+    }
+
+    /// Length of the vectors the desk was learned with.
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// What the desk makes of `text`. `reading` is it as the desk's own encoder reads it ([`super::meaning`]); empty: words only.
+    pub fn understand(&self, text: &str, reading: &[f32]) -> Understanding {
+        let vector = whole(reading, self.dims);
         let seen = self.scope.judge(text, vector);
-        let (sources, hits) = self.rank(text, vector, &seen.intents);
+        let (sources, hits) = self.rank(text, reading, &seen.intents);
         let nearest_article = if vector.is_empty() {
             0.0
         } else {
@@ -209,7 +230,8 @@ impl Desk {
     }
 
     /// What [`Understanding::field`] is made from: for fitting.
-    pub fn field_evidence(&self, text: &str, vector: &[f32]) -> Vec<f32> {
+    pub fn field_evidence(&self, text: &str, reading: &[f32]) -> Vec<f32> {
+        let vector = whole(reading, self.dims);
         let seen = self.scope.judge(text, vector);
         let article = self
             .titles
@@ -228,166 +250,7 @@ impl Desk {
 
     /// What `in_scope` is made from, in the order of [`super::scope::SCOPE_FEATURES`]: for fitting.
     pub fn scope_evidence(&self, text: &str, vector: &[f32]) -> Vec<f32> {
-        self.scope.judge(text, vector).evidence
-    }
-
-    /// Articles and their best passages for a query, best first: similarity to the title, half of the best passage's, and a
-    /// little of the words.
-    pub fn search(&self, text: &str, vector: &[f32]) -> (Vec<Source>, Vec<Hit>) {
-        if self.articles.is_empty() {
-            return Default::default();
-        }
-        let terms = self.stems.terms(text);
-        let ceiling = self.index.ceiling(&terms);
-        let words = self.index.scores(&terms);
-        let title_words = self.title_index.scores(&terms);
-        let title_ceiling = self.title_index.ceiling(&terms);
-        let dense = !vector.is_empty() && self.titles.iter().any(|t| t.len() == vector.len());
-        // Best passage of every article: (score, passage).
-        let mut best: Vec<(f32, usize)> = vec![(f32::MIN, usize::MAX); self.articles.len()];
-        for (i, p) in self.passages.iter().enumerate() {
-            let lexical = (words[i] / ceiling).min(1.0);
-            let score = if dense {
-                0.5 * dot(&self.passage_vectors[i], vector) + 0.1 * lexical
-            } else {
-                lexical
-            };
-            if score > best[p.article].0 {
-                best[p.article] = (score, i);
-            }
-        }
-        let mut ranked: Vec<(f32, usize, usize)> = best
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, p))| *p != usize::MAX)
-            .map(|(a, (score, p))| {
-                let title = (title_words[a] / title_ceiling).min(1.0);
-                let total = if dense {
-                    (dot(&self.titles[a], vector) + score + 0.02 * title) / 1.62
-                } else {
-                    0.65 * score + 0.35 * title
-                };
-                (total.clamp(0.0, 1.0), a, *p)
-            })
-            .collect();
-        ranked.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
-        ranked.truncate(10);
-        self.listed(ranked)
-    }
-
-    /// Articles with their best passages, as they are given out: (score, article, passage), best first.
-    fn listed(
-        &self,
-        ranked: impl IntoIterator<Item = (f32, usize, usize)>,
-    ) -> (Vec<Source>, Vec<Hit>) {
-        ranked
-            .into_iter()
-            .map(|(score, a, p)| {
-                let (article, passage) = (&self.articles[a], &self.passages[p]);
-                let source = Source {
-                    id: article.id.clone(),
-                    score,
-                };
-                let hit = Hit {
-                    article: article.id.clone(),
-                    title: article.title.clone(),
-                    heading: passage.heading.clone(),
-                    text: passage.text.clone(),
-                    score,
-                    index: p,
-                };
-                (source, hit)
-            })
-            .unzip()
-    }
-
-    /// Articles in the order in which they bear on the words, with the understood intents as evidence: ten at most.
-    fn rank(
-        &self,
-        text: &str,
-        vector: &[f32],
-        intents: &[(String, f32)],
-    ) -> (Vec<Source>, Vec<Hit>) {
-        let (dense, mut seen) = self.article_evidence(text, vector, intents);
-        let weights = if dense { &RANK } else { &RANK_BY_WORDS };
-        let total: f32 = weights.iter().sum();
-        let score = |x: &[f32; 7]| -> f32 {
-            let sum: f32 = x.iter().zip(weights).map(|(x, w)| x * w).sum();
-            (sum / total).clamp(0.0, 1.0)
-        };
-        seen.sort_by(|x, y| score(&y.1).total_cmp(&score(&x.1)).then(x.0.cmp(&y.0)));
-        // Sentences are looked at only where they can still decide: it is the one part that grows with the text.
-        seen.truncate(LOOKED_INTO);
-        for (a, x, _) in &mut seen {
-            x[2] = if dense {
-                self.nearest_sentence(*a, vector)
-            } else {
-                self.best_sentence(&self.articles[*a].id, text, vector)
-            };
-        }
-        seen.sort_by(|x, y| score(&y.1).total_cmp(&score(&x.1)).then(x.0.cmp(&y.0)));
-        seen.truncate(10);
-        self.listed(seen.iter().map(|(a, x, p)| (score(x), *a, *p)))
-    }
-
-    /// What an article's rank is made from, and its best passage: similarity to the title, to the best passage and (left open here)
-    /// to the best sentence, the words of the best passage and of the title, and the probability of the intent it is about first of
-    /// all and of its others. Also whether there are vectors to go by.
-    #[allow(clippy::type_complexity, reason = "read in one place")]
-    fn article_evidence(
-        &self,
-        text: &str,
-        vector: &[f32],
-        intents: &[(String, f32)],
-    ) -> (bool, Vec<(usize, [f32; 7], usize)>) {
-        let terms = self.stems.terms(text);
-        let ceiling = self.index.ceiling(&terms);
-        let words = self.index.scores(&terms);
-        let title_words = self.title_index.scores(&terms);
-        let title_ceiling = self.title_index.ceiling(&terms);
-        let dense = !vector.is_empty() && self.titles.iter().any(|t| t.len() == vector.len());
-        let known: HashMap<&str, f32> = intents.iter().map(|(n, p)| (n.as_str(), *p)).collect();
-        let p = |intent: &String| known.get(intent.as_str()).copied().unwrap_or(0.0);
-        // Best passage of every article: (score, passage).
-        let mut best: Vec<(f32, usize)> = vec![(f32::MIN, usize::MAX); self.articles.len()];
-        let mut out: Vec<(usize, [f32; 7], usize)> = self
-            .articles
-            .iter()
-            .enumerate()
-            .map(|(a, article)| {
-                let mut x = [0f32; 7];
-                x[0] = dot(&self.titles[a], vector).max(0.0);
-                x[4] = (title_words[a] / title_ceiling).min(1.0);
-                x[5] = article.intents.first().map_or(0.0, p);
-                x[6] = article.intents.iter().skip(1).map(p).fold(0.0, f32::max);
-                (a, x, usize::MAX)
-            })
-            .collect();
-        for (i, passage) in self.passages.iter().enumerate() {
-            let lexical = (words[i] / ceiling).min(1.0);
-            let near = dot(&self.passage_vectors[i], vector);
-            let (_, x, at) = &mut out[passage.article];
-            x[1] = x[1].max(near);
-            x[3] = x[3].max(lexical);
-            let score = if dense { near + 0.2 * lexical } else { lexical };
-            let known = &mut best[passage.article];
-            if score > known.0 {
-                *known = (score, i);
-                *at = i;
-            }
-        }
-        out.retain(|(_, _, passage)| *passage != usize::MAX);
-        (dense, out)
-    }
-
-    fn nearest_sentence(&self, article: usize, vector: &[f32]) -> f32 {
-        self.passages
-            .iter()
-            .filter(|p| p.article == article)
-            .flat_map(|p| &p.sentences)
-            .filter_map(|s| self.vectors.get(s))
-            .map(|v| dot(v, vector))
-            .fold(0.0, f32::max)
+        self.scope.judge(text, whole(vector, self.dims)).evidence
     }
 
     /// Share of the sentence's content that the desk's articles speak of at all.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::record::{ActionRecord, ActionStatus, Handoff};
+use super::record::{ActionRecord, ActionStatus, Closing, Handoff, NoteLine};
 use super::types::{Mood, Source, Tier};
 
 /// About 18 seconds aloud.
@@ -46,7 +46,82 @@ pub fn packet(facts: Facts<'_>) -> Handoff {
         result: String::new(),
         accepted_by: None,
         queue: facts.queue.map(str::to_owned),
+        caller_name: facts.customer.and_then(name),
+        ..Handoff::default()
     }
+}
+
+/// How a human left the matter, by what they said last of it: something done, or something still to be done.
+pub fn closing(notes: &[NoteLine]) -> Option<Closing> {
+    const LATER: &[&str] = &[
+        "i'll call you",
+        "i will call you",
+        "call you back",
+        "ring you back",
+        "get back to you",
+        "we'll send",
+        "i'll send",
+        "we will send",
+        "i will send",
+        "you'll receive",
+        "you will receive",
+        "you'll get",
+        "i'll look into",
+        "i'll pass",
+        "i'll check",
+        "follow up",
+        "somebody will",
+        "someone will",
+        "i'll email",
+        "i will email",
+        "we'll let you know",
+    ];
+    const DONE: &[&str] = &[
+        "that's done",
+        "that is done",
+        "i've done",
+        "i have done",
+        "i've refunded",
+        "i have refunded",
+        "i've changed",
+        "i have changed",
+        "i've cancelled",
+        "i have cancelled",
+        "i've moved",
+        "i've booked",
+        "i have booked",
+        "i've sorted",
+        "all sorted",
+        "that's sorted",
+        "i've sent",
+        "i have sent",
+        "that's gone through",
+        "i've updated",
+        "all done",
+        "i've put that",
+        "i've taken",
+    ];
+    let of = |text: &str, phrases: &[&str]| {
+        let text = text.to_lowercase().replace('\u{2019}', "'");
+        phrases.iter().any(|p| text.contains(p))
+    };
+    let theirs: Vec<&NoteLine> = notes.iter().filter(|n| n.by == "colleague").collect();
+    let last = |phrases: &[&str]| theirs.iter().rev().find(|n| of(&n.text, phrases)).copied();
+    let (status, line) = match (last(LATER), last(DONE)) {
+        // A promise is open even where something else was done.
+        (Some(line), _) => ("follow_up", Some(line)),
+        (None, Some(line)) => ("resolved", Some(line)),
+        (None, None) => ("unknown", theirs.last().copied()),
+    };
+    line.map(|line| Closing {
+        status: status.into(),
+        said: line.text.clone(),
+    })
+}
+
+/// A topic as the desk words it to callers ("your order"), said of them to somebody else.
+pub(super) fn words_of(topic: &str) -> String {
+    theirs(topic)
 }
 
 /// The customer's name as a record has it.
@@ -296,6 +371,31 @@ mod tests {
             "{}",
             handoff.spoken_brief
         );
+    }
+
+    #[test]
+    fn how_it_was_left_is_taken_from_the_last_promise_or_deed() {
+        let said = |by: &str, text: &str| NoteLine {
+            by: by.into(),
+            text: text.into(),
+            at_ms: 0,
+        };
+        let notes = [
+            said("colleague", "Right, I've refunded the fee."),
+            said("caller", "I'll call you if it doesn't come."),
+        ];
+        assert_eq!(closing(&notes).unwrap().status, "resolved");
+        let more = [
+            notes.to_vec(),
+            vec![said("colleague", "And we'll send a letter.")],
+        ]
+        .concat();
+        assert_eq!(closing(&more).unwrap().status, "follow_up");
+        assert_eq!(
+            closing(&[said("colleague", "Goodbye.")]).unwrap().status,
+            "unknown"
+        );
+        assert_eq!(closing(&[]), None);
     }
 
     #[test]

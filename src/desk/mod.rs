@@ -5,10 +5,12 @@
 
 pub mod action;
 pub mod answer;
+mod asked;
 pub mod audit;
 mod bank;
 pub mod confidence;
 pub mod config;
+mod consult;
 pub mod conversation;
 #[expect(
     clippy::module_inception,
@@ -25,12 +27,15 @@ mod index;
 pub mod inquiry;
 pub mod knowledge;
 mod linear;
+pub mod meaning;
+mod naming;
 pub mod parse;
 mod patterns;
 pub mod phrase;
+mod ranking;
 pub mod record;
 pub mod scope;
-mod text;
+pub(crate) mod text;
 pub mod tone;
 mod tree;
 pub mod types;
@@ -38,6 +43,7 @@ pub mod types;
 pub use answer::{Answer, AnswerEvidence};
 pub use confidence::confidence;
 pub use config::*;
+pub use consult::{Embed, consult};
 pub use conversation::Conversation;
 pub use desk::{Desk, Hit, Understanding};
 pub use escalation::Escalation;

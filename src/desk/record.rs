@@ -92,6 +92,9 @@ pub struct CallerTurn {
     pub avg_logprob: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keyed: Option<String>,
+    /// `colleague`: said by the human who handed the caller back, not by the caller.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
 }
 
 /// What the line said, and how much of it was heard.
@@ -153,13 +156,59 @@ pub struct Handoff {
     /// Queue the desk names for this reason or intent, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub queue: Option<String>,
+    /// The caller's name, where the customer's record has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caller_name: Option<String>,
+    /// What the human asked during the brief, and what they were told.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub questions: Vec<Asked>,
+    /// What the human said when they sent the call back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+    /// What the human asked for when they handed the caller back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub handed_back: Option<String>,
+    /// What was said after the human took the call, where notes are taken.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<NoteLine>,
+    /// How the human left it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub closing: Option<Closing>,
+}
+
+/// A question of the human about the call, and the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub question: String,
+    pub answer: String,
+}
+
+/// A line of the notes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteLine {
+    /// `caller` or `colleague`.
+    pub by: String,
+    pub text: String,
+    /// Milliseconds since answer.
+    pub at_ms: u64,
+}
+
+/// How a matter stood when the human left it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// `resolved`, `follow_up` or `unknown`.
+    pub status: String,
+    /// By which it is known: `key`, or the words it rests on.
+    pub said: String,
 }
 
 /// How one target answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TargetOutcome {
     pub uri: String,
-    /// `accepted`, `declined`, `busy`, `no_answer`, `unreachable`, `hung_up`, `no_key`, `caller_gone`.
+    /// `accepted`, `declined`, `busy`, `no_answer`, `unreachable`, `hung_up` (after answering), `no_key` (answered by something that pressed
+    /// no key: an answering machine), `no_sound` (the same, and not a packet of sound came), `sent_back`, `taken` (by another target),
+    /// `closed`, `not_suited` (by skill or language; not dialled), `caller_gone`.
     pub outcome: String,
     pub ms: u64,
 }

@@ -69,9 +69,10 @@ pub struct Decision {
 pub struct Said {
     /// As recognised or typed. Empty when only keys were pressed.
     pub text: String,
-    /// `text` as the desk's sentence encoder sees it (unit length). Empty: the desk falls back on words alone.
+    /// `text` as the desk's encoder reads it: the whole, and its words after it ([`super::meaning`]). Empty: the desk falls back on
+    /// words alone.
     pub vector: Vec<f32>,
-    /// Vectors of the matters of `text` ([`super::inquiry::context::matters`]), in order. Empty where it is one matter, or by words.
+    /// Readings of the matters of `text` ([`super::inquiry::context::matters`]), in order. Empty where it is one matter, or by words.
     pub parts: Vec<Vec<f32>>,
     /// Keys pressed in this turn, in order ("0" is the wish for a human).
     pub keyed: Option<String>,
@@ -151,6 +152,10 @@ pub enum Listen {
 
 /// What happens after a reply is said.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made a turn, and a callback is promised once a call"
+)]
 pub enum Next {
     Listen(Listen),
     /// Perform the request, then hand its outcome to `resume`.

@@ -3,6 +3,7 @@
 //! Mean over the tokens' last hidden states, then unit length, as the model was trained (Reimers and Gurevych, Sentence-BERT,
 //! 2019). 384 dimensions.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use rten_tensor::{NdTensor, NdTensorView};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::Embedder;
+use crate::desk::text::is_stop;
 
 /// Tokens read of a text; what follows is not seen. The model was trained on 128.
 const MOST_TOKENS: usize = 128;
@@ -77,13 +79,13 @@ impl MiniLm {
 
     /// One unit-length vector.
     pub fn embed_one(&self, text: &str) -> Result<Vec<f32>, String> {
-        let ids = self.ids_of(text)?;
-        self.run(&[&ids], &self.pool)?
+        let tokens = self.tokens_of(text)?;
+        self.run(&[&tokens], &self.pool, false)?
             .pop()
             .ok_or_else(|| "the sentence encoder gave nothing".to_owned())
     }
 
-    fn ids_of(&self, text: &str) -> Result<Vec<i32>, String> {
+    fn tokens_of(&self, text: &str) -> Result<Tokens, String> {
         let encoding = self
             .tokenizer
             .encode(text, true)
@@ -92,13 +94,45 @@ impl MiniLm {
         if ids.is_empty() {
             return Err("the tokenizer made nothing of the text".into());
         }
-        Ok(ids)
+        // A word's pieces belong together; words that carry no subject, and marks, are left out.
+        let mut words: Vec<(u32, Range<usize>)> = Vec::new();
+        for (at, word) in encoding.get_word_ids().iter().enumerate() {
+            match (word, words.last_mut()) {
+                (Some(word), Some((last, range))) if word == last && range.end == at => {
+                    range.end += 1;
+                }
+                (Some(word), _) => words.push((*word, at..at + 1)),
+                (None, _) => {}
+            }
+        }
+        let offsets = encoding.get_offsets();
+        let content = |range: &Range<usize>| {
+            let (from, to) = (offsets[range.start].0, offsets[range.end - 1].1);
+            let word = text.get(from..to).unwrap_or_default().to_lowercase();
+            let letter = word.chars().count() == 1 && !word.starts_with(char::is_numeric);
+            word.contains(char::is_alphanumeric) && !letter && !is_stop(&word)
+        };
+        let all = words.iter().map(|(_, range)| range.clone());
+        let mut words: Vec<Range<usize>> = all.clone().filter(content).collect();
+        if words.is_empty() {
+            words = all.collect();
+        }
+        Ok(Tokens { ids, words })
     }
 
     /// Vectors of texts that have the same number of tokens: no padding, so that a text's vector does not depend on its company.
-    fn run(&self, texts: &[&Vec<i32>], pool: &Arc<ThreadPool>) -> Result<Vec<Vec<f32>>, String> {
-        let (rows, tokens) = (texts.len(), texts.first().map_or(0, |ids| ids.len()));
-        let ids: Vec<i32> = texts.iter().flat_map(|ids| ids.iter().copied()).collect();
+    /// With `words`: their words' vectors after them.
+    fn run(
+        &self,
+        texts: &[&Tokens],
+        pool: &Arc<ThreadPool>,
+        words: bool,
+    ) -> Result<Vec<Vec<f32>>, String> {
+        let (rows, tokens) = (texts.len(), texts.first().map_or(0, |text| text.ids.len()));
+        let ids: Vec<i32> = texts
+            .iter()
+            .flat_map(|text| text.ids.iter().copied())
+            .collect();
         let ids = NdTensor::from_data([rows, tokens], ids);
         let mask = NdTensor::from_data([rows, tokens], vec![1i32; rows * tokens]);
         let types = NdTensor::from_data([rows, tokens], vec![0i32; rows * tokens]);
@@ -114,19 +148,28 @@ impl MiniLm {
         let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
             "the sentence encoder's output is not [batch, token, dimension]".to_string()
         })?;
-        Ok((0..rows).map(|row| pool_row(hidden.view(), row)).collect())
+        let reading = |(row, text): (usize, &&Tokens)| {
+            let mut out = pool_row(hidden.view(), row, 0..tokens);
+            if words {
+                for word in &text.words {
+                    out.extend(pool_row(hidden.view(), row, word.clone()));
+                }
+            }
+            out
+        };
+        Ok(texts.iter().enumerate().map(reading).collect())
     }
 
     /// Many texts: those of one length together, the weights being read once for all of them, and on every core.
-    fn embed_many(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        let ids: Vec<Vec<i32>> = texts
+    fn embed_many(&self, texts: &[&str], words: bool) -> Result<Vec<Vec<f32>>, String> {
+        let read: Vec<Tokens> = texts
             .iter()
-            .map(|text| self.ids_of(text))
+            .map(|text| self.tokens_of(text))
             .collect::<Result<_, _>>()?;
-        let mut order: Vec<usize> = (0..ids.len()).collect();
-        order.sort_by_key(|n| ids[*n].len());
+        let mut order: Vec<usize> = (0..read.len()).collect();
+        order.sort_by_key(|n| read[*n].ids.len());
         let batches: Vec<&[usize]> = order
-            .chunk_by(|a, b| ids[*a].len() == ids[*b].len())
+            .chunk_by(|a, b| read[*a].ids.len() == read[*b].ids.len())
             .flat_map(|same| same.chunks(MOST_TOGETHER))
             .collect();
         let next = AtomicUsize::new(0);
@@ -138,8 +181,8 @@ impl MiniLm {
                         let pool = Arc::new(ThreadPool::with_num_threads(1));
                         let mut done = Vec::new();
                         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            let rows: Vec<&Vec<i32>> = batch.iter().map(|n| &ids[*n]).collect();
-                            done.push((*batch, self.run(&rows, &pool)?));
+                            let rows: Vec<&Tokens> = batch.iter().map(|n| &read[*n]).collect();
+                            done.push((*batch, self.run(&rows, &pool, words)?));
                         }
                         Ok::<_, String>(done)
                     })
@@ -164,11 +207,18 @@ impl MiniLm {
     }
 }
 
-/// Mean over a row's tokens, unit length.
-fn pool_row(hidden: NdTensorView<'_, f32, 3>, row: usize) -> Vec<f32> {
-    let [_, tokens, dims] = hidden.shape();
+/// A text as the model reads it.
+struct Tokens {
+    ids: Vec<i32>,
+    /// The tokens of each content word.
+    words: Vec<Range<usize>>,
+}
+
+/// Mean over some of a row's tokens, unit length.
+fn pool_row(hidden: NdTensorView<'_, f32, 3>, row: usize, tokens: Range<usize>) -> Vec<f32> {
+    let [_, _, dims] = hidden.shape();
     let mut sum = vec![0f32; dims];
-    for t in 0..tokens {
+    for t in tokens {
         for (d, s) in sum.iter_mut().enumerate() {
             *s += hidden[[row, t, d]];
         }
@@ -185,7 +235,14 @@ impl Embedder for MiniLm {
         if texts.len() <= 2 {
             return texts.iter().map(|t| self.embed_one(t)).collect();
         }
-        self.embed_many(texts)
+        self.embed_many(texts, false)
+    }
+    fn read(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        if let [text] = texts {
+            let tokens = self.tokens_of(text)?;
+            return self.run(&[&tokens], &self.pool, true);
+        }
+        self.embed_many(texts, true)
     }
 }
 
@@ -196,8 +253,8 @@ mod tests {
     #[test]
     fn pools_to_unit_length() {
         let hidden = NdTensor::from_data([2, 2, 2], vec![1f32, 0.0, 1.0, 0.0, 3.0, 0.0, 3.0, 8.0]);
-        assert_eq!(pool_row(hidden.view(), 0), [1.0, 0.0]);
-        assert_eq!(pool_row(hidden.view(), 1), [0.6, 0.8]);
+        assert_eq!(pool_row(hidden.view(), 0, 0..2), [1.0, 0.0]);
+        assert_eq!(pool_row(hidden.view(), 1, 0..2), [0.6, 0.8]);
     }
 
     #[test]

@@ -6,6 +6,11 @@ pub trait Embedder: Send {
     fn name(&self) -> &str;
     /// One unit-length vector a text, all of one dimension.
     fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
+    /// A reading of each text: its vector, then one of the same length for each of its content words
+    /// ([`crate::desk::meaning`]). An encoder that cannot tell words apart gives the vector alone.
+    fn read(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.embed(texts)
+    }
 }
 
 #[cfg(feature = "onnx")]

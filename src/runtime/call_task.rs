@@ -1,68 +1,34 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
-use std::collections::HashMap;
+mod parties;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 
-use crate::audio::mix::Mixer;
 use crate::audio::playout::{Chunk, Playout};
-use crate::audio::vad::{Gate, GateConfig, SpeechGate};
-use crate::audio::{FRAME, MediaTime, RATE, tone};
+use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
-use crate::call::{CALLER, Call, CallConfig, Command, Event, LegId, LegSignal, Mix, Note, Time};
+use crate::call::{
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Note, Promised, Time,
+};
+use crate::desk::CallOutcome;
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallOutcome, Listen};
-use crate::edge::{Leg, Signal};
-use crate::speech::{Expect, Hints, VoiceActivity};
+use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
+use super::ear::Ear;
 use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
+use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
-/// The caller's sound that is kept for recognition.
-const KEPT: usize = RATE as usize * 30;
-
-const PARTY_CALLER: usize = 0;
-const PARTY_HUMAN: usize = 1;
-const PARTY_VOICE: usize = 2;
-const PARTY_MUSIC: usize = 3;
-const PARTY_BRIEF: usize = 4;
-
-/// The last [`KEPT`] samples the caller sent, by position.
-#[derive(Default)]
-struct Kept {
-    pcm: Vec<i16>,
-    /// Position of the first sample kept.
-    from: u64,
-}
-
-impl Kept {
-    fn push(&mut self, pcm: &[i16]) {
-        self.pcm.extend_from_slice(pcm);
-        // Trimmed in large steps: moving half a minute of sound every 20 ms would be waste.
-        if self.pcm.len() > KEPT + RATE as usize * 5 {
-            let drop = self.pcm.len() - KEPT;
-            self.pcm.drain(..drop);
-            self.from += drop as u64;
-        }
-    }
-
-    fn now(&self) -> MediaTime {
-        MediaTime(self.from + self.pcm.len() as u64)
-    }
-
-    fn cut(&self, from: MediaTime, to: MediaTime) -> Vec<i16> {
-        let at = |t: MediaTime| (t.0.saturating_sub(self.from) as usize).min(self.pcm.len());
-        self.pcm[at(from)..at(to).max(at(from))].to_vec()
-    }
-}
 
 /// Everything one call owns.
 struct Task {
@@ -73,13 +39,16 @@ struct Task {
     voices: HashMap<LegId, Playout>,
     under_way: UnderWay,
     clauses: HashMap<(u64, u32), Arc<[i16]>>,
-    mixer: Mixer,
-    music: tone::HoldMusic,
-    hold: bool,
-    bridged: Option<LegId>,
-    vad: Box<dyn VoiceActivity>,
-    gate: SpeechGate,
-    kept: Kept,
+    sound: Sound,
+    caller: Ear,
+    /// Humans who are, or were, listened to.
+    ears: HashMap<LegId, Ear>,
+    /// Whom each human leg rings.
+    humans: HashMap<LegId, String>,
+    /// Taken by this human.
+    taken: Option<LegId>,
+    /// What is to be told to the engine when the commands under way are done.
+    after: VecDeque<Event<Conversation>>,
     wanted: Arc<Wanted>,
     inbox: mpsc::Sender<Msg>,
     started: Instant,
@@ -94,63 +63,46 @@ struct Task {
 pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     let id = super::call_id();
     let info = leg.info();
-    let (inbox, mut messages) = mpsc::channel(INBOX);
-    let started_at = super::clock::now().to_string();
     let conversation = shared.conversation(&id, &info).await;
-    let vad = match (shared.vad)() {
-        Ok(vad) => vad,
-        Err(why) => {
-            tracing::error!(call = %id, "no voice detector: {why}");
-            return;
-        }
+    let Some((mut task, messages)) = Task::begin(&shared, &id, &info, |config, commands| {
+        Call::new(config, conversation, Time(0), commands)
+    }) else {
+        return;
     };
-    shared.recorder.begin(&id);
-    shared.state.live.begin(&id, inbox.clone());
-    let config = CallConfig {
-        id: id.clone(),
-        channel: info.channel.into(),
-        from: info.from.clone(),
-        to: info.to.clone(),
-        started_at,
-        targets: shared.call_targets(),
-        queues: shared.call_queues(),
-        split: crate::speech::spoken::clauses,
-        words: shared.words.clone(),
+    task.legs.insert(CALLER, leg);
+    drive(shared, task, messages).await;
+}
+
+/// Runs a call of our own, to keep a promise: what became of it (none: it was stopped), and the call's id.
+pub async fn run_callback(
+    shared: Arc<Shared>,
+    promised: Promised,
+) -> (Option<CallbackResult>, String) {
+    let id = super::call_id();
+    let info = LegInfo {
+        channel: "sip",
+        from: Some(shared.own_number.clone()),
+        to: Some(promised.callback.number.clone()),
+        ..LegInfo::default()
     };
-    let started = Instant::now();
-    let mut commands = Vec::new();
-    let call = Call::new(config, conversation, Time(0), &mut commands);
-    let mut mixer = Mixer::new();
-    mixer.set(PARTY_CALLER, PARTY_VOICE, 1.0);
-    mixer.set(PARTY_HUMAN, PARTY_BRIEF, 1.0);
-    let mut task = Task {
-        shared: shared.clone(),
-        id: id.clone(),
-        call,
-        legs: HashMap::from([(CALLER, leg)]),
-        voices: HashMap::from([(CALLER, Playout::new())]),
-        under_way: UnderWay::default(),
-        clauses: HashMap::new(),
-        mixer,
-        music: tone::HoldMusic::new(),
-        hold: false,
-        bridged: None,
-        vad,
-        gate: SpeechGate::new(GateConfig {
-            hangover_ms: 80,
-            min_speech_ms: 60,
-            lag_ms: 20,
-            ..GateConfig::default()
-        }),
-        kept: Kept::default(),
-        wanted: Arc::new(Wanted::default()),
-        inbox,
-        started,
-        commands,
-        over: false,
-        broken: false,
-        ticked: started,
-    };
+    let conversation = shared.conversation(&id, &LegInfo::default()).await;
+    let begun = Task::begin(&shared, &id, &info, |config, commands| {
+        Call::call_back(config, conversation, promised, Time(0), commands)
+    });
+    match begun {
+        Some((task, messages)) => (drive(shared, task, messages).await, id),
+        None => (None, id),
+    }
+}
+
+/// From the first command to the record.
+async fn drive(
+    shared: Arc<Shared>,
+    mut task: Task,
+    mut messages: mpsc::Receiver<Msg>,
+) -> Option<CallbackResult> {
+    let id = task.id.clone();
+    let started = task.started;
     shared.state.began(&task.call.record());
     task.shared.recorder.record(&id, task.call.record());
     task.obey();
@@ -179,17 +131,77 @@ pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
         }
     }
     task.wanted.over();
+    for leg in task.humans.keys().copied().collect::<Vec<_>>() {
+        task.human_gone(leg);
+    }
     // The legs' goodbyes (BYE) are on their way; what is left is paper.
     let mut record = task.call.record();
     record.ended_at = Some(super::clock::now().to_string());
     record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
+    let result = task.call.callback_result();
     drop(task);
     shared.state.live.end(&id);
     shared.state.ended(&record);
     shared.finish(record).await;
+    result
 }
 
 impl Task {
+    fn begin(
+        shared: &Arc<Shared>,
+        id: &str,
+        info: &LegInfo,
+        call: impl FnOnce(CallConfig, &mut Vec<Command<Conversation>>) -> Call<Conversation>,
+    ) -> Option<(Self, mpsc::Receiver<Msg>)> {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let vad = match (shared.vad)() {
+            Ok(vad) => vad,
+            Err(why) => {
+                tracing::error!(call = %id, "no voice detector: {why}");
+                return None;
+            }
+        };
+        shared.recorder.begin(id);
+        shared.state.live.begin(id, inbox.clone());
+        let config = CallConfig {
+            id: id.into(),
+            channel: info.channel.into(),
+            from: info.from.clone(),
+            to: info.to.clone(),
+            started_at: super::clock::now().to_string(),
+            accept_key: shared.accept_key,
+            notes: shared.notes,
+            split: crate::speech::spoken::clauses,
+            words: shared.words.clone(),
+        };
+        let started = Instant::now();
+        let mut commands = Vec::new();
+        let call = call(config, &mut commands);
+        let task = Self {
+            shared: shared.clone(),
+            id: id.into(),
+            call,
+            legs: HashMap::new(),
+            voices: HashMap::from([(CALLER, Playout::new())]),
+            under_way: UnderWay::default(),
+            clauses: HashMap::new(),
+            sound: Sound::default(),
+            caller: Ear::new(vad),
+            ears: HashMap::new(),
+            humans: HashMap::new(),
+            taken: None,
+            after: VecDeque::new(),
+            wanted: Arc::new(Wanted::default()),
+            inbox,
+            started,
+            commands,
+            over: false,
+            broken: false,
+            ticked: started,
+        };
+        Some((task, messages))
+    }
+
     fn now(&self) -> Time {
         Time(self.started.elapsed().as_millis() as u64)
     }
@@ -213,51 +225,31 @@ impl Task {
                     signal: meaning(signal),
                 });
                 if ended && id != CALLER {
-                    self.legs.remove(&id);
-                    self.voices.remove(&id);
+                    self.human_gone(id);
                 }
             }
         }
         let silence = [0; FRAME];
         let caller = said.get(&CALLER).copied().unwrap_or(silence);
-        self.listen(&caller);
-        let human_leg = self
-            .bridged
-            .filter(|leg| self.legs.contains_key(leg))
-            .or_else(|| self.legs.keys().copied().find(|l| *l != CALLER));
-        let human = human_leg
-            .and_then(|leg| said.get(&leg))
-            .copied()
-            .unwrap_or(silence);
+        self.listen(&said);
         let voice = self.voices.get_mut(&CALLER).map_or(silence, Playout::pull);
-        let speaking = self.voices.get(&CALLER).is_some_and(|v| !v.is_empty());
-        let music = if self.hold {
-            self.music.pull()
-        } else {
-            silence
+        let everything = Said {
+            by: &said,
+            voice,
+            speaking: self.voices.get(&CALLER).is_some_and(|v| !v.is_empty()),
         };
-        self.mixer.set(
-            PARTY_CALLER,
-            PARTY_MUSIC,
-            if !self.hold {
-                0.0
-            } else if speaking {
-                0.2
-            } else {
-                1.0
-            },
-        );
-        let brief = human_leg
-            .and_then(|leg| self.voices.get_mut(&leg))
-            .map_or(silence, Playout::pull);
-        let parties = [&caller, &human, &voice, &music, &brief];
-        let to_caller = self.mixer.hear(PARTY_CALLER, &parties);
-        let to_human = self.mixer.hear(PARTY_HUMAN, &parties);
-        if let Some(leg) = self.legs.get_mut(&CALLER) {
-            leg.push(&to_caller);
-        }
-        if let Some(leg) = human_leg.and_then(|leg| self.legs.get_mut(&leg)) {
-            leg.push(&to_human);
+        self.sound.tick();
+        let mut to_caller = silence;
+        for (id, leg) in &mut self.legs {
+            let aside = match self.voices.get_mut(id) {
+                Some(voice) if *id != CALLER => voice.pull(),
+                _ => silence,
+            };
+            let heard = self.sound.heard_by(*id, &everything, &aside);
+            leg.push(&heard);
+            if *id == CALLER {
+                to_caller = heard;
+            }
         }
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
         let (legs, under_way) = (&self.legs, &mut self.under_way);
@@ -277,26 +269,6 @@ impl Task {
         if since > Duration::from_millis(50) || took > Duration::from_millis(10) {
             tracing::debug!(call = %self.id, since_last_ms = since.as_millis() as u64, took_ms = took.as_millis() as u64, "a frame was late: this machine is busy");
             self.shared.state.metrics.count(Metric::TicksLate, &[]);
-        }
-    }
-
-    /// Voice activity on the caller's sound; speech that starts or ends is told with how long ago it was.
-    fn listen(&mut self, pcm: &[i16; FRAME]) {
-        let at = self.kept.now();
-        self.kept.push(pcm);
-        let p = self.vad.push(pcm);
-        let now = self.kept.now();
-        let ago = |at: MediaTime| MediaTime(now.0.saturating_sub(at.0)).as_ms();
-        match self.gate.push(at, p) {
-            Some(Gate::Start { at, .. }) => self.event(Event::VoiceStart {
-                at,
-                ago_ms: ago(at),
-            }),
-            Some(Gate::End { at }) => self.event(Event::VoiceEnd {
-                at,
-                ago_ms: ago(at),
-            }),
-            None => {}
         }
     }
 
@@ -348,6 +320,9 @@ impl Task {
                 self.command(command);
             }
         }
+        while let Some(event) = self.after.pop_front() {
+            self.event(event);
+        }
     }
 
     fn command(&mut self, command: Command<Conversation>) {
@@ -357,8 +332,7 @@ impl Task {
             Command::Hangup { leg, code, reason } => {
                 self.with_leg(leg, |l| l.hangup(code, &reason));
                 if leg != CALLER {
-                    self.legs.remove(&leg);
-                    self.voices.remove(&leg);
+                    self.human_gone(leg);
                 }
             }
             Command::Transcribe {
@@ -368,7 +342,7 @@ impl Task {
                 listen,
             } => {
                 self.wanted.newest(attempt);
-                let pcm = self.kept.cut(from, to);
+                let pcm = self.caller.cut(from, to);
                 let work = Work::Transcribe {
                     attempt,
                     pcm,
@@ -461,8 +435,33 @@ impl Task {
                 self.clauses.retain(|(t, _), _| *t != tag);
             }
             Command::Perform(request) => self.perform(request),
+            Command::Plan(handoff) => {
+                let plan = self.shared.plan(&handoff);
+                self.after.push_back(Event::Planned(plan));
+            }
             Command::Dial { leg, target } => self.dial(leg, &target),
             Command::Mix(mix) => self.mix(mix),
+            Command::Attend { leg, on } => self.attend(leg, on),
+            Command::Understand {
+                attempt,
+                leg,
+                from,
+                to,
+                keep,
+            } => self.understand(attempt, leg, (from, to), keep),
+            Command::Consult {
+                attempt,
+                question,
+                record,
+            } => {
+                let work = Work::Consult {
+                    attempt,
+                    question,
+                    record,
+                    desk: self.shared.desk.clone(),
+                };
+                self.shared.pool.submit(work, &self.wanted, &self.inbox);
+            }
             Command::Chime { leg } => {
                 let pcm = tone::chime();
                 self.with_voice(leg, |voice| {
@@ -492,22 +491,6 @@ impl Task {
         }
     }
 
-    fn hints(&self, listen: Listen) -> Hints {
-        let expect = match listen {
-            Listen::YesNo => Some(Expect::YesNo),
-            Listen::Digits => Some(Expect::Digits),
-            Listen::Date => Some(Expect::Date),
-            Listen::Postcode => Some(Expect::Postcode),
-            Listen::Name => Some(Expect::Name),
-            Listen::Open | Listen::Money => None,
-        };
-        Hints {
-            expect,
-            prompt: None,
-            language: Some(self.shared.language.clone()),
-        }
-    }
-
     fn perform(&self, request: crate::desk::Request) {
         let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
         tokio::spawn(async move {
@@ -520,37 +503,6 @@ impl Task {
                 }))
                 .await;
         });
-    }
-
-    fn dial(&mut self, leg: LegId, target: &str) {
-        match self.shared.dial(target, self.call.record().from.as_deref()) {
-            Ok(dialled) => {
-                self.legs.insert(leg, dialled);
-                self.voices.insert(leg, Playout::new());
-            }
-            Err(why) => {
-                tracing::warn!(call = %self.id, "cannot call {target}: {why}");
-                let signal = LegSignal::Ended {
-                    outcome: "unreachable",
-                    detail: why,
-                    by_remote: false,
-                };
-                let _ = self
-                    .inbox
-                    .try_send(Msg::Event(Event::Signal { leg, signal }));
-            }
-        }
-    }
-
-    fn mix(&mut self, mix: Mix) {
-        self.hold = mix == Mix::Hold;
-        let joined = mix == Mix::Bridge;
-        self.bridged = joined
-            .then(|| self.legs.keys().copied().find(|l| *l != CALLER))
-            .flatten();
-        let gain = if joined { 1.0 } else { 0.0 };
-        self.mixer.set(PARTY_CALLER, PARTY_HUMAN, gain);
-        self.mixer.set(PARTY_HUMAN, PARTY_CALLER, gain);
     }
 
     fn note(&mut self, note: &Note) {

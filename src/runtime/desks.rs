@@ -103,12 +103,17 @@ pub fn load(dir: &Path, embedder: Option<&mut dyn Embedder>) -> Result<Arc<Desk>
 /// Embeds and learns, with what is kept on disk.
 pub fn build(source: DeskSource, embedder: Option<&mut dyn Embedder>) -> Result<Desk, String> {
     let cache = cache_dir();
-    let (vectors, encoder) = match embedder {
+    let (vectors, readings, encoder) = match embedder {
         Some(e) => {
             let name = e.name().to_string();
-            (embed(&source.texts(), e, &cache)?, name)
+            let vectors = embed(&source.texts(), e, &cache)?;
+            (
+                vectors,
+                read_words(&source.spoken_texts(), e, &cache)?,
+                name,
+            )
         }
-        None => (HashMap::new(), "words".into()),
+        None => (HashMap::new(), HashMap::new(), "words".into()),
     };
     let mut hash = Sha256::new();
     hash.update(encoder.as_bytes());
@@ -123,7 +128,61 @@ pub fn build(source: DeskSource, embedder: Option<&mut dyn Embedder>) -> Result<
             learned
         }
     };
-    Ok(Desk::with(source, &vectors, learned))
+    Ok(Desk::with(source, &vectors, learned).with_readings(&readings))
+}
+
+/// Readings of `texts`, word by word, from one file a set of texts: they are made together and change together.
+fn read_words(
+    texts: &[String],
+    embedder: &mut dyn Embedder,
+    cache: &Path,
+) -> Result<HashMap<String, Vec<f32>>, String> {
+    if texts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut hash = Sha256::new();
+    hash.update(embedder.name());
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    let path = cache.join(format!("readings-{}.bin", hex(&hash.finalize()[..12])));
+    let kept = fs::read(&path).ok().and_then(|b| unpack(&b, texts.len()));
+    let readings = match kept {
+        Some(readings) => readings,
+        None => {
+            let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let made = embedder.read(&borrowed)?;
+            let _ = write_whole(&path, &pack(&made));
+            made
+        }
+    };
+    Ok(texts.iter().cloned().zip(readings).collect())
+}
+
+/// Length and numbers, one reading after the other, as 16-bit fractions of one: every number is within a unit vector.
+fn pack(readings: &[Vec<f32>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for reading in readings {
+        out.extend((reading.len() as u32).to_le_bytes());
+        for x in reading {
+            out.extend(((x * 32767.0).round().clamp(-32767.0, 32767.0) as i16).to_le_bytes());
+        }
+    }
+    out
+}
+
+/// None where the bytes do not hold exactly `count` readings.
+fn unpack(mut bytes: &[u8], count: usize) -> Option<Vec<Vec<f32>>> {
+    let mut out = Vec::with_capacity(count);
+    while out.len() < count {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (numbers, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize * 2)?;
+        let number = |b: &[u8]| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32767.0;
+        out.push(numbers.chunks_exact(2).map(number).collect());
+        bytes = rest;
+    }
+    bytes.is_empty().then_some(out)
 }
 
 /// Vectors of `texts`; the ones made before come from disk.

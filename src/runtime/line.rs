@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoffice::HttpBackoffice;
-use crate::call::{CallTarget, Words};
-use crate::config::{Config, Target, TargetKind};
+use crate::call::{Plan, Words};
+use crate::config::{Config, Target, TargetKind, Via};
 use crate::desk::conversation::Conversation;
 use crate::desk::{
     ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request,
@@ -22,6 +22,7 @@ use crate::telemetry::Metric;
 
 use super::api::LineState;
 use super::pool::Pool;
+use super::queues::{Asked, Humans, Queue};
 use super::recording::Recorder;
 use super::webhook::Webhook;
 
@@ -45,13 +46,23 @@ pub struct Shared {
     pub twilio: Option<TwilioEdge>,
     pub targets: Vec<Target>,
     /// The desk's queues.
-    pub queues: BTreeMap<String, Vec<Target>>,
+    pub queues: BTreeMap<String, Queue>,
+    pub humans: Humans,
+    /// The key by which a human takes a call.
+    pub accept_key: char,
+    /// Take notes after a human has taken the call.
+    pub notes: bool,
+    pub call_back_via: Via,
     pub words: Words,
     /// ISO 639-1.
     pub language: String,
     /// ISO 3166-1: whose number plan a bare number is read by.
     pub country: String,
     pub webhook: Option<Webhook>,
+    /// Where this line's API is reached, for links.
+    pub recordings_at: String,
+    /// There is a trunk to call out by.
+    pub has_trunk: bool,
     /// Whom our calls to humans come from, where the caller's number is withheld.
     pub own_number: String,
     /// Cancelled to end every call kindly.
@@ -85,22 +96,55 @@ impl Shared {
         Conversation::new(self.desk.clone(), caller, id, super::clock::now())
     }
 
-    /// Targets in the engine's words.
-    pub fn call_targets(&self) -> Vec<CallTarget> {
-        self.targets.iter().map(call_target).collect()
+    /// Whom to ring for a hand-over, now.
+    pub fn plan(&self, handoff: &Handoff) -> Plan {
+        Asked {
+            desk: &self.desk.config,
+            queues: &self.queues,
+            others: &self.targets,
+            humans: &self.humans,
+            now: super::clock::now(),
+            language: &self.language,
+        }
+        .plan(handoff)
     }
 
-    /// Queues in the engine's words.
-    pub fn call_queues(&self) -> BTreeMap<String, Vec<CallTarget>> {
-        self.queues
-            .iter()
-            .map(|(name, targets)| (name.clone(), targets.iter().map(call_target).collect()))
-            .collect()
+    /// Whether callers can be called back by us.
+    pub fn can_call_out(&self) -> bool {
+        match &self.call_back_via {
+            Via::Off => false,
+            Via::Sip(_) => true,
+            Via::Auto => self.has_trunk || self.twilio.is_some(),
+        }
+    }
+
+    /// Calls a caller back.
+    pub fn call_out(&self, number: &str) -> Result<Box<dyn Leg>, String> {
+        const RING: Duration = Duration::from_secs(40);
+        let seconds = RING.as_secs() as u32;
+        match (&self.call_back_via, &self.twilio) {
+            (Via::Sip(template), _) => {
+                let user = number.trim_start_matches("sip:");
+                let user = user.split('@').next().unwrap_or(user);
+                let uri = template.replace("{number}", user);
+                Ok(self.sip.dial(&uri, &self.own_number, seconds, &[]))
+            }
+            (Via::Auto, _) if self.has_trunk => {
+                let uri = format!("trunk:{number}");
+                Ok(self.sip.dial(&uri, &self.own_number, seconds, &[]))
+            }
+            (Via::Auto, Some(twilio)) => twilio.dial(number, RING),
+            _ => Err(
+                "callers cannot be called back: configure a [[trunk]], [twilio], or callback.via"
+                    .into(),
+            ),
+        }
     }
 
     /// Calls a human.
     pub fn dial(&self, uri: &str, caller: Option<&str>) -> Result<Box<dyn Leg>, String> {
-        let known = self.targets.iter().chain(self.queues.values().flatten());
+        let queued = self.queues.values().flat_map(Queue::targets);
+        let known = self.targets.iter().chain(queued);
         let target = known
             .into_iter()
             .find(|t| t.uri() == uri)
@@ -147,7 +191,14 @@ impl Shared {
                 return;
             };
             let body = serde_json::json!({
-                "type": "handoff", "call_id": record.id, "from": record.from, "to": record.to, "started_at": record.started_at,
+                "type": "handoff",
+                "stage": match (handoff.result.as_str(), record.outcome) {
+                    (_, Some(_)) => "ended",
+                    ("", None) => "dialling",
+                    (_, None) => "decided",
+                },
+                "recording": format!("{}/api/calls/{}/audio", shared.recordings_at, record.id),
+                "call_id": record.id, "from": record.from, "to": record.to, "started_at": record.started_at,
                 "company": shared.desk.config.company, "handoff": handoff,
                 "transcript": record.turns.iter().map(|t| serde_json::json!({
                     "caller": t.caller.as_ref().map(|c| &c.text), "agent": t.agent.as_ref().map(|a| &a.heard),
@@ -166,7 +217,13 @@ impl Shared {
         let (shared, id) = (self.clone(), id.to_string());
         tokio::spawn(async move {
             shared.state.metrics.count(Metric::Callbacks, &[]);
-            if let Err(error) = shared.state.store.add_callback(&id, &callback).await {
+            let due = super::callbacks::due(
+                callback.when.as_deref(),
+                super::clock::now(),
+                &shared.desk.config,
+            );
+            let added = shared.state.store.add_callback_at(&id, &callback, due);
+            if let Err(error) = added.await {
                 // The record still holds the promise; the log says that the queue does not.
                 tracing::error!(call = %id, %error, "a promised callback could not be queued: it is in the call's record only");
                 shared.state.metrics.count(Metric::StoreErrors, &[]);
@@ -233,34 +290,6 @@ impl Shared {
     }
 }
 
-fn call_target(target: &Target) -> CallTarget {
-    CallTarget {
-        uri: target.uri(),
-        ring_ms: target.ring.as_millis() as u64,
-    }
-}
-
-/// The desk's queues, checked.
-///
-/// # Errors
-/// A target that cannot be read: the sentence names the queue.
-pub fn queues(desk: &Desk) -> Result<BTreeMap<String, Vec<Target>>, String> {
-    desk.config
-        .escalation
-        .queues
-        .iter()
-        .map(|(name, targets)| {
-            let targets = targets
-                .iter()
-                .map(|t| Target::read(t))
-                .collect::<Result<Vec<_>, _>>();
-            targets
-                .map(|t| (name.clone(), t))
-                .map_err(|e| format!("desk.toml, [escalation.queues] {name}: {e}"))
-        })
-        .collect()
-}
-
 /// Calls this machine holds at once: recognition and voice take about a sixth of a core a call, and a burst must not queue.
 pub fn capacity(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -276,25 +305,12 @@ pub fn country(language: &str) -> String {
 }
 
 /// The desk's own wordings of the engine's sentences.
-pub fn words(desk: &Desk) -> Words {
-    let mut words = Words::default();
-    let one = |slot: &mut String, key: &str| {
-        if let Some(own) = desk.phrases.get(key) {
-            *slot = own.to_string();
-        }
-    };
-    one(&mut words.no_media, "no_media");
-    one(&mut words.joined, "joined");
-    one(&mut words.human_keys, "human_keys");
-    one(&mut words.human_keys_again, "human_keys_again");
-    one(&mut words.human_gone, "human_gone");
-    for (slot, key) in [(&mut words.fillers, "filler"), (&mut words.hold, "hold")] {
-        let own = desk.phrases.all(key);
-        if !own.is_empty() {
-            *slot = own.to_vec();
-        }
-    }
-    words
+pub fn words(desk: &Desk, accept: char) -> Words {
+    let accept = accept.to_string();
+    Words::new(
+        |key| desk.phrases.all(key).to_vec(),
+        &[("accept", &accept), ("company", &desk.config.company)],
+    )
 }
 
 /// Calls that were up when the program last died: their records are closed, so that none stays open for ever.

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::call::{Event, Heard};
 use crate::desk::conversation::Conversation;
-use crate::desk::{HeardEvidence, Said};
+use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
 use crate::reason::Embedder;
-use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
+use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
 use super::voice::Voice;
@@ -95,6 +95,7 @@ impl Wanted {
             Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => {
                 *attempt >= self.attempt.load(Ordering::Relaxed)
             }
+            Work::Understand { .. } | Work::Consult { .. } => true,
             Work::Synthesize { tag, .. } => !self
                 .forgotten
                 .lock()
@@ -118,6 +119,19 @@ pub enum Work {
         keyed: Option<String>,
         evidence: Option<HeardEvidence>,
     },
+    /// What a human says, or a caller says to a human.
+    Understand {
+        attempt: u64,
+        pcm: Vec<i16>,
+        hints: Hints,
+    },
+    /// A human's question about a call.
+    Consult {
+        attempt: u64,
+        question: String,
+        record: Box<CallRecord>,
+        desk: Arc<Desk>,
+    },
     Synthesize {
         tag: u64,
         part: u32,
@@ -130,7 +144,8 @@ impl Work {
     fn priority(&self) -> u8 {
         match self {
             Work::Decide { .. } => 5,
-            Work::Transcribe { .. } => 4,
+            Work::Transcribe { .. } | Work::Consult { .. } => 4,
+            Work::Understand { .. } => 3,
             Work::Synthesize {
                 urgent: true,
                 part: 0,
@@ -390,25 +405,29 @@ fn perform(
             pcm,
             hints,
         } => {
-            engines.transcriber.use_threads(threads);
-            let result = engines
-                .transcriber
-                .transcribe(&pcm, &hints)
-                .map_err(|e| e.to_string())
-                .map(|t| {
-                    let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
-                    let evidence = HeardEvidence {
-                        avg_logprob: t.avg_logprob,
-                        no_speech: t.no_speech,
-                        worst_word,
-                    };
-                    Heard {
-                        text: t.text,
-                        evidence,
-                        ms: ms(started),
-                    }
-                });
+            let result = recognise(engines, &pcm, &hints, started, threads);
             Msg::Event(Event::Transcribed { attempt, result })
+        }
+        Work::Understand {
+            attempt,
+            pcm,
+            hints,
+        } => {
+            let result = recognise(engines, &pcm, &hints, started, threads);
+            Msg::Event(Event::HumanHeard { attempt, result })
+        }
+        Work::Consult {
+            attempt,
+            question,
+            record,
+            desk,
+        } => {
+            let mut embed = |texts: &[&str]| match &mut engines.embedder {
+                Some(embedder) => embedder.embed(texts).unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let answer = crate::desk::consult(&desk, &question, &record, &mut embed);
+            Msg::Event(Event::Consulted { attempt, answer })
         }
         Work::Decide {
             attempt,
@@ -419,7 +438,7 @@ fn perform(
         } => {
             let vector = match &mut engines.embedder {
                 Some(embedder) if !text.is_empty() => embedder
-                    .embed(&[text.as_str()])
+                    .read(&[text.as_str()])
                     .ok()
                     .and_then(|mut v| v.pop())
                     .unwrap_or_default(),
@@ -459,8 +478,45 @@ fn perform(
     }
 }
 
+fn recognise(
+    engines: &mut Engines,
+    pcm: &[i16],
+    hints: &Hints,
+    started: Instant,
+    threads: usize,
+) -> Result<Heard, String> {
+    engines.transcriber.use_threads(threads);
+    let t = engines
+        .transcriber
+        .transcribe(pcm, hints)
+        .map_err(|e| e.to_string())?;
+    let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
+    let evidence = HeardEvidence {
+        avg_logprob: t.avg_logprob,
+        no_speech: t.no_speech,
+        worst_word,
+    };
+    // What is shown and kept is what was meant: "6.0. 6.1.4." is 60614.
+    let text = match hints.expect {
+        Some(Expect::Digits | Expect::Postcode) => entity::figures_alone(&t.text).unwrap_or(t.text),
+        _ => t.text,
+    };
+    Ok(Heard {
+        text,
+        evidence,
+        ms: started.elapsed().as_millis() as u64,
+    })
+}
+
 fn failed(work: &Work, why: &str) -> Msg {
     match work {
+        // Without an answer the question is said not to have been heard.
+        Work::Understand { attempt, .. } | Work::Consult { attempt, .. } => {
+            Msg::Event(Event::HumanHeard {
+                attempt: *attempt,
+                result: Err(why.into()),
+            })
+        }
         Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed {
             attempt: *attempt,
             result: Err(why.into()),
@@ -484,5 +540,5 @@ pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> 
     if parts.len() < 2 {
         return Vec::new();
     }
-    embedder.embed(&parts).unwrap_or_default()
+    embedder.read(&parts).unwrap_or_default()
 }

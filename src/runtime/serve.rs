@@ -87,7 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     settings.overflow = desk.config.escalation.overflow.clone();
     let (sip, mut incoming) = SipEdge::start(settings).await?;
     let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
-    let words = line::words(&desk);
+    let words = line::words(&desk, config.transfer.accept_key);
     let state = LineState::new(
         store.clone(),
         metrics.clone(),
@@ -98,8 +98,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Some(url) => Some(
             Webhook::new(
                 store.clone(),
-                url.as_str(),
+                super::shapes::Receiver {
+                    shape: config.transfer.webhook_shape,
+                    url: url.to_string(),
+                    ticket_type: config.transfer.webhook_ticket_type.clone(),
+                },
                 config.transfer.webhook_secret.clone(),
+                config.transfer.webhook_auth.clone(),
                 metrics.clone(),
             )
             .map_err(anyhow::Error::msg)?,
@@ -112,8 +117,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),
         targets: config.transfer.targets.clone(),
-        queues: line::queues(&desk).map_err(anyhow::Error::msg)?,
+        queues: super::queues::read(&desk).map_err(anyhow::Error::msg)?,
+        humans: super::queues::Humans::default(),
+        accept_key: config.transfer.accept_key,
+        notes: config.transfer.notes,
+        call_back_via: config.callback.via.clone(),
+        has_trunk: !config.trunks.is_empty(),
         webhook: webhook.clone(),
+        recordings_at: config.transfer.recording_url.clone().map_or_else(
+            || format!("http://{}", config.http.listen),
+            |url| url.as_str().trim_end_matches('/').to_string(),
+        ),
         own_number: own_number(&config),
         vad: engines::vad().map_err(anyhow::Error::msg)?,
         desk,
@@ -134,11 +148,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 config.http.listen
             )
         })?;
+    let calls = call_runtime()?;
     if let Some(webhook) = webhook {
         tokio::spawn(webhook.run(stopping.clone()));
     }
     warm(&shared);
-    let calls = call_runtime()?;
+    tokio::spawn(super::callbacks::run(
+        shared.clone(),
+        config.callback.clone(),
+        calls.handle().clone(),
+    ));
     let tracker = TaskTracker::new();
     let beside = twilio
         .as_ref()
@@ -334,18 +353,7 @@ fn addresses(sip: &SipEdge) -> String {
 /// What will be said in any case is synthesised while nobody is calling.
 fn warm(shared: &Shared) {
     let words = &shared.words;
-    let own = [
-        &words.no_media,
-        &words.joined,
-        &words.human_keys,
-        &words.human_keys_again,
-        &words.human_gone,
-    ];
-    let fixed = own
-        .into_iter()
-        .chain(&words.fillers)
-        .chain(&words.hold)
-        .cloned();
+    let fixed = words.all().cloned();
     let company = shared.desk.config.company.clone();
     let greeting = Conversation::new(
         shared.desk.clone(),

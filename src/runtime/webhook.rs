@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock;
 use crate::backoffice::{Post, PostError, poster};
-use crate::config::Secret;
+use crate::config::{Secret, Shape};
+
+use super::shapes::Receiver;
 use crate::store::{Packet, Store, StoreError};
 use crate::telemetry::{Metric, Metrics};
 
@@ -31,7 +33,9 @@ const WAITS: &[i64] = &[1, 3, 10, 30, 60, 300, 900, 3600, 3600 * 4, 3600 * 18];
 #[derive(Debug, Clone)]
 pub struct Webhook {
     store: Store,
-    url: String,
+    receiver: Receiver,
+    /// The `Authorization` header, whole.
+    auth: Option<Secret>,
     secret: Option<Secret>,
     post: Post,
     metrics: Arc<Metrics>,
@@ -43,13 +47,15 @@ impl Webhook {
     /// A sentence about why HTTPS cannot be set up.
     pub fn new(
         store: Store,
-        url: &str,
+        receiver: Receiver,
         secret: Option<Secret>,
+        auth: Option<Secret>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, String> {
         Ok(Self {
             store,
-            url: url.to_owned(),
+            receiver,
+            auth,
             secret,
             post: poster()?,
             metrics,
@@ -62,7 +68,9 @@ impl Webhook {
     /// # Errors
     /// The outbox cannot be written; nothing will be sent.
     pub async fn send(&self, call_id: &str, packet: &Value) -> Result<(), StoreError> {
-        self.store.queue_packet(call_id, &self.url, packet).await?;
+        self.store
+            .queue_packet(call_id, &self.receiver.url, packet)
+            .await?;
         self.news.notify_one();
         Ok(())
     }
@@ -96,23 +104,48 @@ impl Webhook {
     }
 
     async fn try_one(&self, packet: &Packet) -> Result<(), StoreError> {
+        let known = self.store.packet_ref(&packet.call_id, &packet.url).await?;
+        // What cannot be read was not written by us; it is sent as it stands.
+        let value: Value = serde_json::from_str(&packet.body).unwrap_or_default();
+        let receiver = Receiver {
+            url: packet.url.clone(),
+            ..self.receiver.clone()
+        };
+        let mut request = receiver.request(&value, &packet.id, known.as_deref());
+        if receiver.shape == Shape::Firstline {
+            request.body.clone_from(&packet.body);
+        }
         let timestamp = clock::now().as_second().to_string();
-        let mut headers = vec![
-            ("firstline-timestamp", timestamp.clone()),
-            ("firstline-id", packet.id.clone()),
-        ];
+        let mut headers = request.headers;
+        headers.push(("firstline-timestamp", timestamp.clone()));
+        headers.push(("firstline-id", packet.id.clone()));
         if let Some(secret) = &self.secret {
             headers.push((
                 "firstline-signature",
-                format!("v1={}", sign(secret.reveal(), &timestamp, &packet.body)),
+                format!("v1={}", sign(secret.reveal(), &timestamp, &request.body)),
             ));
         }
-        match self
+        if let Some(auth) = &self.auth {
+            headers.push(("authorization", auth.reveal().to_owned()));
+        }
+        let sent = self
             .post
-            .send(&packet.url, &headers, packet.body.clone(), TIMEOUT)
-            .await
-        {
-            Ok(()) => {
+            .request(
+                request.method,
+                &request.url,
+                &headers,
+                request.content_type,
+                request.body,
+                TIMEOUT,
+            )
+            .await;
+        match sent {
+            Ok(answer) => {
+                if let (None, Some(remote)) = (known, receiver.remote(&answer)) {
+                    self.store
+                        .set_packet_ref(&packet.call_id, &packet.url, &remote)
+                        .await?;
+                }
                 self.metrics.count(Metric::Webhooks, &["sent"]);
                 self.store.packet_sent(&packet.id).await
             }
@@ -182,7 +215,16 @@ mod tests {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut seen = Vec::new();
                 let mut buffer = [0; 4096];
-                while !String::from_utf8_lossy(&seen).ends_with('}') {
+                let whole = |seen: &[u8]| {
+                    let text = String::from_utf8_lossy(seen).into_owned();
+                    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+                        let length = head.to_lowercase().lines().find_map(|l| {
+                            l.strip_prefix("content-length: ")?.parse::<usize>().ok()
+                        });
+                        body.len() >= length.unwrap_or(0)
+                    })
+                };
+                while !whole(&seen) {
                     let read = socket.read(&mut buffer).await.unwrap_or(0);
                     if read == 0 {
                         break;
@@ -198,12 +240,24 @@ mod tests {
                     .copied()
                     .unwrap_or("200 OK");
                 n += 1;
-                let answer =
-                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                // What each vendor calls the ticket it made.
+                let body = r#"{"id": 77, "ticket": {"id": 77}}"#;
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                );
                 let _ = socket.write_all(answer.as_bytes()).await;
             }
         });
         (url, got)
+    }
+
+    fn to(url: &str, shape: Shape) -> Receiver {
+        Receiver {
+            shape,
+            url: url.into(),
+            ticket_type: Some("9".into()),
+        }
     }
 
     async fn store() -> (Store, std::path::PathBuf) {
@@ -240,8 +294,9 @@ mod tests {
         let (store, dir) = store().await;
         let hook = Webhook::new(
             store.clone(),
-            &url,
+            to(&url, Shape::Firstline),
             Some(Secret::new("secret")),
+            None,
             Arc::new(Metrics::new()),
         )
         .unwrap();
@@ -279,7 +334,14 @@ mod tests {
     async fn a_receiver_that_refuses_is_not_pestered() {
         let (url, got) = receiver(&["401 Unauthorized"]).await;
         let (store, dir) = store().await;
-        let hook = Webhook::new(store.clone(), &url, None, Arc::new(Metrics::new())).unwrap();
+        let hook = Webhook::new(
+            store.clone(),
+            to(&url, Shape::Firstline),
+            None,
+            None,
+            Arc::new(Metrics::new()),
+        )
+        .unwrap();
         hook.send("call", &json!({})).await.unwrap();
         hook.deliver().await.unwrap();
         hook.deliver().await.unwrap();
@@ -295,5 +357,50 @@ mod tests {
                 .contains("firstline-signature")
         );
         let _ = std::fs::remove_dir_all(dir);
+    }
+
+    #[tokio::test]
+    async fn a_vendors_ticket_is_made_once_and_then_added_to_even_after_a_restart() {
+        for (shape, first, second) in [
+            (
+                Shape::Zendesk,
+                "POST /hook/api/v2/tickets.json",
+                "PUT /hook/api/v2/tickets/77.json",
+            ),
+            (
+                Shape::Intercom,
+                "POST /hook/tickets",
+                "PUT /hook/tickets/77",
+            ),
+            (
+                Shape::Freshdesk,
+                "POST /hook/api/v2/tickets",
+                "POST /hook/api/v2/tickets/77/notes",
+            ),
+            (Shape::Email, "POST /hook", "POST /hook"),
+        ] {
+            let (url, got) = receiver(&["201 Created"]).await;
+            let (store, dir) = store().await;
+            let hook = |store: &Store| {
+                let auth = Some(Secret::new("Basic abc"));
+                let metrics = Arc::new(Metrics::new());
+                Webhook::new(store.clone(), to(&url, shape), None, auth, metrics).unwrap()
+            };
+            let packet =
+                json!({ "call_id": "c", "from": "+15550101", "handoff": { "reason": "asked" } });
+            let before = hook(&store);
+            before.send("c", &packet).await.unwrap();
+            before.send("c", &packet).await.unwrap();
+            // Both wait in the outbox when the program ends; the next one delivers them, in order.
+            drop(before);
+            hook(&store).deliver().await.unwrap();
+            let got = got.lock().unwrap().clone();
+            assert_eq!(got.len(), 2, "{shape:?}");
+            assert!(got[0].starts_with(&format!("{first} ")), "{}", got[0]);
+            assert!(got[1].starts_with(&format!("{second} ")), "{}", got[1]);
+            assert_eq!(header(&got[0], "authorization"), "basic abc");
+            assert_eq!(store.packet_counts().await.unwrap(), (0, 0));
+            let _ = std::fs::remove_dir_all(dir);
+        }
     }
 }

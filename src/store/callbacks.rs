@@ -1,5 +1,6 @@
 //! Callbacks that were promised.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
@@ -10,14 +11,29 @@ use crate::desk::{CallbackRequest, Handoff};
 #[serde(rename_all = "snake_case")]
 pub enum CallbackStatus {
     Open,
+    /// A colleague or the caller is being called for it now.
+    Calling,
     Done,
+    /// Tried as often as it may be, or not to be made: `last_error` says why.
+    GivenUp,
 }
 
 impl CallbackStatus {
     fn word(self) -> &'static str {
         match self {
             CallbackStatus::Open => "open",
+            CallbackStatus::Calling => "calling",
             CallbackStatus::Done => "done",
+            CallbackStatus::GivenUp => "given_up",
+        }
+    }
+
+    fn read(word: &str) -> Self {
+        match word {
+            "done" => CallbackStatus::Done,
+            "calling" => CallbackStatus::Calling,
+            "given_up" => CallbackStatus::GivenUp,
+            _ => CallbackStatus::Open,
         }
     }
 }
@@ -35,8 +51,18 @@ pub struct Callback {
     /// RFC 3339, UTC.
     pub created_at: String,
     pub done_at: Option<String>,
+    /// Not before; RFC 3339, UTC.
+    pub due_at: String,
+    /// How often the caller was called.
+    pub attempts: u32,
+    /// How often it was begun, colleagues who were not free counted.
+    pub tries: u32,
+    /// Why the last try came to nothing.
+    pub last_error: Option<String>,
     pub handoff: Handoff,
 }
+
+const COLUMNS: &str = "id, call_id, phone_number, said_when, reason, handoff, status, created_ms, done_ms, due_ms, attempts, tries, last_error";
 
 impl Store {
     /// Puts a callback in the queue; gives its id. The promise counts as made only once this has returned.
@@ -45,11 +71,22 @@ impl Store {
         call_id: &str,
         callback: &CallbackRequest,
     ) -> Result<String, StoreError> {
+        self.add_callback_at(call_id, callback, (self.clock)())
+            .await
+    }
+
+    /// The same, to be called at `due` at the earliest.
+    pub async fn add_callback_at(
+        &self,
+        call_id: &str,
+        callback: &CallbackRequest,
+        due: Timestamp,
+    ) -> Result<String, StoreError> {
         let id = uuid::Uuid::now_v7().to_string();
         // On the ledger's connection: a promise to a person must outlive a power cut too.
         sqlx::query(
-            "insert into callbacks (id, call_id, phone_number, said_when, reason, handoff, status, created_ms)
-             values ($1, $2, $3, $4, $5, $6, 'open', $7)",
+            "insert into callbacks (id, call_id, phone_number, said_when, reason, handoff, status, created_ms, due_ms)
+             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8)",
         )
         .bind(&id)
         .bind(call_id)
@@ -58,6 +95,7 @@ impl Store {
         .bind(&callback.reason)
         .bind(to_json(&callback.handoff))
         .bind(self.now_ms())
+        .bind(due.as_millisecond())
         .execute(&self.ledger)
         .await?;
         Ok(id)
@@ -68,37 +106,62 @@ impl Store {
         &self,
         status: Option<CallbackStatus>,
     ) -> Result<Vec<Callback>, StoreError> {
-        let rows = sqlx::query(
-            "select id, call_id, phone_number, said_when, reason, handoff, status, created_ms, done_ms from callbacks
-             where $1 = '' or status = $1 order by created_ms, id",
-        )
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "select {COLUMNS} from callbacks where $1 = '' or status = $1 or ($1 = 'open' and status = 'calling') order by created_ms, id"
+        )))
         .bind(status.map_or("", CallbackStatus::word))
         .fetch_all(&self.main)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Callback {
-                    id: row.try_get(0)?,
-                    call_id: row.try_get(1)?,
-                    number: row.try_get(2)?,
-                    when: row.try_get(3)?,
-                    reason: row.try_get(4)?,
-                    handoff: from_json("a callback", &row.try_get::<String, _>(5)?)?,
-                    status: match row.try_get::<String, _>(6)?.as_str() {
-                        "done" => CallbackStatus::Done,
-                        _ => CallbackStatus::Open,
-                    },
-                    created_at: rfc3339(row.try_get(7)?),
-                    done_at: row.try_get::<Option<i64>, _>(8)?.map(rfc3339),
-                })
-            })
-            .collect()
+        rows.iter().map(callback).collect()
+    }
+
+    /// The open callback that has been due for longest, if any is; it is being called from now on.
+    pub async fn claim_callback(&self) -> Result<Option<Callback>, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "update callbacks set status = 'calling', tries = tries + 1 where id = (
+                 select id from callbacks where status = 'open' and due_ms <= $1 order by due_ms, id limit 1)
+             returning {COLUMNS}"
+        )))
+        .bind(self.now_ms())
+        .fetch_optional(&self.ledger)
+        .await?;
+        row.as_ref().map(callback).transpose()
+    }
+
+    /// A try came to nothing. `called`: the caller was called. `next`: when to try again; none gives it up.
+    pub async fn callback_failed(
+        &self,
+        id: &str,
+        error: &str,
+        called: bool,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        // One that was marked as made meanwhile stays so.
+        sqlx::query(
+            "update callbacks set status = $2, last_error = $3, attempts = attempts + $4, due_ms = $5 where id = $1 and status = 'calling'",
+        )
+        .bind(id)
+        .bind(if next.is_some() { "open" } else { "given_up" })
+        .bind(error)
+        .bind(i64::from(called))
+        .bind(next.map_or(0, Timestamp::as_millisecond))
+        .execute(&self.ledger)
+        .await?;
+        Ok(())
+    }
+
+    /// Callbacks that were being called when the program ended are open again; how many.
+    pub async fn reopen_callbacks(&self) -> Result<u64, StoreError> {
+        let changed = sqlx::query("update callbacks set status = 'open', last_error = 'the program ended during the call' where status = 'calling'")
+            .execute(&self.ledger)
+            .await?;
+        Ok(changed.rows_affected())
     }
 
     /// Marks a callback as made. False: there is none of that id. Doing it twice is as good as once.
     pub async fn callback_done(&self, id: &str) -> Result<bool, StoreError> {
         let changed = sqlx::query(
-            "update callbacks set status = 'done', done_ms = coalesce(done_ms, $2) where id = $1",
+            "update callbacks set status = 'done', last_error = null, done_ms = coalesce(done_ms, $2) where id = $1",
         )
         .bind(id)
         .bind(self.now_ms())
@@ -106,4 +169,23 @@ impl Store {
         .await?;
         Ok(changed.rows_affected() == 1)
     }
+}
+
+fn callback(row: &sqlx::sqlite::SqliteRow) -> Result<Callback, StoreError> {
+    let count = |n: i64| u32::try_from(n).unwrap_or(0);
+    Ok(Callback {
+        id: row.try_get(0)?,
+        call_id: row.try_get(1)?,
+        number: row.try_get(2)?,
+        when: row.try_get(3)?,
+        reason: row.try_get(4)?,
+        handoff: from_json("a callback", &row.try_get::<String, _>(5)?)?,
+        status: CallbackStatus::read(&row.try_get::<String, _>(6)?),
+        created_at: rfc3339(row.try_get(7)?),
+        done_at: row.try_get::<Option<i64>, _>(8)?.map(rfc3339),
+        due_at: rfc3339(row.try_get(9)?),
+        attempts: count(row.try_get(10)?),
+        tries: count(row.try_get(11)?),
+        last_error: row.try_get(12)?,
+    })
 }

@@ -42,10 +42,12 @@ impl Store {
         Ok(id)
     }
 
-    /// Packets whose time has come, longest due first.
+    /// Packets whose time has come, longest due first; of one call the earliest, so that a receiver has them in order.
     pub async fn due_packets(&self, limit: u32) -> Result<Vec<Packet>, StoreError> {
         let rows = sqlx::query(
-            "select id, call_id, url, body, attempts from packets where status = 'due' and next_ms <= $1 order by next_ms, id limit $2",
+            "select id, call_id, url, body, attempts from packets p where status = 'due' and next_ms <= $1
+               and not exists (select 1 from packets o where o.call_id = p.call_id and o.url = p.url and o.status = 'due' and o.id < p.id)
+             order by next_ms, id limit $2",
         )
         .bind(self.now_ms())
         .bind(i64::from(limit))
@@ -84,6 +86,31 @@ impl Store {
             .bind(if next.is_some() { "due" } else { "dead" })
             .bind(error)
             .bind(next.map_or(0, Timestamp::as_millisecond))
+            .execute(&self.main)
+            .await?;
+        Ok(())
+    }
+
+    /// What the receiver calls what it made of a call's first packet (a ticket's id).
+    pub async fn packet_ref(&self, call_id: &str, url: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("select remote from packet_refs where call_id = $1 and url = $2")
+            .bind(call_id)
+            .bind(url)
+            .fetch_optional(&self.main)
+            .await?;
+        Ok(row.map(|r| r.try_get(0)).transpose()?)
+    }
+
+    pub async fn set_packet_ref(
+        &self,
+        call_id: &str,
+        url: &str,
+        remote: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query("insert into packet_refs (call_id, url, remote) values ($1, $2, $3) on conflict (call_id, url) do update set remote = excluded.remote")
+            .bind(call_id)
+            .bind(url)
+            .bind(remote)
             .execute(&self.main)
             .await?;
         Ok(())

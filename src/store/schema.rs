@@ -6,8 +6,9 @@ use sqlx::sqlite::SqlitePool;
 use super::StoreError;
 
 /// Each step is a list of statements that run in one transaction.
-const STEPS: &[&[&str]] = &[&[
-    "create table calls (
+const STEPS: &[&[&str]] = &[
+    &[
+        "create table calls (
         id text primary key,
         channel text not null,
         from_number text,
@@ -20,9 +21,9 @@ const STEPS: &[&[&str]] = &[&[
         turns bigint not null,
         record text not null
     )",
-    "create index calls_by_start on calls (started_ms)",
-    "create index calls_by_caller on calls (from_number, started_ms)",
-    "create table ledger (
+        "create index calls_by_start on calls (started_ms)",
+        "create index calls_by_caller on calls (from_number, started_ms)",
+        "create table ledger (
         idempotency_key text primary key,
         call_id text not null,
         action text not null,
@@ -32,8 +33,8 @@ const STEPS: &[&[&str]] = &[&[
         claimed_ms bigint not null,
         settled_ms bigint
     )",
-    "create index ledger_by_status on ledger (status)",
-    "create table callbacks (
+        "create index ledger_by_status on ledger (status)",
+        "create table callbacks (
         id text primary key,
         call_id text not null,
         phone_number text not null,
@@ -44,8 +45,8 @@ const STEPS: &[&[&str]] = &[&[
         created_ms bigint not null,
         done_ms bigint
     )",
-    "create index callbacks_by_status on callbacks (status, created_ms)",
-    "create table packets (
+        "create index callbacks_by_status on callbacks (status, created_ms)",
+        "create table packets (
         id text primary key,
         call_id text not null,
         url text not null,
@@ -56,8 +57,22 @@ const STEPS: &[&[&str]] = &[&[
         last_error text,
         created_ms bigint not null
     )",
-    "create index packets_by_due on packets (status, next_ms)",
-]];
+        "create index packets_by_due on packets (status, next_ms)",
+    ],
+    &[
+        "alter table callbacks add column due_ms bigint not null default 0",
+        "alter table callbacks add column attempts bigint not null default 0",
+        "alter table callbacks add column tries bigint not null default 0",
+        "alter table callbacks add column last_error text",
+        "create table packet_refs (
+        call_id text not null,
+        url text not null,
+        remote text not null,
+        primary key (call_id, url)
+    )",
+        "create index packets_by_call on packets (call_id, url)",
+    ],
+];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins
 /// by taking the write lock.

@@ -316,3 +316,79 @@ async fn the_file_is_its_owners_and_writable() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[tokio::test]
+async fn a_callback_is_claimed_once_tried_again_and_given_up_and_survives_a_restart() {
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap();
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    store
+        .add_callback_at("later", &wanted, later)
+        .await
+        .unwrap();
+    let id = store.add_callback("now", &wanted).await.unwrap();
+    let claimed = store.claim_callback().await.unwrap().unwrap();
+    assert_eq!((claimed.id.as_str(), claimed.tries), (id.as_str(), 1));
+    assert_eq!(claimed.status, CallbackStatus::Calling);
+    assert!(
+        store.claim_callback().await.unwrap().is_none(),
+        "one is being called, one is not due"
+    );
+    store.close().await;
+    let store = Store::open(&dir.url()).await.unwrap();
+    assert_eq!(store.reopen_callbacks().await.unwrap(), 1);
+    let again = store.claim_callback().await.unwrap().unwrap();
+    assert_eq!((again.tries, again.attempts), (2, 0));
+    let past = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(1);
+    store
+        .callback_failed(&id, "busy", true, Some(past))
+        .await
+        .unwrap();
+    let third = store.claim_callback().await.unwrap().unwrap();
+    assert_eq!(
+        (third.attempts, third.last_error.as_deref()),
+        (1, Some("busy"))
+    );
+    store
+        .callback_failed(&id, "no answer", true, None)
+        .await
+        .unwrap();
+    assert!(store.claim_callback().await.unwrap().is_none());
+    let all = store.callbacks(None).await.unwrap();
+    let given_up = all.iter().find(|c| c.id == id).unwrap();
+    assert_eq!(given_up.status, CallbackStatus::GivenUp);
+    assert_eq!(
+        (given_up.attempts, given_up.last_error.as_deref()),
+        (2, Some("no answer"))
+    );
+}
+
+#[tokio::test]
+async fn packets_of_one_call_go_out_in_order() {
+    let dir = Dir::new();
+    let store = Store::open(&dir.url()).await.unwrap();
+    let body = serde_json::json!({});
+    let first = store.queue_packet("a", "http://h/", &body).await.unwrap();
+    let second = store.queue_packet("a", "http://h/", &body).await.unwrap();
+    store.queue_packet("b", "http://h/", &body).await.unwrap();
+    let calls = |packets: &[Packet]| {
+        packets
+            .iter()
+            .map(|p| p.call_id.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(calls(&store.due_packets(9).await.unwrap()), ["a", "b"]);
+    store.set_packet_ref("a", "http://h/", "77").await.unwrap();
+    store.packet_sent(&first).await.unwrap();
+    let due = store.due_packets(9).await.unwrap();
+    assert!(due.iter().any(|p| p.id == second));
+    assert_eq!(
+        store.packet_ref("a", "http://h/").await.unwrap().as_deref(),
+        Some("77")
+    );
+    assert_eq!(store.packet_ref("b", "http://h/").await.unwrap(), None);
+}

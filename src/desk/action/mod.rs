@@ -28,6 +28,8 @@ pub struct Running {
     pub choosing: Option<(String, Vec<Item>)>,
     /// Names already looked for through a read action: not twice.
     pub looked: Vec<String>,
+    /// When the caller said it is due.
+    pub due: Option<jiff::civil::Date>,
     pub confirmed: bool,
     /// The confirmation was asked for and the caller gave no clear answer, times.
     pub unclear: u32,
@@ -43,6 +45,7 @@ impl Running {
             words: words.to_owned(),
             choosing: None,
             looked: Vec::new(),
+            due: None,
             confirmed: false,
             unclear: 0,
             retried: false,

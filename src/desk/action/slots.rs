@@ -32,6 +32,9 @@ pub struct Words<'a> {
     pub keyed: Option<&'a str>,
     pub today: Date,
     pub locale: &'a Locale,
+    /// The day of what the action is about (a payment's due day), where it is read back before anything is done: a bare weekday is
+    /// the one nearest to it.
+    pub near: Option<Date>,
 }
 
 /// Reads a slot the caller has just been asked for.
@@ -41,11 +44,13 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
         keyed,
         today,
         locale,
+        near,
     } = words;
     match slot.type_ {
         SlotType::Date => {
             let found = keyed
                 .and_then(|keys| keyed_date(keys, today, locale))
+                .or_else(|| weekday_near(slot, text, near?, today))
                 .or_else(|| entity::date(text, today, locale));
             found.map_or(Reading::Nothing, |date| date_within(slot, date, words))
         }
@@ -163,6 +168,20 @@ fn date_within(slot: &Slot, date: Date, words: Words<'_>) -> Reading {
         value: Value::String(date.to_string()),
         said: render::date(date, locale, today),
     })
+}
+
+/// "Make it Saturday", of a payment due on the 3rd: the Saturday nearest to the 3rd that the limits allow.
+fn weekday_near(slot: &Slot, text: &str, near: Date, today: Date) -> Option<Date> {
+    let day = entity::bare_weekday(text)?;
+    let limit = |limit: &Option<Limit>| limit.as_ref().and_then(|l| l.day(today));
+    let (earliest, latest) = (limit(&slot.min), limit(&slot.max));
+    let before = near.nth_weekday(-1, day).ok()?;
+    let after = near.nth_weekday(1, day).ok()?;
+    [after, before]
+        .into_iter()
+        .filter(|date| *date > today)
+        .filter(|date| earliest.is_none_or(|e| *date >= e) && latest.is_none_or(|l| *date <= l))
+        .min_by_key(|date| (*date - near).get_days().abs())
 }
 
 fn money_within(slot: &Slot, minor: i64, locale: &Locale) -> Reading {

@@ -1,5 +1,6 @@
 //! Actions: what they need is gathered, read back, and sent once.
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::desk::action::Running;
@@ -24,6 +25,13 @@ impl Conversation {
         let action = self.desk.actions[at].clone();
         self.settled = false;
         let mut running = Running::new(action, text);
+        // "My payment is on the third, move it": the third is when it is due, not when it should be.
+        let (due, text) = match context::due_clause(text) {
+            Some((clause, rest)) => (entity::date(clause, self.today(), &self.locale), rest),
+            None => (None, text.to_owned()),
+        };
+        running.due = due;
+        let text = text.as_str();
         for slot in &running.action.slots {
             if let Reading::Value(filled) = slots::glean(slot, self.words(text, None)) {
                 running.filled.insert(slot.name.clone(), filled);
@@ -78,7 +86,40 @@ impl Conversation {
             keyed,
             today: self.today(),
             locale: &self.locale,
+            near: self.due(),
         }
+    }
+
+    /// The day of what the action under way is about: of the item chosen, or the date that stands beside the field its request
+    /// names in the customer's record ("next_payment_due" beside "next_payment_id"), or the one the caller gave. Only for what is
+    /// read back before it is done.
+    fn due(&self) -> Option<Date> {
+        let running = self
+            .running
+            .as_ref()
+            .filter(|running| running.action.confirm)?;
+        let chosen = running.choosing.as_ref().and_then(|(name, items)| {
+            let id = &running.filled.get(name)?.value;
+            items.iter().find(|item| item.id == *id)?.day()
+        });
+        let beside = || {
+            let record = self.identity.customer()?.as_object()?;
+            let needs = running.needs();
+            let stems = needs.iter().filter_map(|need| {
+                let field = need.strip_prefix("customer.")?;
+                let stem = field
+                    .strip_suffix("_id")
+                    .or_else(|| field.strip_suffix(".id"))?;
+                (!stem.is_empty()).then_some(stem)
+            });
+            stems.into_iter().find_map(|stem| {
+                record
+                    .iter()
+                    .filter(|(key, _)| key.starts_with(stem))
+                    .find_map(|(_, value)| value.as_str()?.get(..10)?.parse::<Date>().ok())
+            })
+        };
+        chosen.or_else(beside).or(running.due)
     }
 
     /// Takes the action one step on: proof, values, read-back, request.

@@ -4,7 +4,7 @@ use crate::desk::entity;
 use crate::desk::inquiry;
 use crate::desk::inquiry::social::{self, Social};
 use crate::desk::tone;
-use crate::desk::types::{Next, Reply, Route, Said};
+use crate::desk::types::{Listen, Next, Reply, Route, Said};
 
 use super::{Conversation, Line, Party, Waiting};
 
@@ -22,6 +22,11 @@ impl Conversation {
             })
             .filter(|keys| !keys.is_empty());
         let text = said.text.trim();
+        let figures = self
+            .awaits_figures()
+            .then(|| entity::figures_alone(text))
+            .flatten();
+        let text = figures.as_deref().unwrap_or(text);
         if !text.chars().any(char::is_alphanumeric) && keyed.is_none() {
             return self.unheard();
         }
@@ -156,6 +161,9 @@ impl Conversation {
                 return Some(self.cancel());
             }
             Social::Goodbye if !matches!(self.waiting, Waiting::Confirm | Waiting::Request) => {
+                if self.rehearsal {
+                    self.rest_on(said);
+                }
                 return Some(self.goodbye());
             }
             Social::Thanks
@@ -177,6 +185,14 @@ impl Conversation {
         }
         let next = self.listen();
         Some(self.reply(Route::Answer, "a move in the talk", next))
+    }
+
+    /// Digits or a code were asked for: "6.0. 6.1.4." is 60614, not a list of decimals.
+    fn awaits_figures(&self) -> bool {
+        matches!(
+            self.listen(),
+            Next::Listen(Listen::Digits | Listen::Postcode)
+        )
     }
 
     fn repeat(&mut self) {
@@ -201,7 +217,14 @@ impl Conversation {
             return reply;
         }
         self.lead_phrase("goodbye");
-        self.reply(Route::Answer, "the caller has all they need", Next::End)
+        // A goodbye is about no matter; what the call was about is kept for its record and summary.
+        let about = (!self.rehearsal).then(|| self.basis.take()).flatten();
+        let mut reply = self.reply(Route::Answer, "the caller has all they need", Next::End);
+        reply.decision.confidence = 1.0;
+        if about.is_some() {
+            self.basis = about;
+        }
+        reply
     }
 
     fn more(&mut self, said: &Said) -> Reply {

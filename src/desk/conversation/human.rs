@@ -160,7 +160,10 @@ impl Conversation {
             }
             Some(false) => {
                 self.callback = None;
-                self.waiting = Waiting::Open;
+                self.waiting = Waiting::More;
+                if social::social(&said.text) == Some(social::Social::Goodbye) {
+                    return self.goodbye();
+                }
                 let words = said.text.split_whitespace().count();
                 if words >= 5 {
                     return self.question(said);
@@ -180,7 +183,7 @@ impl Conversation {
                     promise.asked
                 });
                 if asked >= 3 {
-                    self.waiting = Waiting::Open;
+                    self.waiting = Waiting::More;
                     self.callback = None;
                     return self.say_and_listen(
                         Route::Clarify,
@@ -245,7 +248,7 @@ impl Conversation {
         });
         if asked >= 3 || social::declines(&said.text) {
             self.callback = None;
-            self.waiting = Waiting::Open;
+            self.waiting = Waiting::More;
             return self.say_and_listen(
                 Route::Clarify,
                 "no number for a callback",

@@ -7,6 +7,7 @@
 //! finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
 //! who is calling, `human` hands over and promises callbacks, `saying` words the replies.
 
+mod back;
 mod doing;
 mod hear;
 mod human;

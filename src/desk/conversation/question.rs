@@ -146,7 +146,7 @@ impl Conversation {
             return (alone, text, vector);
         };
         let text = context::joined(&topic.text, &said.text);
-        let vector = context::blended(&topic.vector, &said.vector);
+        let vector = context::blended(&topic.vector, &said.vector, self.desk.dims());
         let together = inquire(&self.desk, &text, &vector, said.heard.as_ref());
         let settles = |inquiry: &Inquiry| {
             matches!(
@@ -287,7 +287,8 @@ impl Conversation {
             .or_else(|| (between.len() == 1 && yes == Some(true)).then_some(0));
         if let Some(choice) = chosen.and_then(|at| between.get(at)) {
             if let Some(intent) = &choice.intent {
-                let inquiry = inquire_as(&self.desk, intent, text, vector);
+                let inquiry =
+                    inquire_as(&self.desk, intent, choice.article.as_deref(), text, vector);
                 return self.act_on(inquiry, text, vector);
             }
             let inquiry = inquire(&self.desk, &choice.question, &[], None);
@@ -303,7 +304,7 @@ impl Conversation {
         }
         let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
         let both = context::joined(text, &said.text);
-        let blended = context::blended(vector, &said.vector);
+        let blended = context::blended(vector, &said.vector, self.desk.dims());
         let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
         let sure = |inquiry: &Inquiry| {
             !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside)
@@ -421,7 +422,7 @@ impl Conversation {
                 let text = inquiry::topic(&self.desk, intent);
                 self.tried
                     .push(format!("Rang before about {text}: {}", earlier.summary));
-                let inquiry = inquire_as(&self.desk, intent, &text, &[]);
+                let inquiry = inquire_as(&self.desk, intent, None, &text, &[]);
                 let decided = match &inquiry.verdict {
                     Verdict::Act { .. } => true,
                     Verdict::Transfer { reason, .. } => reason != "no_answer",
@@ -488,7 +489,8 @@ impl Conversation {
             Some(true) => self.transfer(reason),
             Some(false) if said.text.split_whitespace().count() <= 4 => {
                 self.waiting = Waiting::More;
-                if social::declines(&said.text) && self.settled {
+                // Nothing is left to offer whom nobody could be found for, or who has all they need.
+                if social::declines(&said.text) && (self.settled || self.transfers_failed > 0) {
                     return self.goodbye();
                 }
                 self.say_and_listen(Route::Clarify, "no human wanted", "declined_human")

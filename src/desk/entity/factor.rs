@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::contact::{e164, email, phone};
 use super::date::birth_date;
+use super::lattice::distance;
 use super::name::name;
 use super::postcode::{one_slip, postcode};
 use super::spell::{confusable, digits, identifier};
@@ -62,6 +63,46 @@ pub fn factor(kind: &str, said: &str, record: &str, today: Date, locale: &Locale
     }
     generic(said, record, today, locale)
 }
+
+/// Compares a code of the record (a postcode) with all that was heard of it: for every attempt, the recogniser's alternatives. One
+/// attempt may miss a sound, and several that each miss another may still tell it: attempts nearly right twice over are as good as one
+/// quite right. [`Match::Near`] still proves nothing.
+pub fn attempts(heard: &[Vec<&str>], record: &str, locale: &Locale) -> Match {
+    let wanted = bare(record);
+    let exact = heard
+        .iter()
+        .flatten()
+        .any(|said| postcodes(said, record, locale) == Match::Exact);
+    if exact {
+        return Match::Exact;
+    }
+    let mut best: Vec<f32> = heard
+        .iter()
+        .map(|alternatives| {
+            alternatives
+                .iter()
+                .map(|said| distance(said, &wanted))
+                .fold(f32::INFINITY, f32::min)
+        })
+        .collect();
+    best.sort_by(f32::total_cmp);
+    let once = best.first().copied().unwrap_or(f32::INFINITY);
+    let twice = best.get(1).map_or(f32::INFINITY, |second| once + second);
+    if once <= ONCE || twice <= TWICE {
+        Match::Exact
+    } else if once <= NEARLY {
+        Match::Near
+    } else {
+        Match::No
+    }
+}
+
+/// Mishearings ([`super::lattice`]) in one attempt that prove a code.
+const ONCE: f32 = 0.5;
+/// In the best two attempts together.
+const TWICE: f32 = 3.0;
+/// In one attempt that is asked for once more.
+const NEARLY: f32 = 2.0;
 
 fn bare(text: &str) -> String {
     text.chars()

@@ -10,6 +10,7 @@ mod date;
 mod factor;
 mod figures;
 mod human;
+mod lattice;
 mod letters;
 mod money;
 mod name;
@@ -23,15 +24,16 @@ mod token;
 
 pub use contact::{e164, email, phone};
 pub use date::{birth_date, date};
-pub use factor::{Match, factor};
+pub use factor::{Match, attempts, factor};
 pub use figures::{Figure, FigureKind, figures};
 pub use human::wants_human;
 pub use money::{Money, money};
 pub use name::name;
 pub use number::{lone_number, number};
 pub use postcode::postcode;
+pub use relative::bare_weekday;
 pub use reply::{choice, yes_no};
-pub use spell::{digits, identifier};
+pub use spell::{digits, figures_alone, identifier};
 pub use time::time_of_day;
 
 /// Where a desk's callers live: how they say dates, money and numbers.

@@ -21,6 +21,38 @@ pub(super) fn weekday(word: &str) -> Option<Weekday> {
     })
 }
 
+/// The one weekday a text names with nothing to place it: no "next", no "this", no other day or figure.
+pub fn bare_weekday(text: &str) -> Option<Weekday> {
+    let t = super::token::tokens(text);
+    let mut days = t.iter().filter_map(|t| weekday(&t.text));
+    let day = days.next()?;
+    let placed = t.iter().any(|t| {
+        t.is_figure()
+            || t.any(&[
+                "next",
+                "this",
+                "last",
+                "coming",
+                "week",
+                "weeks",
+                "month",
+                "after",
+                "before",
+                "from",
+                "today",
+                "tomorrow",
+                "yesterday",
+                "first",
+                "second",
+                "third",
+                "fourth",
+                "fifth",
+            ])
+            || super::date::month(&t.text).is_some()
+    });
+    (days.next().is_none() && !placed).then_some(day)
+}
+
 /// The date meant, from today. `past`: the words speak of what has been, so a bare weekday or day is the last one.
 pub(super) fn relative(t: &[Token], today: Date, past: bool) -> Option<Date> {
     let t: Vec<Token> = t

@@ -49,6 +49,23 @@ pub fn digits(text: &str) -> Option<String> {
     Some(found)
 }
 
+/// Figures and marks and nothing else, as one row of digits: a recogniser writes "6.0. 6.1.4." for digits said one by one. None where
+/// anything else is said, or fewer than three digits.
+pub fn figures_alone(text: &str) -> Option<String> {
+    let mark = |c: char| c.is_whitespace() || matches!(c, '.' | ',' | '-' | ';' | ':');
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let alone = text.chars().all(|c| c.is_ascii_digit() || mark(c));
+    // "12.50" or "3,000" is one figure; several marks, or a space, part the digits.
+    let parted = text
+        .trim_end_matches(mark)
+        .chars()
+        .filter(|c| mark(*c))
+        .count()
+        > 1
+        || text.trim().contains(char::is_whitespace);
+    (alone && parted && digits.len() >= 3).then_some(digits)
+}
+
 fn digits_of(t: &[Token]) -> Option<String> {
     let mut best = String::new();
     let mut run = String::new();

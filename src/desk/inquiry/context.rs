@@ -1,6 +1,7 @@
 //! What was said before: words that only mean something together with the last topic, and several matters in one breath.
 
 use super::social::{holds, plain};
+use crate::desk::meaning;
 
 /// How much the words lean on what was said before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,12 +75,13 @@ pub fn joined(topic: &str, text: &str) -> String {
     )
 }
 
-/// Both meanings as one: the middle of two unit vectors, unit length again. Empty where either is.
-pub fn blended(topic: &[f32], now: &[f32]) -> Vec<f32> {
-    if topic.len() != now.len() || topic.is_empty() {
+/// Both readings as one: the middle of two unit vectors, unit length again, and the words of both. Empty where either is.
+pub fn blended(topic: &[f32], now: &[f32], dims: usize) -> Vec<f32> {
+    let (first, second) = (meaning::whole(topic, dims), meaning::whole(now, dims));
+    if first.len() != second.len() || first.is_empty() {
         return Vec::new();
     }
-    let mut sum: Vec<f32> = topic.iter().zip(now).map(|(a, b)| a + b).collect();
+    let mut sum: Vec<f32> = first.iter().zip(second).map(|(a, b)| a + b).collect();
     let length = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
     if length <= f32::EPSILON {
         return Vec::new();
@@ -87,7 +89,43 @@ pub fn blended(topic: &[f32], now: &[f32]) -> Vec<f32> {
     for x in &mut sum {
         *x /= length;
     }
+    for word in meaning::words(topic, dims).chain(meaning::words(now, dims)) {
+        sum.extend(word);
+    }
     sum
+}
+
+/// A clause that says when a thing is due ("my payment is on the 3rd"), and the words without it. None where there is no such clause,
+/// or nothing is left beside it.
+pub fn due_clause(text: &str) -> Option<(&str, String)> {
+    const SAYS: [&str; 9] = [
+        " is on ",
+        " is due",
+        " comes out on",
+        " goes out on",
+        " falls on",
+        " due on ",
+        " was due",
+        " is set for",
+        " is for the ",
+    ];
+    const ENDS: [&str; 8] = [",", ";", ".", " and ", " but ", " can ", " could ", " so "];
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return None;
+    }
+    let (at, says) = SAYS
+        .iter()
+        .filter_map(|s| Some((lower.find(s)?, s)))
+        .min()?;
+    let from = at + says.trim_end().len();
+    let until = ENDS
+        .iter()
+        .filter_map(|e| lower[from..].find(e))
+        .min()
+        .map_or(text.len(), |n| from + n);
+    let rest = format!("{} {}", &text[..at], &text[until..]);
+    (until < text.len()).then(|| (&text[from..until], rest))
 }
 
 /// "No, I meant ...", "sorry, not the 4th, the 14th": the words after the turn, which are what counts.
@@ -367,8 +405,8 @@ mod tests {
 
     #[test]
     fn blending_keeps_unit_length() {
-        let v = blended(&[1.0, 0.0], &[0.0, 1.0]);
+        let v = blended(&[1.0, 0.0], &[0.0, 1.0], 2);
         assert!((v.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
-        assert!(blended(&[1.0], &[]).is_empty());
+        assert!(blended(&[1.0], &[], 1).is_empty());
     }
 }

@@ -6,11 +6,12 @@ pub mod context;
 pub mod social;
 
 use super::answer::Answer;
-use super::confidence::confidence;
+use super::confidence::{confidence, least};
 use super::config::{ActionKind, Mode};
-use super::desk::{Desk, Understanding};
+use super::desk::{Desk, Hit, Understanding};
 use super::escalation::Escalation;
 use super::grounding::grounded;
+use super::knowledge::Article;
 use super::types::{Decision, HeardEvidence, Pending, Route};
 
 /// Below this, the words are taken to belong to none of the desk's intents.
@@ -25,6 +26,9 @@ const NEARLY: f32 = 0.5;
 const FIELD: f32 = 0.5;
 /// An answer this sure, but not sure enough, is asked about rather than passed on.
 const WORTH_ASKING: f32 = 0.5;
+/// Words less likely to be the desk's matter are not answered, however near an article they are: "I can't make it on Friday" is near
+/// the opening hours.
+const ANSWERED_IN_SCOPE: f32 = 0.4;
 /// Share of the floor that is enough to begin an action whose effect waits for a yes.
 const HELD: f32 = 0.7;
 /// How much nearer to one of the desk's own examples than to the bank's sentences words must be to be the desk's matter.
@@ -63,6 +67,8 @@ pub struct Choice {
     pub plain: String,
     /// What is decided if it is chosen.
     pub intent: Option<String>,
+    /// The article that is read from if it is chosen; none: the best of the intent's.
+    pub article: Option<String>,
     /// What is looked up if it is chosen.
     pub question: String,
 }
@@ -123,12 +129,22 @@ fn prefer_answered(desk: &Desk, understood: &mut Understanding, answer: Option<&
 }
 
 /// The same with the intent known, as after a clarifying question.
-pub fn inquire_as(desk: &Desk, intent: &str, text: &str, vector: &[f32]) -> Inquiry {
+pub fn inquire_as(
+    desk: &Desk,
+    intent: &str,
+    article: Option<&str>,
+    text: &str,
+    vector: &[f32],
+) -> Inquiry {
     let mut understood = desk.understand(text, vector);
     understood.intents.retain(|(name, _)| name != intent);
     understood.intents.insert(0, (intent.to_owned(), 1.0));
     understood.in_scope = 1.0;
     understood.margin = 1.0;
+    if let Some(article) = article {
+        understood.sources.retain(|source| source.id == article);
+        understood.hits.retain(|hit| hit.article == article);
+    }
     let answer = desk.answer(text, vector, &understood);
     weigh(desk, understood, answer, None, text, !vector.is_empty())
 }
@@ -209,8 +225,9 @@ fn judge(
         let held = begun.confirm || begun.kind == ActionKind::Read;
         // "What does a visit cost?" is not "send somebody", though both are about visits.
         let told = begun.kind == ActionKind::Write
-            && sure >= policy.floor
-            && answer.is_some_and(|answer| answer.evidence.agrees > 0.0)
+            && answer.is_some_and(|answer| {
+                answer.evidence.agrees > 0.0 && sure >= least(desk, answer, policy.floor)
+            })
             && context::asks_to_know(text);
         if !told && certain >= policy.floor * if held { HELD } else { 1.0 } {
             return (Verdict::Act { action }, format!("{name} at {certain:.2}"));
@@ -224,9 +241,12 @@ fn judge(
             format!("no article knows of {unknown}"),
         );
     }
+    let spoken = answer.map_or(1.0, |answer| least(desk, answer, policy.floor));
     if let Some(answer) = answer
-        && sure >= policy.floor
+        && sure >= spoken
         && policy.mode == Mode::Autonomous
+        && in_scope >= ANSWERED_IN_SCOPE
+        && answer.evidence.foreign == 0.0
     {
         return match grounded(&answer.text, &[answer.passage.as_str()], &[], &[]) {
             Ok(()) => {
@@ -282,11 +302,31 @@ fn judge(
             ),
         );
     }
-    let between = nearest(desk, understood);
+    let between = siblings(desk, understood).unwrap_or_else(|| nearest(desk, understood));
     (
         Verdict::Clarify { between },
-        format!("confidence {sure:.2} under the floor {:.2}", policy.floor),
+        format!("confidence {sure:.2} under the floor {spoken:.2}"),
     )
+}
+
+/// The two best articles where both serve the intent that was understood: their facts differ, and which is meant is asked.
+fn siblings(desk: &Desk, understood: &Understanding) -> Option<Vec<Choice>> {
+    let (intent, p) = understood.intents.first()?;
+    let [first, second, ..] = understood.hits.as_slice() else {
+        return None;
+    };
+    let about = |hit: &Hit| {
+        let article = desk.articles.iter().find(|a| a.id == hit.article)?;
+        (article.intents.contains(intent) && names_a_thing(&article.title)).then_some(article)
+    };
+    let (first, second) = (about(first)?, about(second)?);
+    let choice = |article: &Article| Choice {
+        plain: as_a_thing(desk, &article.title),
+        intent: Some(intent.clone()),
+        article: Some(article.id.clone()),
+        question: article.title.clone(),
+    };
+    (*p >= LIKELY).then(|| vec![choice(first), choice(second)])
 }
 
 fn title(desk: &Desk, article: &str) -> String {
@@ -353,6 +393,7 @@ fn nearest(desk: &Desk, understood: &Understanding) -> Vec<Choice> {
         .map(|(name, _)| Choice {
             plain: topic(desk, name),
             intent: Some(name.clone()),
+            article: None,
             question: topic(desk, name),
         })
         .collect()
@@ -364,31 +405,33 @@ pub fn topic(desk: &Desk, intent: &str) -> String {
     if let Some(own) = own.first() {
         return own.clone();
     }
-    // "If you pay late" is no thing to ask about: only titles that name one are taken.
-    const NO_NAMES: [&str; 12] = [
-        "if", "after", "before", "while", "can", "do", "does", "is", "are", "will", "should",
-        "please",
-    ];
     let titles: Vec<&str> = desk
         .articles
         .iter()
         .filter(|article| article.intents.first().is_some_and(|first| first == intent))
         .map(|article| article.title.as_str())
-        .filter(|title| {
-            let first = title
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_lowercase();
-            title.split_whitespace().count() <= 8
-                && !title.ends_with('?')
-                && !NO_NAMES.contains(&first.as_str())
-        })
+        .filter(|title| names_a_thing(title))
         .collect();
     match titles.as_slice() {
         [title] => as_a_thing(desk, title),
         _ => super::action::render::words(intent),
     }
+}
+
+/// "If you pay late" is no thing to ask about: only titles that name one are taken.
+fn names_a_thing(title: &str) -> bool {
+    const NO_NAMES: [&str; 17] = [
+        "if", "after", "before", "while", "can", "do", "does", "is", "are", "will", "should",
+        "please", "how", "what", "when", "where", "why",
+    ];
+    let first = title
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    title.split_whitespace().count() <= 8
+        && !title.ends_with('?')
+        && !NO_NAMES.contains(&first.as_str())
 }
 
 /// A title as it stands inside a sentence: "Your first bill" is "your first bill"; names keep their capitals.

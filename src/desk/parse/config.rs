@@ -216,17 +216,8 @@ fn escalation(file: &str, node: &Node, problems: &mut Vec<Problem>) -> Escalatio
         match &queues.kind {
             Kind::Table(entries) => {
                 for (name, line, node) in entries {
-                    match tree::texts(node) {
-                        Some(targets) if !targets.is_empty() => {
-                            out.queues
-                                .insert(name.clone(), targets.into_iter().map(|t| t.0).collect());
-                        }
-                        _ => problems.push(Problem::at(
-                            file,
-                            *line,
-                            format!("the queue `{name}` needs targets: `{name} = [\"sip:human@192.0.2.5\"]`"),
-                        )),
-                    }
+                    let queue = super::queues::read(file, name, *line, node, problems);
+                    out.queues.extend(queue.map(|q| (name.clone(), q)));
                 }
             }
             _ => problems.push(Problem::at(
@@ -241,7 +232,7 @@ fn escalation(file: &str, node: &Node, problems: &mut Vec<Problem>) -> Escalatio
 }
 
 /// `mon-fri 08:00-20:00`, `sat,sun 10:00-16:00`, `daily 09:00-17:00`, `mon 24h`.
-fn hours(text: &str) -> Result<Option<Hours>, String> {
+pub(super) fn hours(text: &str) -> Result<Option<Hours>, String> {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let lower = text.trim().to_ascii_lowercase();
     let (days_text, span) = lower

@@ -4,6 +4,7 @@ mod actions;
 mod config;
 mod front;
 mod knowledge;
+mod queues;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +114,29 @@ impl DeskSource {
         }
         out
     }
+
+    /// Every text worth reading word by word: what may be said in answer. None where there are too many to hold.
+    pub fn spoken_texts(&self) -> Vec<String> {
+        if self.passages.len() > MOST_READ {
+            return Vec::new();
+        }
+        let texts: BTreeSet<&str> = self
+            .articles
+            .iter()
+            .flat_map(|a| [Some(a.title.as_str()), a.spoken.as_deref()])
+            .flatten()
+            .chain(
+                self.passages
+                    .iter()
+                    .flat_map(|p| p.sentences.iter().map(String::as_str)),
+            )
+            .collect();
+        texts.into_iter().map(str::to_owned).collect()
+    }
 }
+
+/// Passages up to which sentences are kept word by word: about 16 kB each.
+const MOST_READ: usize = 4000;
 
 /// Reads and checks a desk. On failure: all problems, in the order of files and lines.
 pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {

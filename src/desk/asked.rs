@@ -1,0 +1,161 @@
+//! What kind of figure a question asks for, and whether a sentence gives one of that kind.
+
+use super::text::words;
+
+/// The kind of figure a question asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Amount,
+    Time,
+    Count,
+    Open,
+}
+
+impl Asked {
+    /// By the first word that asks: "how much if nobody is in when he comes" is after an amount.
+    pub fn of(question: &str) -> Self {
+        let w = words(question);
+        for (at, word) in w.iter().enumerate() {
+            let next = w.get(at + 1).map_or("", String::as_str);
+            let asked = match (word.as_str(), next) {
+                ("how", "many" | "old" | "far" | "big" | "heavy") => Self::Count,
+                ("how", "long" | "soon" | "quickly" | "often" | "late" | "early" | "fast")
+                | ("what" | "which", "time" | "day" | "days" | "date" | "dates" | "hours")
+                | ("hours", _) => Self::Time,
+                ("what" | "which", "percentage" | "percent" | "rate") => Self::Amount,
+                ("when" | "whens", _) => Self::Time,
+                ("how", "much")
+                | (
+                    "cost" | "costs" | "price" | "prices" | "fee" | "fees" | "charge" | "charges"
+                    | "fine" | "cheapest" | "free",
+                    _,
+                ) => Self::Amount,
+                _ => continue,
+            };
+            return asked;
+        }
+        Self::Open
+    }
+
+    pub fn answered_by(self, sentence: &str) -> bool {
+        const TIMES: [&str; 32] = [
+            "second",
+            "seconds",
+            "minute",
+            "minutes",
+            "hour",
+            "hours",
+            "day",
+            "days",
+            "week",
+            "weeks",
+            "month",
+            "months",
+            "year",
+            "years",
+            "immediately",
+            "instantly",
+            "once",
+            "daily",
+            "weekly",
+            "monthly",
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+            "mondays",
+            "today",
+            "tomorrow",
+            "am",
+            "pm",
+        ];
+        let digit = sentence.chars().any(|c| c.is_ascii_digit());
+        match self {
+            Self::Open => false,
+            Self::Count => {
+                digit
+                    || words(sentence)
+                        .iter()
+                        .any(|w| NUMBERS.contains(&w.as_str()))
+            }
+            Self::Amount => {
+                let money = sentence.contains(['\u{a3}', '$', '\u{20ac}', '%']);
+                let w = words(sentence);
+                let free = w.iter().any(|w| {
+                    matches!(
+                        w.as_str(),
+                        "free" | "euros" | "pounds" | "dollars" | "cents" | "pence" | "percent"
+                    ) || w
+                        .strip_suffix('p')
+                        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+                });
+                money
+                    || free
+                    || sentence.to_lowercase().contains("no fee")
+                    || sentence.to_lowercase().contains("no charge")
+            }
+            // "From 9 to 5", "at 10:30".
+            Self::Time => {
+                clock(sentence)
+                    || words(sentence).iter().any(|w| {
+                        TIMES.contains(&w.trim_start_matches(|c: char| c.is_ascii_digit()))
+                    })
+            }
+        }
+    }
+}
+
+const NUMBERS: [&str; 13] = [
+    "no", "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "twelve",
+];
+
+/// A time of day in figures.
+fn clock(sentence: &str) -> bool {
+    let b = sentence.as_bytes();
+    b.windows(4).any(|w| {
+        w[0].is_ascii_digit() && w[1] == b':' && w[2].is_ascii_digit() && w[3].is_ascii_digit()
+    }) || sentence.contains("a.m.")
+        || sentence.contains("p.m.")
+}
+
+/// The thing of the caller's own that a question is after: "what's my bill", "when is my payment due", "how much was my order".
+pub(super) fn asks_for_own(question: &str) -> Option<String> {
+    let w = words(question);
+    let at = w.windows(2).position(|pair| {
+        pair[1] == "my"
+            && matches!(
+                pair[0].as_str(),
+                "whats" | "whens" | "wheres" | "is" | "was" | "are"
+            )
+    })?;
+    let asks = w[..=at].iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "what" | "whats" | "when" | "whens" | "where" | "wheres" | "much"
+        )
+    });
+    w.get(at + 2).filter(|_| asks).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        assert_eq!(asks_for_own("What's my bill?").as_deref(), Some("bill"));
+        assert_eq!(
+            asks_for_own("how much was my order").as_deref(),
+            Some("order")
+        );
+        assert_eq!(asks_for_own("is my card accepted"), None);
+        assert_eq!(Asked::of("which days can I pick"), Asked::Time);
+        assert!(Asked::Time.answered_by("You may choose any day from 1 to 28."));
+        assert!(Asked::Amount.answered_by("It costs 20p a day."));
+        assert!(!Asked::Amount.answered_by("Bring a proof of address."));
+    }
+}

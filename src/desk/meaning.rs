@@ -1,0 +1,118 @@
+//! What an encoder makes of words: one vector for the whole, then one for every content word in its context.
+//!
+//! The layout of a reading is `[whole] [word] [word] ...`, each block as long as the encoder's dimension; an encoder that gives only
+//! the whole gives one block, and everything that looks at words then says nothing. The whole finds the matter; the words tell
+//! whether a sentence speaks of all that was asked ("an implant" where only crowns are priced): for each word of the question the
+//! most similar word of the sentence, as in late interaction (Khattab and Zaharia, ColBERT, 2020).
+
+use std::collections::HashMap;
+
+use super::text::dot;
+
+/// The whole of a reading.
+pub fn whole(reading: &[f32], dims: usize) -> &[f32] {
+    reading.get(..dims).unwrap_or(reading)
+}
+
+/// The words of a reading.
+pub fn words(reading: &[f32], dims: usize) -> impl Iterator<Item = &[f32]> {
+    let rest = if dims == 0 {
+        &[]
+    } else {
+        reading.get(dims..).unwrap_or(&[])
+    };
+    rest.chunks_exact(dims.max(1))
+}
+
+/// Readings of the articles' sentences, word by word, in eight bits: their similarities are good to about a hundredth.
+#[derive(Debug, Default)]
+pub struct Readings {
+    dims: usize,
+    words: HashMap<String, Vec<i8>>,
+}
+
+/// How well a text speaks of a question's words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spoken {
+    /// For every content word of the question, its most similar word's cosine.
+    best: Vec<f32>,
+}
+
+impl Readings {
+    /// Keeps the words of `readings` (layout above).
+    pub fn new(dims: usize, readings: &HashMap<String, Vec<f32>>) -> Self {
+        let words = readings
+            .iter()
+            .map(|(text, reading)| {
+                let eight = words(reading, dims)
+                    .flatten()
+                    .map(|x| (x * 127.0).round().clamp(-127.0, 127.0) as i8)
+                    .collect();
+                (text.clone(), eight)
+            })
+            .collect();
+        Self { dims, words }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// How well `texts` together speak of the question's words; none where either has not been read word by word.
+    pub fn spoken<'a>(
+        &self,
+        question: &[f32],
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Option<Spoken> {
+        let asked: Vec<&[f32]> = words(question, self.dims).collect();
+        if asked.is_empty() || self.words.is_empty() {
+            return None;
+        }
+        let mut best = vec![0f32; asked.len()];
+        let mut block = vec![0f32; self.dims];
+        for known in texts.filter_map(|text| self.words.get(text)) {
+            for word in known.chunks_exact(self.dims) {
+                for (wide, narrow) in block.iter_mut().zip(word) {
+                    *wide = f32::from(*narrow) / 127.0;
+                }
+                for (best, asked) in best.iter_mut().zip(&asked) {
+                    *best = best.max(dot(asked, &block));
+                }
+            }
+        }
+        Some(Spoken { best })
+    }
+}
+
+impl Spoken {
+    pub fn mean(&self) -> f32 {
+        self.best.iter().sum::<f32>() / self.best.len().max(1) as f32
+    }
+
+    /// The word that is spoken of least.
+    pub fn least(&self) -> f32 {
+        self.best.iter().copied().fold(1.0, f32::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_nobody_speaks_of_is_seen() {
+        let text = HashMap::from([("crowns cost".to_owned(), vec![1.0, 0.0, 1.0, 0.0])]);
+        let readings = Readings::new(2, &text);
+        let question = [0.7, 0.7, 1.0, 0.0, 0.0, 1.0];
+        let spoken = readings
+            .spoken(&question, ["crowns cost"].into_iter())
+            .expect("read");
+        assert!((spoken.mean() - 0.5).abs() < 0.01 && spoken.least() < 0.01);
+        assert!(
+            readings
+                .spoken(&[0.7, 0.7], ["crowns cost"].into_iter())
+                .is_none()
+        );
+        assert_eq!(whole(&question, 2), [0.7, 0.7]);
+    }
+}

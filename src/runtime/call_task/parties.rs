@@ -1,0 +1,142 @@
+//! The parties of a call besides the conversation: listening to them, calling them, letting them go.
+
+use std::collections::HashMap;
+
+use super::super::ear::Ear;
+use super::super::pool::Work;
+use super::Task;
+use crate::audio::playout::Playout;
+use crate::audio::{FRAME, MediaTime, RATE, wav};
+use crate::call::{CALLER, Event, LegId, LegSignal, Mix};
+use crate::desk::Listen;
+use crate::speech::{Expect, Hints};
+
+impl Task {
+    /// Voice activity of the caller, and of humans who are attended to.
+    pub(super) fn listen(&mut self, said: &HashMap<LegId, [i16; FRAME]>) {
+        let silence = [0; FRAME];
+        let mut events = Vec::new();
+        if let Some(turn) = self.caller.hear(said.get(&CALLER).unwrap_or(&silence)) {
+            let (at, ago_ms) = (turn.at, turn.ago_ms);
+            events.push(if turn.speaking {
+                Event::VoiceStart { at, ago_ms }
+            } else {
+                Event::VoiceEnd { at, ago_ms }
+            });
+        }
+        for (leg, ear) in &mut self.ears {
+            if let Some(turn) = said.get(leg).and_then(|pcm| ear.hear(pcm)) {
+                events.push(Event::HumanVoice {
+                    leg: *leg,
+                    speaking: turn.speaking,
+                    at: turn.at,
+                });
+            }
+        }
+        for event in events {
+            self.event(event);
+        }
+    }
+
+    /// Listens to a human, or no longer. What was kept of them stays, for what is still to be recognised.
+    pub(super) fn attend(&mut self, leg: LegId, on: bool) {
+        if let Some(ear) = self.ears.get_mut(&leg) {
+            ear.on = on;
+        } else if on {
+            match (self.shared.vad)() {
+                Ok(vad) => drop(self.ears.insert(leg, Ear::new(vad))),
+                Err(why) => tracing::error!(call = %self.id, "a colleague cannot be heard: {why}"),
+            }
+        }
+    }
+
+    pub(super) fn understand(
+        &mut self,
+        attempt: u64,
+        leg: LegId,
+        (from, to): (MediaTime, MediaTime),
+        keep: Option<String>,
+    ) {
+        let ear = if leg == CALLER {
+            Some(&self.caller)
+        } else {
+            self.ears.get(&leg)
+        };
+        let pcm = ear.map(|e| e.cut(from, to)).unwrap_or_default();
+        if let Some(name) = keep {
+            let path = self.shared.recorder.folder(&self.id).join(name);
+            let pcm = pcm.clone();
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = std::fs::write(&path, wav::write(&pcm, RATE, 1)) {
+                    tracing::error!("{} could not be kept: {error}", path.display());
+                }
+            });
+        }
+        let work = Work::Understand {
+            attempt,
+            pcm,
+            hints: self.hints(Listen::Open),
+        };
+        self.shared.pool.submit(work, &self.wanted, &self.inbox);
+    }
+
+    /// A human's leg is over.
+    pub(super) fn human_gone(&mut self, leg: LegId) {
+        self.legs.remove(&leg);
+        self.voices.remove(&leg);
+        self.sound.forget(leg);
+        if let Some(uri) = self.humans.remove(&leg) {
+            self.shared.humans.free(&uri, self.taken == Some(leg));
+        }
+    }
+
+    pub(super) fn dial(&mut self, leg: LegId, target: &str) {
+        let dialled = if leg == CALLER {
+            self.shared.call_out(target)
+        } else {
+            self.shared.dial(target, self.call.record().from.as_deref())
+        };
+        match dialled {
+            Ok(dialled) => {
+                self.legs.insert(leg, dialled);
+                if leg != CALLER {
+                    self.voices.insert(leg, Playout::new());
+                    self.shared.humans.busy(target);
+                    self.humans.insert(leg, target.to_string());
+                }
+            }
+            Err(why) => {
+                tracing::warn!(call = %self.id, "cannot call {target}: {why}");
+                let signal = LegSignal::Ended {
+                    outcome: "unreachable",
+                    detail: why,
+                    by_remote: false,
+                };
+                self.after.push_back(Event::Signal { leg, signal });
+            }
+        }
+    }
+
+    pub(super) fn mix(&mut self, mix: Mix) {
+        self.sound.set(mix);
+        if let Mix::Bridge(leg) | Mix::Three(leg) = mix {
+            self.taken = Some(leg);
+        }
+    }
+
+    pub(super) fn hints(&self, listen: Listen) -> Hints {
+        let expect = match listen {
+            Listen::YesNo => Some(Expect::YesNo),
+            Listen::Digits => Some(Expect::Digits),
+            Listen::Date => Some(Expect::Date),
+            Listen::Postcode => Some(Expect::Postcode),
+            Listen::Name => Some(Expect::Name),
+            Listen::Open | Listen::Money => None,
+        };
+        Hints {
+            expect,
+            prompt: None,
+            language: Some(self.shared.language.clone()),
+        }
+    }
+}
