@@ -144,6 +144,9 @@ async fn edge(
         vouched: Vec::new(),
         user_agent: "soak".into(),
         admit: Arc::new(|| Ok(Box::new(()))),
+        overflow: None,
+        tls: firstline::edge::sip::TlsFiles::default(),
+        media: firstline::edge::sip::MediaPolicy::default(),
         trunks: Vec::new(),
     })
     .await

@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod conceal;
 pub mod dtmf;
+pub mod echo;
 pub mod g711;
 pub mod jitter;
 pub mod level;

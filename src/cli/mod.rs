@@ -41,9 +41,6 @@ enum Command {
     /// The line: SIP, Twilio, API, console
     Serve(serve::Args),
     /// Talk to it through this computer's microphone and loudspeaker
-    #[command(
-        after_help = "Example:\n  firstline mic    (not in this version: it says what to use instead)"
-    )]
     Mic(mic::Args),
     /// A caller for testing a line
     Call(Box<call::Args>),

@@ -31,7 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(crate::runtime::serve::run(config))?;
+    runtime.block_on(crate::runtime::serve::run(config, None))?;
     // Threads that wait for a peer's last packet need not be waited for.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)

@@ -5,15 +5,12 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::audio::codec::Codec;
-use crate::wire::sdp::Srtp;
-
 use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
-    Accept, Advertise, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Storage, Stt,
-    Target, Transfer, Trunk, Tts, Twilio, Via,
+    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Srtp,
+    Storage, Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
 };
 
 type Env = BTreeMap<String, String>;
@@ -103,7 +100,7 @@ fn sip(mut s: Section<'_>) -> Sip {
         tls_ca: s.maybe("tls_ca", path),
         codecs: s
             .list("codecs", codec)
-            .unwrap_or_else(|| Codec::ALL.to_vec()),
+            .unwrap_or_else(|| CODECS.map(str::to_owned).to_vec()),
         srtp: s.get("srtp", Srtp::Offered, |text| match text {
             "off" => Ok(Srtp::Off),
             "accepted" => Ok(Srtp::Accepted),
@@ -128,11 +125,12 @@ fn sip(mut s: Section<'_>) -> Sip {
     read
 }
 
-fn codec(text: &str) -> Result<Codec, String> {
-    Codec::named(text).ok_or_else(|| {
-        let known: Vec<&str> = Codec::ALL.iter().map(|c| c.name()).collect();
-        one_of(text, &known)
-    })
+fn codec(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    match CODECS.contains(&name.as_str()) {
+        true => Ok(name),
+        false => Err(one_of(text, &CODECS)),
+    }
 }
 
 fn advertise(text: &str) -> Result<Advertise, String> {

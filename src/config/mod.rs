@@ -7,9 +7,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use crate::audio::codec::Codec;
-use crate::wire::sdp::Srtp;
-
 mod check;
 mod net;
 mod raw;
@@ -57,9 +54,23 @@ pub struct Sip {
     pub tls_key: Option<PathBuf>,
     pub tls_client_ca: Option<PathBuf>,
     pub tls_ca: Option<PathBuf>,
-    /// In the order of preference.
-    pub codecs: Vec<Codec>,
+    /// Names of [`CODECS`], in the order of preference.
+    pub codecs: Vec<String>,
     pub srtp: Srtp,
+}
+
+/// Codecs that can be named, the best first.
+pub const CODECS: [&str; 4] = ["opus", "g722", "pcmu", "pcma"];
+
+/// Whether sound is encrypted (SRTP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Srtp {
+    Off,
+    /// Where the other side offers it.
+    Accepted,
+    /// Offered too, where the signalling is encrypted.
+    Offered,
+    Required,
 }
 
 /// The address told to others in Contact and SDP.

@@ -7,6 +7,8 @@
 use crate::audio::FRAME;
 
 pub mod http;
+#[cfg(feature = "mic")]
+pub mod mic;
 pub mod rtp;
 pub mod sip;
 pub mod twilio;

@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audio::codec::Codec;
 use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
 use crate::desk::Caller;
@@ -17,6 +18,7 @@ use crate::edge::sip::{
 };
 use crate::store::Store;
 use crate::telemetry::{Metric, Metrics};
+use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
 use super::line::{self, Shared};
@@ -29,11 +31,18 @@ use super::{call_task, engines, voice};
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
 
-/// Runs the line. Returns when it was drained or stopped.
+/// Somebody who is on the line from the start, without calling: the person at this computer's microphone.
+pub struct Guest {
+    pub leg: Box<dyn crate::edge::Leg>,
+    /// Told of every change: `call` and `ended`, with the record.
+    pub told: Box<dyn Fn(&str, &serde_json::Value) + Send>,
+}
+
+/// Runs the line. Returns when it was drained or stopped, or when its guest has hung up.
 ///
 /// # Errors
 /// One sentence: what could not be started, and what to do. Nothing is left half started.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     for sentence in config.not_yet() {
         tracing::warn!("{sentence}");
     }
@@ -162,10 +171,34 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let beside = twilio
         .as_ref()
         .map_or(String::new(), |t| format!(" twilio={}", t.addr()));
-    println!("ready sip={} http={}{beside}", addresses(&sip), http.addr());
+    let mut visit = None;
+    match guest {
+        None => println!("ready sip={} http={}{beside}", addresses(&sip), http.addr()),
+        Some(guest) => {
+            let told = guest.told;
+            let watch = crate::edge::http::Line::events(&*state).watch();
+            if let Some(watch) = watch {
+                tokio::spawn(async move {
+                    loop {
+                        let (kind, record) = watch.next().await;
+                        told(&kind, &record);
+                    }
+                });
+            }
+            let call = call_task::run(shared.clone(), guest.leg);
+            visit = Some(tracker.spawn_on(call, calls.handle()));
+        }
+    }
     tracing::info!(calls = live.most(), "the line takes calls");
     loop {
+        let visited = async {
+            match &mut visit {
+                Some(visit) => drop(visit.await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = visited => break,
             Some(call) = incoming.recv() => {
                 tracker.spawn_on(call_task::run(shared.clone(), call.leg), calls.handle());
             }
@@ -305,8 +338,18 @@ pub async fn sip_config(
             ca: config.sip.tls_ca.clone(),
         },
         media: MediaPolicy {
-            codecs: config.sip.codecs.clone(),
-            srtp: config.sip.srtp,
+            codecs: config
+                .sip
+                .codecs
+                .iter()
+                .filter_map(|name| Codec::named(name))
+                .collect(),
+            srtp: match config.sip.srtp {
+                config::Srtp::Off => Srtp::Off,
+                config::Srtp::Accepted => Srtp::Accepted,
+                config::Srtp::Offered => Srtp::Offered,
+                config::Srtp::Required => Srtp::Required,
+            },
         },
         trunks,
     })

@@ -63,6 +63,11 @@ impl Hub {
         });
     }
 
+    /// For a listener in this program; none where there are too many.
+    pub fn watch(&self) -> Option<Watch> {
+        self.subscribe().map(Watch)
+    }
+
     /// A new listener's queue; none where there are too many.
     fn subscribe(&self) -> Option<Arc<Queue>> {
         let mut listeners = self
@@ -76,6 +81,18 @@ impl Hub {
         let queue = Arc::new(Queue::default());
         listeners.push(Arc::downgrade(&queue));
         Some(queue)
+    }
+}
+
+/// Events for a listener in this program.
+pub struct Watch(Arc<Queue>);
+
+impl Watch {
+    /// The next event: its kind and its JSON.
+    pub async fn next(&self) -> (String, Value) {
+        let event = self.0.next().await;
+        let data = serde_json::from_str(&event.1).unwrap_or(Value::Null);
+        (event.0.clone(), data)
     }
 }
 

@@ -22,7 +22,7 @@ mod guard;
 mod listener;
 mod page;
 
-pub use events::Hub;
+pub use events::{Hub, Watch};
 pub use guard::valid_id;
 pub(in crate::edge) use listener::Held;
 

@@ -58,6 +58,15 @@ impl Framer {
         self.cut(true)
     }
 
+    /// More than a message can be is here, and no end of it.
+    fn hopeless(&mut self) -> Option<Piece> {
+        if self.buffer.len() <= MOST {
+            return None;
+        }
+        self.buffer.clear();
+        Some(Piece::Hopeless)
+    }
+
     fn cut(&mut self, late: bool) -> Option<Piece> {
         if self.lost {
             let at = start_line(&self.buffer, true);
@@ -68,10 +77,7 @@ impl Framer {
             });
             self.buffer.drain(..keep);
             if at.is_none() {
-                if self.buffer.len() > MOST {
-                    return Some(Piece::Hopeless);
-                }
-                return None;
+                return self.hopeless();
             }
             self.lost = false;
         }
@@ -89,7 +95,7 @@ impl Framer {
         }
         let Some(head) = find(&self.buffer, b"\r\n\r\n").map(|at| at + 4) else {
             return if self.buffer.len() > MOST {
-                Some(Piece::Hopeless)
+                self.hopeless()
             } else if late && self.buffer.len() > blank {
                 self.lost = true;
                 Some(Piece::Message(std::mem::take(&mut self.buffer)))
@@ -102,7 +108,6 @@ impl Framer {
             start_line(body, false).map(|at| head + at)
         };
         let end = match length(self.buffer.get(..head).unwrap_or_default()) {
-            Length::Known(body) if body > MOST => return Some(Piece::Hopeless),
             Length::Known(body) if self.buffer.len() >= head + body => head + body,
             Length::Known(_) => match next(&self.buffer) {
                 // Another message where this one's body should be: its length was wrong.
@@ -151,6 +156,8 @@ fn length(head: &[u8]) -> Length {
         }
     }
     match found {
+        // No phone sends as much: nobody waits for it.
+        Some(n) if n > MOST as u64 => Length::Wrong,
         Some(n) => Length::Known(usize::try_from(n).unwrap_or(usize::MAX)),
         None => Length::Missing,
     }

@@ -7,6 +7,7 @@
 pub mod digest;
 pub mod frame;
 mod header;
+mod reading;
 mod screen;
 #[cfg(test)]
 mod tests;
