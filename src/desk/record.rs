@@ -44,6 +44,18 @@ pub struct LineQuality {
     pub longest_gap_ms: u64,
     /// Longest time between two packets of sound that we sent, milliseconds.
     pub longest_sent_gap_ms: u64,
+    /// Estimated mean opinion score of what we heard (ITU-T G.107), 1.0 to 4.5.
+    #[serde(default)]
+    pub mos: Option<f32>,
+    /// There and back, milliseconds, by RTCP.
+    #[serde(default)]
+    pub rtt_ms: Option<f32>,
+    /// Share of what we sent that the far end reports lost, 0 to 1.
+    #[serde(default)]
+    pub far_loss: Option<f32>,
+    /// What the call's first message said of where it came from: P-Asserted-Identity, Diversion, History-Info, Identity, X-*.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
 }
 
 /// How a call came out.

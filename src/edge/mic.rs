@@ -74,6 +74,21 @@ struct Queues {
     lost: Mutex<Option<String>>,
 }
 
+impl Queues {
+    /// A device that is gone ends the call. A buffer that ran dry or over is a click, and the next one is fine.
+    fn trouble(&self, what: &str, error: &cpal::Error) {
+        match error.kind() {
+            cpal::ErrorKind::DeviceNotAvailable
+            | cpal::ErrorKind::HostUnavailable
+            | cpal::ErrorKind::PermissionDenied
+            | cpal::ErrorKind::StreamInvalidated => {
+                *lock(&self.lost) = Some(format!("{what}: {error}"));
+            }
+            _ => tracing::debug!(what, %error, "the sound stumbled"),
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -140,6 +155,15 @@ pub fn open(
     Ok((leg, using))
 }
 
+fn refused(error: &cpal::Error, wanted: Option<&str>, name: &str, what: &str) -> String {
+    match (error.kind(), wanted) {
+        (cpal::ErrorKind::DeviceNotAvailable, None) => format!(
+            "this computer has no {what} that can be opened: plug in a headset, or choose a device of `firstline mic --list`"
+        ),
+        _ => format!("the {what} {name} cannot be used: {error}"),
+    }
+}
+
 /// Calls a function for the sample type that a format names.
 macro_rules! by_format {
     ($format:expr, $name:ident($($arg:expr),*)) => {
@@ -188,12 +212,13 @@ fn start(
         input: name(&microphone),
         output: name(&loudspeaker),
     };
+    // The system's default may stand for a device that is not there.
     let in_config = microphone
         .default_input_config()
-        .map_err(|e| format!("{} cannot be recorded from: {e}", using.input))?;
+        .map_err(|e| refused(&e, input, &using.input, "microphone"))?;
     let out_config = loudspeaker
         .default_output_config()
-        .map_err(|e| format!("{} cannot be played to: {e}", using.output))?;
+        .map_err(|e| refused(&e, output, &using.output, "loudspeaker"))?;
     let recording = by_format!(
         in_config.sample_format(),
         record(&microphone, in_config, queues)
@@ -239,7 +264,7 @@ where
             let surplus = heard.len().saturating_sub(MOST_HEARD);
             heard.drain(..surplus);
         },
-        move |error| *lock(&lost.lost) = Some(format!("the microphone: {error}")),
+        move |error| lost.trouble("the microphone", &error),
         None,
     )
 }
@@ -285,7 +310,7 @@ where
                 frame.fill(T::from_sample(sample));
             }
         },
-        move |error| *lock(&lost.lost) = Some(format!("the loudspeaker: {error}")),
+        move |error| lost.trouble("the loudspeaker", &error),
         None,
     )
 }

@@ -126,4 +126,6 @@ pub struct LegInfo {
     pub rtt_ms: Option<f32>,
     /// Estimated mean opinion score of what we hear (ITU-T G.107), 1.0 to 4.5.
     pub mos: Option<f32>,
+    /// What the first message said of where the call came from: P-Asserted-Identity, Diversion, History-Info, Identity, X-*.
+    pub headers: Vec<(String, String)>,
 }

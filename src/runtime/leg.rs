@@ -41,5 +41,9 @@ pub fn quality(info: &LegInfo) -> LineQuality {
         jitter_ms: info.jitter_ms,
         longest_gap_ms: info.longest_gap_ms,
         longest_sent_gap_ms: info.longest_sent_gap_ms,
+        mos: info.mos,
+        rtt_ms: info.rtt_ms,
+        far_loss: info.far_loss,
+        headers: info.headers.clone(),
     }
 }

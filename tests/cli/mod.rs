@@ -201,6 +201,16 @@ fn the_readme_from_the_top() {
                 };
                 assert!(status.success(), "{status}");
             }
+            // On a computer without a sound device: a sentence that says so. With one it is tried in `mic`.
+            ["firstline", "mic", ..] => {
+                let output = firstline(&words[1..], root())
+                    .env("ALSA_CONFIG_PATH", "/dev/null")
+                    .output()
+                    .unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.code(), Some(1), "{said}");
+                assert!(said.contains("firstline: this computer has no "), "{said}");
+            }
             _ => panic!("the README has a command that no test runs: {command}"),
         }
     }

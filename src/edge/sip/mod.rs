@@ -536,6 +536,7 @@ fn invite(
         from: from.clone(),
         to: to.clone(),
         vouched,
+        headers: headers.clone(),
         ..LegInfo::default()
     };
     let (wires, leg) = signalling::wires(info, rtp, Some(permit));
