@@ -231,7 +231,10 @@ def wrong(name, record, stage):
     if name == "dispute" and not (record.get("handoff") or {}).get("accepted_by"):
         return "nobody took the call"
     if name == "person":
-        if not any(t["interrupted"] for t in record["turns"]):
+        # The caller speaks up 2.5 s into the reply; a shorter one, such as a question back, leaves nothing to interrupt.
+        said = [t["agent"] for t in record["turns"][1:2] if t.get("agent")]
+        long = any(a["end_ms"] - a["start_ms"] > 2600 for a in said)
+        if long and not any(t["interrupted"] for t in record["turns"]):
             return "the caller did not interrupt"
         if not get(stage.api + "/api/callbacks"):
             return "the callback is not in the queue"

@@ -51,7 +51,7 @@ impl<M: Mind> Call<M> {
                 avg_logprob: heard
                     .filter(|_| u.keyed.is_none())
                     .map(|h| h.evidence.avg_logprob),
-                keyed: u.keyed.clone(),
+                keyed: u.keyed.as_deref().map(crate::desk::record::masked),
                 by: u.colleague.then(|| "colleague".into()),
             }
         });

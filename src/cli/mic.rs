@@ -76,6 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         using.input, using.output
     );
     let guest = Guest {
+        hang_up: leg.hang_up(),
         leg: Box::new(leg),
         told: transcript(),
     };
@@ -132,6 +133,11 @@ fn meter() -> Box<dyn Fn(f32) + Send> {
 /// Prints each side's words once they are known.
 fn transcript() -> Box<dyn Fn(&str, &Value) + Send> {
     let printed = Mutex::new(std::collections::HashSet::new());
+    // The meter's line is written over.
+    let over = match std::io::stderr().is_terminal() {
+        true => "\r\u{1b}[K",
+        false => "",
+    };
     Box::new(move |kind, record| {
         let Ok(mut printed) = printed.lock() else {
             return;
@@ -145,7 +151,7 @@ fn transcript() -> Box<dyn Fn(&str, &Value) + Send> {
                     continue;
                 };
                 if !text.is_empty() && printed.insert((index, who, text.to_owned())) {
-                    eprint!("\r\u{1b}[K");
+                    eprint!("{over}");
                     println!("{who:>5}  {text}");
                 }
             }
@@ -153,7 +159,7 @@ fn transcript() -> Box<dyn Fn(&str, &Value) + Send> {
         if kind == "ended" {
             let outcome = record["outcome"].as_str().unwrap_or("over");
             let id = record["id"].as_str().unwrap_or_default();
-            eprintln!("\rcall {id}: {outcome}");
+            eprintln!("{over}call {id}: {outcome}");
         }
     })
 }

@@ -31,6 +31,15 @@ pub struct CallRecord {
     pub line: Option<LineQuality>,
 }
 
+/// Keys as they may be kept: a choice or a yes stands as it was pressed; three or more may be a birth date, a code or a card, and are
+/// kept as their number only. What was understood by them is in the slots of the action they were for.
+pub fn masked(keys: &str) -> String {
+    match keys.chars().count() {
+        0..=2 => keys.to_owned(),
+        n => "*".repeat(n),
+    }
+}
+
 /// How the caller's media fared, as we saw it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LineQuality {

@@ -70,6 +70,10 @@ struct Queues {
     heard: Mutex<VecDeque<i16>>,
     said: Mutex<VecDeque<i16>>,
     flowing: AtomicBool,
+    /// The loudspeaker has asked for sound.
+    playing: AtomicBool,
+    /// Whoever speaks here has hung up.
+    hung_up: AtomicBool,
     /// A device went away.
     lost: Mutex<Option<String>>,
 }
@@ -100,6 +104,8 @@ pub struct MicLeg {
     signals: Vec<Signal>,
     level: Box<dyn Fn(f32) + Send>,
     from: Option<String>,
+    /// The line has answered; it is heard once the loudspeaker runs.
+    answered: bool,
     up: bool,
     media: bool,
     over: bool,
@@ -146,6 +152,7 @@ pub fn open(
         signals: Vec::new(),
         level,
         from,
+        answered: false,
         up: false,
         media: false,
         over: false,
@@ -178,6 +185,14 @@ macro_rules! by_format {
             _ => $name::<f32>($($arg),*),
         }
     };
+}
+
+impl MicLeg {
+    /// A handle by which whoever speaks here hangs up.
+    pub fn hang_up(&self) -> Box<dyn Fn() + Send> {
+        let queues = self.queues.clone();
+        Box::new(move || queues.hung_up.store(true, Ordering::Relaxed))
+    }
 }
 
 type Streams = (cpal::Stream, cpal::Stream);
@@ -286,6 +301,7 @@ where
         config.into(),
         move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
             let frames = data.len() / channels;
+            queues.playing.store(true, Ordering::Relaxed);
             while ready.len() < frames {
                 let missing = ((frames - ready.len()) as f64 * ratio).ceil() as usize + 1;
                 let mut said = lock(&queues.said);
@@ -320,6 +336,19 @@ impl Leg for MicLeg {
         let mut inbound = Inbound::silent();
         if self.over {
             return inbound;
+        }
+        // Sound systems take up to a second to start: what is said before then would be cut.
+        if self.answered && !self.up && self.queues.playing.load(Ordering::Relaxed) {
+            self.up = true;
+            // What was heard before is nobody's turn.
+            lock(&self.queues.heard).clear();
+            self.signals.push(Signal::Answered);
+        }
+        if self.queues.hung_up.load(Ordering::Relaxed) {
+            self.signals.push(Signal::Ended(Ended {
+                cause: EndCause::Remote,
+                detail: "hung up".into(),
+            }));
         }
         let mut heard = lock(&self.queues.heard);
         if heard.len() >= FRAME {
@@ -367,12 +396,7 @@ impl Leg for MicLeg {
     fn ring(&mut self) {}
 
     fn answer(&mut self) {
-        if !self.up {
-            self.up = true;
-            // What was heard before is nobody's turn.
-            lock(&self.queues.heard).clear();
-            self.signals.push(Signal::Answered);
-        }
+        self.answered = true;
     }
 
     fn hangup(&mut self, _code: u16, reason: &str) {

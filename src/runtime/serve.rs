@@ -36,6 +36,8 @@ pub struct Guest {
     pub leg: Box<dyn crate::edge::Leg>,
     /// Told of every change: `call` and `ended`, with the record.
     pub told: Box<dyn Fn(&str, &serde_json::Value) + Send>,
+    /// Ctrl-C is theirs: it hangs up, and does not close the line under them.
+    pub hang_up: Box<dyn Fn() + Send>,
 }
 
 /// Runs the line. Returns when it was drained or stopped, or when its guest has hung up.
@@ -171,11 +173,12 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let beside = twilio
         .as_ref()
         .map_or(String::new(), |t| format!(" twilio={}", t.addr()));
-    let mut visit = None;
+    let (mut visit, mut hang_up) = (None, None);
     match guest {
         None => println!("ready sip={} http={}{beside}", addresses(&sip), http.addr()),
         Some(guest) => {
             let told = guest.told;
+            hang_up = Some(guest.hang_up);
             let watch = crate::edge::http::Line::events(&*state).watch();
             if let Some(watch) = watch {
                 tokio::spawn(async move {
@@ -208,12 +211,21 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             }
             () = live.drained() => break,
             () = stop_signal() => {
+                // The second one means it.
+                if let Some(hang_up) = hang_up.take() {
+                    hang_up();
+                    continue;
+                }
                 tracing::info!("stopping: calls are ended kindly");
                 live.drain();
                 stopping.cancel();
                 break;
             }
         }
+    }
+    if visit.is_some() {
+        // The last words are still being told.
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     sip.unregister();
     tracker.close();

@@ -9,6 +9,8 @@ use firstline::runtime::models;
 
 use crate::speech::there;
 
+mod mic;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

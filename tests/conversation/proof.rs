@@ -108,6 +108,12 @@ fn keyed_digits_count() {
     line.key("02071838750");
     let reply = line.say("SW1A 1AA");
     assert!(reply.decision.reply.contains("£65.50"), "{reply:?}");
+    // What was keyed is understood and not kept.
+    assert_eq!(
+        firstline::desk::record::masked("02071838750"),
+        "***********"
+    );
+    assert_eq!(firstline::desk::record::masked("1"), "1");
 }
 
 #[test]

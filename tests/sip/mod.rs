@@ -16,7 +16,7 @@ mod by_hand;
 mod extensions;
 mod leaks;
 mod phone;
-mod real;
+pub mod real;
 mod secure;
 mod torture;
 mod trunk;

@@ -33,7 +33,8 @@ impl Conversation {
         self.lines.push(Line {
             by: Party::Caller,
             text: if text.is_empty() {
-                format!("[keys {}]", keyed.as_deref().unwrap_or_default())
+                let keys = keyed.as_deref().unwrap_or_default();
+                format!("[keys {}]", crate::desk::record::masked(keys))
             } else {
                 text.to_owned()
             },

@@ -195,8 +195,8 @@ impl Conversation {
         let said_before = self.last_answer.as_deref() == Some(text);
         let again = self.last_source.as_deref() == Some(source) && said_before;
         self.last_source = Some(source.to_owned());
-        self.last_answer = Some(text.to_owned());
         self.soften();
+        self.last_answer = Some(text.to_owned());
         self.lead(text.to_owned());
         let step = format!("Answered from \"{title}\"");
         if !self.tried.contains(&step) {
@@ -227,6 +227,10 @@ impl Conversation {
 
     /// A word for how the caller feels, where it helps.
     pub(super) fn soften(&mut self) {
+        // "Can you explain ...?" is a question before anything was said; after it, it means that we were not clear.
+        if self.mood == crate::desk::types::Mood::Confused && self.last_answer.is_none() {
+            return;
+        }
         if let Some(words) = tone::acknowledge(self.mood, None, self.acknowledged) {
             self.acknowledged += 1;
             self.lead.insert(0, Say::new(words));

@@ -1,5 +1,9 @@
 //! What people say that is no question: greetings, thanks, "hold on", "say that again", "are you a robot".
 
+mod words;
+
+use words::{BYE, DROPPED, FILLER, HELLO, THANKS};
+
 /// A move in the talk itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Social {
@@ -99,6 +103,14 @@ pub fn social(text: &str) -> Option<Social> {
         && little_else(&words, if holds(&words, "let me") { 3 } else { 1 })
     {
         return Some(Social::Hold);
+    }
+    // "All right, forget it, bye" is a goodbye first of all.
+    if any(&["bye", "goodbye", "good bye"]) {
+        let rest = strip(&words, DROPPED);
+        let rest = strip(&strip(&strip(&rest, THANKS), BYE), FILLER);
+        if rest.is_empty() {
+            return Some(Social::Goodbye);
+        }
     }
     if count <= 8
         && any(&[
@@ -449,134 +461,6 @@ pub fn holds(words: &str, phrase: &str) -> bool {
     })
 }
 
-const THANKS: &[&str] = &[
-    "thank you very much",
-    "thank you so much",
-    "thanks very much",
-    "thanks so much",
-    "thanks a lot",
-    "many thanks",
-    "thank you",
-    "thankyou",
-    "thanks",
-    "cheers",
-    "i appreciate it",
-    "appreciate it",
-    "much appreciated",
-    "ta",
-];
-const BYE: &[&str] = &[
-    "have a good day",
-    "have a nice day",
-    "have a great day",
-    "that will be all",
-    "thatll be all",
-    "thats everything",
-    "that is all",
-    "thats all",
-    "thats it",
-    "nothing else",
-    "nothing more",
-    "no more questions",
-    "i have",
-    "im all set",
-    "all set",
-    "im done",
-    "all done",
-    "bye bye",
-    "goodbye",
-    "good bye",
-    "cheerio",
-    "bye",
-    "you too",
-    "see you",
-    "for now",
-    "for today",
-    "i needed",
-    "i need",
-    "i wanted",
-];
-const FILLER: &[&str] = &[
-    "for your help",
-    "for that",
-    "for helping",
-    "your help",
-    "you have been",
-    "youve been",
-    "very helpful",
-    "that was",
-    "thats",
-    "it is",
-    "its",
-    "no",
-    "nope",
-    "nah",
-    "not",
-    "yes",
-    "yeah",
-    "ok",
-    "okay",
-    "alright",
-    "all right",
-    "great",
-    "perfect",
-    "lovely",
-    "brilliant",
-    "good",
-    "fine",
-    "wonderful",
-    "excellent",
-    "right",
-    "well",
-    "then",
-    "so",
-    "and",
-    "oh",
-    "um",
-    "uh",
-    "er",
-    "please",
-    "just",
-    "really",
-    "very",
-    "there",
-    "now",
-    "nothing",
-    "everything",
-    "all",
-    "that",
-    "i think",
-    "think",
-    "i",
-    "am",
-    "im",
-    "helpful",
-    "awesome",
-    "sure",
-    "cool",
-    "much",
-    "a",
-    "lot",
-    "me",
-    "you",
-    "it",
-];
-const HELLO: &[&str] = &[
-    "good morning",
-    "good afternoon",
-    "good evening",
-    "how are you doing",
-    "how are you today",
-    "how are you",
-    "hello",
-    "hi",
-    "hey",
-    "hiya",
-    "morning",
-    "afternoon",
-    "evening",
-];
-
 /// `words` without any of the phrases, longest first as listed.
 fn strip(words: &str, phrases: &[&str]) -> String {
     let mut out = format!(" {words} ");
@@ -598,6 +482,8 @@ mod tests {
         let cases = [
             ("No, that's all, bye.", Some(Social::Goodbye)),
             ("Thanks, bye!", Some(Social::Goodbye)),
+            ("Alright, forget it, bye.", Some(Social::Goodbye)),
+            ("Okay, never mind then, goodbye.", Some(Social::Goodbye)),
             ("Thank you very much for your help", Some(Social::Thanks)),
             ("Hello?", Some(Social::Hello)),
             ("Am I talking to a robot?", Some(Social::Robot)),
