@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Listen, Transport};
 use crate::edge::mic;
-use crate::runtime::serve::{self, Guest};
+use crate::runtime::serve::{self, Guest, Told};
 
 /// Talk to it through this computer's microphone and loudspeaker. Ctrl-C hangs up.
 #[derive(Debug, clap::Args)]
@@ -131,14 +131,14 @@ fn meter() -> Box<dyn Fn(f32) + Send> {
 }
 
 /// Prints each side's words once they are known.
-fn transcript() -> Box<dyn Fn(&str, &Value) + Send> {
+fn transcript() -> Told {
     let printed = Mutex::new(std::collections::HashSet::new());
     // The meter's line is written over.
     let over = match std::io::stderr().is_terminal() {
         true => "\r\u{1b}[K",
         false => "",
     };
-    Box::new(move |kind, record| {
+    Box::new(move |kind: &str, record: &Value| {
         let Ok(mut printed) = printed.lock() else {
             return;
         };

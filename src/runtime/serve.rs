@@ -31,11 +31,14 @@ use super::{call_task, engines, voice};
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
 
+/// Hears of changes: the event's kind, and its JSON.
+pub type Told = Box<dyn Fn(&str, &serde_json::Value) + Send>;
+
 /// Somebody who is on the line from the start, without calling: the person at this computer's microphone.
 pub struct Guest {
     pub leg: Box<dyn crate::edge::Leg>,
     /// Told of every change: `call` and `ended`, with the record.
-    pub told: Box<dyn Fn(&str, &serde_json::Value) + Send>,
+    pub told: Told,
     /// Ctrl-C is theirs: it hangs up, and does not close the line under them.
     pub hang_up: Box<dyn Fn() + Send>,
 }

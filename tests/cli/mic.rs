@@ -115,15 +115,35 @@ fn a_person_at_the_microphone_is_greeted_and_answered() {
             })
         })
     };
-    wait("a greeting", 90, || spoken("automated"));
-    std::thread::sleep(Duration::from_secs(6));
+    let greeted = || {
+        record(&recordings).is_some_and(|r| {
+            let first = &r["turns"][0]["agent"];
+            first["text"]
+                .as_str()
+                .unwrap_or_default()
+                .contains("automated")
+                && first["end_ms"].as_u64().unwrap_or(0) > 0
+        })
+    };
+    wait("a greeting that was heard", 90, greeted);
+    // Asked again where a busy computer swallowed some of it, as a person would.
     let question = root().join("examples/larchpay/callers/fact-a-1.wav");
-    let mut person = start(
-        Command::new("paplay").args(["-d", "room"]).arg(question),
-        dir,
-    );
-    let _ = person.0.wait();
-    wait("an answer", 60, || spoken("$7"));
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_secs(2));
+        let mut person = start(
+            Command::new("paplay").args(["-d", "room"]).arg(&question),
+            dir,
+        );
+        let _ = person.0.wait();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !spoken("$7") && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        if spoken("$7") {
+            break;
+        }
+    }
+    assert!(spoken("$7"), "{:?}", record(&recordings));
     std::thread::sleep(Duration::from_secs(4));
     // Ctrl-C hangs up.
     let pid = line.0.id().to_string();
