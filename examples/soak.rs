@@ -454,7 +454,11 @@ async fn live(
 
 /// Speech, as a voice detector takes it: noise in syllables.
 fn babble(random: &mut Random, at_ms: u64) -> [i16; FRAME] {
-    let loud = if (at_ms / 120).is_multiple_of(2) { 6_000 } else { 1_500 };
+    let loud = if (at_ms / 120).is_multiple_of(2) {
+        6_000
+    } else {
+        1_500
+    };
     let mut pcm = [0; FRAME];
     let mut last = 0i32;
     for sample in &mut pcm {
