@@ -18,24 +18,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use firstline::audio::{FRAME, tone};
+use firstline::desk::record::TARGET_OUTCOMES;
 use firstline::edge::sip::{Accept, SipConfig, SipEdge};
 use firstline::edge::{Leg, Signal};
-
-const OUTCOMES: &[&str] = &[
-    "accepted",
-    "declined",
-    "busy",
-    "no_answer",
-    "unreachable",
-    "hung_up",
-    "no_key",
-    "no_sound",
-    "sent_back",
-    "taken",
-    "closed",
-    "not_suited",
-    "caller_gone",
-];
 
 /// Memory beyond the figure after the first fifth of the calls that counts as growth.
 const GROWTH_KB: u64 = 60_000;
@@ -364,7 +349,7 @@ fn report(
         *endings.entry(result.into()).or_default() += 1;
         for target in handoff["targets"].as_array().into_iter().flatten() {
             let outcome = target["outcome"].as_str().unwrap_or_default();
-            if !OUTCOMES.contains(&outcome) {
+            if !TARGET_OUTCOMES.contains(&outcome) {
                 wrong.push(format!("{id}: a target ended as `{outcome}`"));
             }
             *reasons.entry(outcome.into()).or_default() += 1;

@@ -199,6 +199,9 @@ const PURITY: f32 = 0.7;
 /// How much stronger the column may be than the row, and the row than the column, dB (Q.24 allows 4 and 8; lines are worse).
 const TWIST_DB: (f32, f32) = (6.0, 10.0);
 
+/// Longer holes in the sound end a key. Shorter ones lie more often in a key than between two of the same.
+const LONGEST_HOLE: Duration = Duration::from_millis(100);
+
 /// Keys heard in the sound itself, for lines that send no events. Takes any rate; needs 40 ms of tone, tells each key once as
 /// soon as it is sure, and again only after a pause.
 #[derive(Debug, Clone)]
@@ -249,6 +252,16 @@ impl ToneDetector {
         }
         self.buffer.drain(..at);
         keys
+    }
+
+    /// So much sound is missing here. A key held before and after a short hole is the same key, not pressed again.
+    pub fn skip(&mut self, missing: Duration) {
+        self.buffer.clear();
+        self.last = None;
+        self.run = 0;
+        if missing > LONGEST_HOLE {
+            self.held = None;
+        }
     }
 
     fn look(&self, block: &[i16]) -> Option<char> {
@@ -427,6 +440,18 @@ mod tests {
         assert_eq!(d.push(&tone('#', 2000, 8000, -10.0)), ['#']);
         assert_eq!(d.push(&[0; 800]), Vec::<char>::new());
         assert_eq!(d.push(&tone('#', 60, 8000, -10.0)), ['#']);
+    }
+
+    #[test]
+    fn a_hole_in_a_key_does_not_make_it_two() {
+        let tone = tone('9', 300, 8_000, -12.0);
+        for (missing, want) in [(20, "9"), (80, "9"), (400, "99")] {
+            let mut d = ToneDetector::new(8_000);
+            let mut told = d.push(&tone[..1_000]);
+            d.skip(MS(missing));
+            told.extend(d.push(&tone[1_000..]));
+            assert_eq!(told.iter().collect::<String>(), want, "{missing} ms");
+        }
     }
 
     #[test]

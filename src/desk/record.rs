@@ -223,6 +223,23 @@ pub struct Closing {
     pub said: String,
 }
 
+/// Every word that [`TargetOutcome::outcome`] may be.
+pub const TARGET_OUTCOMES: [&str; 13] = [
+    "accepted",
+    "declined",
+    "busy",
+    "no_answer",
+    "unreachable",
+    "hung_up",
+    "no_key",
+    "no_sound",
+    "sent_back",
+    "taken",
+    "closed",
+    "not_suited",
+    "caller_gone",
+];
+
 /// How one target answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TargetOutcome {

@@ -117,11 +117,21 @@ async fn changes_that_cross_are_told_to_wait() {
     hand.answer_to("5 BYE").await;
 }
 
-/// Sends G.711 in packets of so many samples, 20 ms of sound every 20 ms, and counts what comes.
-async fn media(socket: &UdpSocket, to: SocketAddr, pcm: &[i16], packet: usize) -> Vec<Vec<u8>> {
+/// Sends G.711 in packets of so many samples, 20 ms of sound every 20 ms, and counts what comes. At sample `stall` it stands still
+/// for 150 ms, as a busy sender does; what it then sends carries on where it stopped.
+async fn media(
+    socket: &UdpSocket,
+    to: SocketAddr,
+    pcm: &[i16],
+    packet: usize,
+    stall: usize,
+) -> Vec<Vec<u8>> {
     let mut heard = Vec::new();
     let (mut seq, mut timestamp) = (7u16, 1_000u32);
-    for chunk in pcm.chunks(packet) {
+    for (nth, chunk) in pcm.chunks(packet).enumerate() {
+        if nth == stall / packet {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
         let mut bytes = vec![0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
         bytes[2..4].copy_from_slice(&seq.to_be_bytes());
         bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
@@ -169,7 +179,9 @@ async fn packets_of_every_length_and_keys_as_tones() {
             pcm.extend([0; 1_000]);
         }
         pcm.extend([0; 4_000]);
-        let heard = media(&socket, media_address(&answer), &pcm, ptime * 8).await;
+        // In the middle of the last key.
+        let stall = 4_000 + 2 * 1_960 + 500;
+        let heard = media(&socket, media_address(&answer), &pcm, ptime * 8, stall).await;
         hand.request("BYE", 2, "", "").await;
         hand.answer_to("2 BYE").await;
         let there = seen.recv().await.unwrap();

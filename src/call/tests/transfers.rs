@@ -6,24 +6,9 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use super::super::hearing::{Source as Sound, hears};
 use super::*;
+use crate::desk::record::TARGET_OUTCOMES;
 
 const BRIEF: &str = "A caller asks about a fee.";
-const OUTCOMES: &[&str] = &[
-    "accepted",
-    "declined",
-    "busy",
-    "no_answer",
-    "unreachable",
-    "hung_up",
-    "no_key",
-    "no_sound",
-    "sent_back",
-    "taken",
-    "closed",
-    "not_suited",
-    "caller_gone",
-];
-
 struct Random(u64);
 
 impl Random {
@@ -480,7 +465,7 @@ fn ten_thousand_transfers_end_as_they_should() {
         );
         for target in &handoff.targets {
             assert!(
-                OUTCOMES.contains(&target.outcome.as_str()),
+                TARGET_OUTCOMES.contains(&target.outcome.as_str()),
                 "seed {seed}: {target:?}"
             );
             *reasons.entry(target.outcome.clone()).or_default() += 1;
@@ -502,7 +487,7 @@ fn ten_thousand_transfers_end_as_they_should() {
     }
     println!("{transfers} transfers in {seed} calls, {briefed} briefs: {endings:?} {reasons:?}");
     assert_eq!(endings.len(), 4, "every ending happens: {endings:?}");
-    for outcome in OUTCOMES.iter().filter(|o| **o != "not_suited") {
+    for outcome in TARGET_OUTCOMES.iter().filter(|o| **o != "not_suited") {
         assert!(reasons.contains_key(*outcome), "{outcome} never happened");
     }
 }

@@ -15,6 +15,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use super::LegInfo;
 use crate::audio::FRAME;
 use crate::wire::rtp::Packet;
 use crate::wire::sdp::Agreed;
@@ -44,24 +45,6 @@ pub struct Pulled {
     /// The first packet of the call was among it.
     pub first: bool,
     pub keys: Vec<char>,
-}
-
-/// How the stream fares.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct RtpStats {
-    pub packets_in: u64,
-    pub packets_lost: u64,
-    pub packets_out: u64,
-    pub jitter_ms: f32,
-    /// Longest time between two packets of sound, ms.
-    pub longest_gap_ms: u64,
-    /// The same of those we sent, while there was somebody to send to.
-    pub longest_sent_gap_ms: u64,
-    /// Share of ours that the far end reports lost, 0 to 1; none before its first report.
-    pub far_loss: Option<f32>,
-    pub rtt_ms: Option<f32>,
-    /// Estimated mean opinion score of what we hear.
-    pub mos: Option<f32>,
 }
 
 /// One leg's media.
@@ -124,7 +107,8 @@ impl RtpSession {
         self.agreed = Some(agreed);
     }
 
-    pub fn stats(&self) -> RtpStats {
+    /// Writes how the stream fares.
+    pub fn fill(&self, info: &mut LegInfo) {
         let jitter = self.receiver.stats();
         let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         let (packets_in, packets_lost) = (self.receiver.packets, self.receiver.lost());
@@ -139,17 +123,15 @@ impl RtpSession {
                     self.reports.rtt_ms.unwrap_or(0.0) / 2.0 + jitter.target as f32 * 20.0 + 40.0;
                 quality::mos(agreed.codec, loss, delay)
             });
-        RtpStats {
-            packets_in,
-            packets_lost,
-            packets_out: u64::from(self.sender.packets),
-            jitter_ms: jitter.jitter_ms,
-            longest_gap_ms: ms(self.receiver.longest_gap()),
-            longest_sent_gap_ms: ms(self.sender.longest_gap()),
-            far_loss: self.reports.far_loss,
-            rtt_ms: self.reports.rtt_ms,
-            mos,
-        }
+        info.packets_in = packets_in;
+        info.packets_lost = packets_lost;
+        info.packets_out = u64::from(self.sender.packets);
+        info.jitter_ms = jitter.jitter_ms;
+        info.longest_gap_ms = ms(self.receiver.longest_gap());
+        info.longest_sent_gap_ms = ms(self.sender.longest_gap());
+        info.far_loss = self.reports.far_loss;
+        info.rtt_ms = self.reports.rtt_ms;
+        info.mos = mos;
     }
 
     /// Queues a key. Sent as an event where that was agreed, as a tone otherwise.

@@ -43,8 +43,12 @@ pub(super) struct Receiver {
     up: Option<Resampler>,
     heard: VecDeque<i16>,
     events: EventDecoder,
-    /// Listens for keys in the sound, where none can come as events (ITU-T Q.24).
+    /// Listens for keys in the sound, where none can come as events (ITU-T Q.24). It hears what came and nothing made up.
     tones: Option<ToneDetector>,
+    /// The timestamp that would follow on what the tones were last looked for in.
+    follows: Option<u32>,
+    /// Keys found in the sound and not told yet.
+    found: Vec<char>,
     pub(super) packets: u64,
     /// Lost in streams before this one.
     lost_before: u64,
@@ -67,6 +71,8 @@ impl Receiver {
             heard: VecDeque::new(),
             events: EventDecoder::new(),
             tones: None,
+            follows: None,
+            found: Vec::new(),
             packets: 0,
             lost_before: 0,
             last_sound: None,
@@ -83,7 +89,8 @@ impl Receiver {
         self.become_of(agreed.codec, self.packet_ms);
         let wanted = agreed.recv_telephone_event_pt.is_none();
         if wanted != self.tones.is_some() {
-            self.tones = wanted.then(|| ToneDetector::new(16_000));
+            self.tones = wanted.then(|| ToneDetector::new(self.codec.rate()));
+            self.follows = None;
         }
     }
 
@@ -113,6 +120,9 @@ impl Receiver {
             self.up = (codec.rate() != 16_000).then(|| Resampler::new(codec.rate(), 16_000));
             self.conceal = Concealer::new(codec.rate());
             self.due.clear();
+            if let Some(tones) = &mut self.tones {
+                *tones = ToneDetector::new(codec.rate());
+            }
         }
         let clock = codec.clock_hz() != self.codec.clock_hz();
         if clock || packet_ms != self.packet_ms {
@@ -168,9 +178,10 @@ impl Receiver {
             self.packet_ms
         };
         self.become_of(codec, ms);
-        // The codec goes in front: by the time the packet is due another may be in use.
-        let mut coded = Vec::with_capacity(payload.len() + 1);
+        // The codec goes in front: by the time the packet is due another may be in use. So does the time it was said.
+        let mut coded = Vec::with_capacity(payload.len() + 5);
         coded.push(codec.payload_type());
+        coded.extend(header.timestamp.to_be_bytes());
         coded.extend(payload);
         self.jitter
             .push(header.seq, header.timestamp, coded, header.marker, clock);
@@ -240,6 +251,7 @@ impl Receiver {
             self.conceal.reset();
             self.events.reset();
             self.decoders.clear();
+            self.follows = None;
         }
         self.latch = Some(seen);
         self.candidate = None;
@@ -284,9 +296,7 @@ impl Receiver {
         while self.heard.len() > FRAME {
             self.heard.pop_front();
         }
-        if let Some(tones) = &mut self.tones {
-            keys.extend(tones.push(pcm));
-        }
+        keys.append(&mut self.found);
         live
     }
 
@@ -296,10 +306,11 @@ impl Receiver {
         let mut pcm = Vec::with_capacity(length);
         let live = match self.jitter.pull(clock) {
             Due::Audio(coded) => {
-                if let Some((kind, payload)) = coded.split_first() {
-                    let codec = Codec::ALL.iter().find(|c| c.payload_type() == *kind);
+                if let Some((&[kind, a, b, c, d], payload)) = coded.split_first_chunk() {
+                    let codec = Codec::ALL.iter().find(|c| c.payload_type() == kind);
                     if let Some(decoder) = codec.and_then(|c| self.decoder(*c)) {
                         decoder.decode(payload, &mut pcm);
+                        self.listen_for_tones(u32::from_be_bytes([a, b, c, d]), &pcm);
                     }
                 }
                 if pcm.is_empty() {
@@ -324,6 +335,26 @@ impl Receiver {
             }
         };
         self.due.extend(pcm.into_iter().map(|s| (s, live)));
+    }
+
+    /// Looks for keys in sound said at `timestamp`. Where packets are missing between it and the last, time is counted as the sender
+    /// counts it: what came late, or was played late, is no pause between two keys.
+    fn listen_for_tones(&mut self, timestamp: u32, pcm: &[i16]) {
+        let Some(tones) = &mut self.tones else {
+            return;
+        };
+        let (clock, rate) = (self.codec.clock_hz(), self.codec.rate());
+        let missing = self.follows.map_or(0, |f| timestamp.wrapping_sub(f));
+        if missing != 0 {
+            tones.skip(Duration::from_millis(
+                u64::from(missing) * 1_000 / u64::from(clock),
+            ));
+        }
+        self.found.extend(tones.push(pcm));
+        let length = u64::try_from(pcm.len()).unwrap_or(0) * u64::from(clock) / u64::from(rate);
+        self.follows = u32::try_from(length)
+            .ok()
+            .map(|l| timestamp.wrapping_add(l));
     }
 
     fn decoder(&mut self, codec: Codec) -> Option<&mut Decoder> {

@@ -163,7 +163,7 @@ impl Leg for SipLeg {
     fn info(&self) -> LegInfo {
         let mut info = self.info.clone();
         if let Some(rtp) = &self.rtp {
-            fill(&mut info, rtp);
+            rtp.fill(&mut info);
         }
         info
     }
@@ -172,20 +172,7 @@ impl Leg for SipLeg {
 impl SipLeg {
     fn keep_stats(&mut self) {
         if let Some(rtp) = &self.rtp {
-            fill(&mut self.info, rtp);
+            rtp.fill(&mut self.info);
         }
     }
-}
-
-fn fill(info: &mut LegInfo, rtp: &RtpSession) {
-    let stats = rtp.stats();
-    info.packets_in = stats.packets_in;
-    info.packets_lost = stats.packets_lost;
-    info.packets_out = stats.packets_out;
-    info.jitter_ms = stats.jitter_ms;
-    info.longest_gap_ms = stats.longest_gap_ms;
-    info.longest_sent_gap_ms = stats.longest_sent_gap_ms;
-    info.far_loss = stats.far_loss;
-    info.rtt_ms = stats.rtt_ms;
-    info.mos = stats.mos;
 }

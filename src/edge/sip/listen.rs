@@ -210,8 +210,11 @@ impl Streams {
             }
         };
         let open = carried.open.clone();
-        self.lock().retain(|_, token| !token.is_cancelled());
-        self.lock().insert((transport, target), open.clone());
+        {
+            let mut ours = self.lock();
+            ours.retain(|_, token| !token.is_cancelled());
+            ours.insert((transport, target), open.clone());
+        }
         self.attach(carried, transport, target, local).await?;
         Ok(open)
     }

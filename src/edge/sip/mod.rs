@@ -502,7 +502,7 @@ fn invite(
             return;
         }
     };
-    let reliable = incoming.lists("Require", "100rel");
+    let reliable = stack::lists(&incoming.headers(), "Require", "100rel");
     let vouched = vouched
         || source.ip().is_loopback()
         || shared

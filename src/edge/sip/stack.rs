@@ -332,6 +332,23 @@ impl Binding {
     }
 }
 
+/// The first header of this name.
+pub(super) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    headers
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, v)| v.as_str())
+}
+
+/// A header of this name lists this word.
+pub(super) fn lists(headers: &Headers, name: &str, word: &str) -> bool {
+    headers
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+        .flat_map(|(_, v)| v.split(','))
+        .any(|w| w.trim().eq_ignore_ascii_case(word))
+}
+
 fn headers_of<'a>(headers: impl Iterator<Item = &'a Header>) -> Headers {
     headers
         .filter_map(|header| {
@@ -428,16 +445,13 @@ impl Incoming {
     }
 
     /// Every header, name and value as written.
-    pub(super) fn headers(&self) -> Vec<(String, String)> {
+    pub(super) fn headers(&self) -> Headers {
         use rsipstack::sip::prelude::HasHeaders;
         headers_of(self.request().headers().iter())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<String> {
-        self.headers()
-            .into_iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v)
+        header(&self.headers(), name).map(str::to_owned)
     }
 
     /// Where the packet came from.
@@ -463,15 +477,6 @@ impl Incoming {
             Some(rsipstack::sip::Transport::Tcp) => Transport::Tcp,
             _ => Transport::Udp,
         }
-    }
-
-    /// A header lists this word.
-    pub(super) fn lists(&self, header: &str, word: &str) -> bool {
-        self.headers()
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(header))
-            .flat_map(|(_, v)| v.split(','))
-            .any(|w| w.trim().eq_ignore_ascii_case(word))
     }
 
     /// Answers. Allow and Supported are added; `headers` come on top.

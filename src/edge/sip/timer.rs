@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::stack::{Headers, Incoming};
+use super::stack::{Headers, Incoming, header, lists};
 
 /// What we ask for where the far end asks for nothing, seconds.
 const OURS: u32 = 1_800;
 /// Shorter sessions than this are refused (section 4's least).
-pub(super) const LEAST: u32 = 90;
+const LEAST: u32 = 90;
 
 /// What an INVITE says about how long its session may go without a sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,22 +43,8 @@ impl Terms {
     }
 
     fn read(headers: &Headers) -> Result<Self, u32> {
-        let one = |name: &str| {
-            headers
-                .iter()
-                .find(|(n, _)| n.eq_ignore_ascii_case(name))
-                .map(|(_, v)| v.as_str())
-        };
-        let lists = |name: &str, word: &str| {
-            headers
-                .iter()
-                .filter(|(n, _)| n.eq_ignore_ascii_case(name))
-                .flat_map(|(_, v)| v.split(','))
-                .any(|w| w.trim().eq_ignore_ascii_case(word))
-        };
-        let asked = one("Session-Expires").or_else(|| one("x"));
-        let supported =
-            lists("Supported", "timer") || lists("Require", "timer") || lists("k", "timer");
+        let asked = header(headers, "Session-Expires");
+        let supported = lists(headers, "Supported", "timer") || lists(headers, "Require", "timer");
         let expires = asked.and_then(|v| v.split(';').next()?.trim().parse::<u32>().ok());
         let refresher = asked.and_then(|v| {
             v.split(';').skip(1).find_map(|p| {
@@ -74,7 +60,7 @@ impl Terms {
             // Whoever asked refreshes, unless it says otherwise.
             theirs: supported && refresher.is_none_or(|r| !r.eq_ignore_ascii_case("uas")),
             supported,
-            update: lists("Allow", "UPDATE"),
+            update: lists(headers, "Allow", "UPDATE"),
         })
     }
 }
@@ -96,17 +82,12 @@ pub(super) enum Act {
 #[derive(Debug)]
 pub(super) struct Keeper {
     terms: Terms,
-    inbound: bool,
     due: Option<Instant>,
 }
 
 impl Keeper {
     pub(super) fn new(terms: Terms) -> Self {
-        Self {
-            terms,
-            inbound: true,
-            due: None,
-        }
+        Self { terms, due: None }
     }
 
     fn seconds(&self) -> u32 {
@@ -140,7 +121,6 @@ impl Keeper {
 
     /// The answer to our INVITE: its far end may ask for a timer (section 7.2).
     pub(super) fn agreed(&mut self, headers: &Headers, now: Instant) {
-        self.inbound = false;
         let Ok(mut terms) = Terms::read(headers) else {
             return;
         };
@@ -148,15 +128,11 @@ impl Keeper {
         if terms.expires.is_none() {
             return;
         }
-        let refresher = headers
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case("Session-Expires"))
-            .any(|(_, v)| {
-                v.to_ascii_lowercase()
-                    .replace(' ', "")
-                    .contains("refresher=uas")
-            });
-        terms.theirs = refresher;
+        let asked = header(headers, "Session-Expires").unwrap_or_default();
+        terms.theirs = asked
+            .to_ascii_lowercase()
+            .replace(' ', "")
+            .contains("refresher=uas");
         self.terms = terms;
         self.start(now);
     }

@@ -24,33 +24,67 @@ pub fn split_list(value: &str) -> Option<Vec<&str>> {
     split_outside(value, b',')
 }
 
+/// The bytes of a header that stand outside quotes: where each stands, and whether angle brackets are open before it. Quotes within
+/// brackets are none.
+struct Unquoted<'a> {
+    bytes: std::iter::Enumerate<std::str::Bytes<'a>>,
+    quoted: bool,
+    escaped: bool,
+    bracket: bool,
+}
+
+impl<'a> Unquoted<'a> {
+    fn new(value: &'a str) -> Self {
+        Self {
+            bytes: value.bytes().enumerate(),
+            quoted: false,
+            escaped: false,
+            bracket: false,
+        }
+    }
+
+    /// At the end: every quote and bracket was closed.
+    fn closed(&self) -> bool {
+        !self.quoted && !self.bracket
+    }
+}
+
+impl Iterator for Unquoted<'_> {
+    type Item = (usize, u8, bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        for (at, byte) in self.bytes.by_ref() {
+            let bracket = self.bracket;
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.quoted => self.escaped = true,
+                b'"' if !bracket => self.quoted = !self.quoted,
+                _ if self.quoted => {}
+                _ => {
+                    self.bracket = match byte {
+                        b'<' => true,
+                        b'>' => false,
+                        _ => bracket,
+                    };
+                    return Some((at, byte, bracket));
+                }
+            }
+        }
+        None
+    }
+}
+
 /// Splits at a separator outside of quotes and brackets.
 fn split_outside(value: &str, separator: u8) -> Option<Vec<&str>> {
     let (mut parts, mut from) = (Vec::new(), 0);
-    let (mut quoted, mut escaped, mut bracket) = (false, false, false);
-    for (at, byte) in value.bytes().enumerate() {
-        if escaped {
-            escaped = false;
-        } else if quoted {
-            match byte {
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-        } else {
-            match byte {
-                b'"' if !bracket => quoted = true,
-                b'<' => bracket = true,
-                b'>' => bracket = false,
-                _ if byte == separator && !bracket => {
-                    parts.push(value.get(from..at)?.trim());
-                    from = at + 1;
-                }
-                _ => {}
-            }
+    let mut outside = Unquoted::new(value);
+    for (at, byte, bracket) in outside.by_ref() {
+        if byte == separator && !bracket {
+            parts.push(value.get(from..at)?.trim());
+            from = at + 1;
         }
     }
-    if quoted || bracket {
+    if !outside.closed() {
         return None;
     }
     parts.push(value.get(from..)?.trim());
@@ -224,23 +258,9 @@ impl NameAddr {
 
 /// Where the `<` stands that is not inside quotes.
 fn open_bracket(value: &str) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, byte) in value.bytes().enumerate() {
-        if escaped {
-            escaped = false;
-        } else if quoted {
-            match byte {
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-        } else if byte == b'"' {
-            quoted = true;
-        } else if byte == b'<' {
-            return Some(at);
-        }
-    }
-    None
+    Unquoted::new(value)
+        .find(|(_, byte, _)| *byte == b'<')
+        .map(|(at, ..)| at)
 }
 
 impl std::fmt::Display for NameAddr {

@@ -431,8 +431,8 @@ fn answer(read: &Read, fault: &Fault, source: SocketAddr) -> Option<Vec<u8>> {
 
 /// The top Via with where the message really came from (section 18.2.1, RFC 3581).
 fn received(first: &str, source: SocketAddr) -> String {
-    let hop = split_list(first).and_then(|hops| hops.first().map(|h| (*h).to_owned()));
-    let Some(mut via) = hop.as_deref().and_then(Via::parse) else {
+    let hops = split_list(first).unwrap_or_default();
+    let Some(mut via) = hops.first().and_then(|hop| Via::parse(hop)) else {
         return first.to_owned();
     };
     let ip = source.ip().to_canonical();
@@ -445,7 +445,6 @@ fn received(first: &str, source: SocketAddr) -> String {
         }
     }
     // What stood behind it on the same line goes on standing there.
-    let rest = split_list(first).unwrap_or_default();
-    let rest: String = rest.iter().skip(1).map(|h| format!(", {h}")).collect();
+    let rest: String = hops.iter().skip(1).map(|h| format!(", {h}")).collect();
     format!("{via}{rest}")
 }
