@@ -1,5 +1,5 @@
-//! The inference pool: as many workers as cores, each with its own engine states over shared weights, niced so that the
-//! 20 ms tick is never late because somebody is being understood.
+//! The inference pool: as many workers as cores, each with its own engine states over shared weights, behind the calls'
+//! own threads: the 20 ms tick is never late because somebody is being understood.
 //!
 //! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
 //! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy.
@@ -229,8 +229,7 @@ impl Pool {
             std::thread::Builder::new()
                 .name(format!("infer-{n}"))
                 .spawn(move || {
-                    // Linux keeps niceness per thread: inference yields to the tick.
-                    let _ = rustix::process::nice(10);
+                    super::priority::behind_calls();
                     match make() {
                         Ok(engines) => {
                             let _ = started.send(Ok(()));

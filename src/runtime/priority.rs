@@ -20,3 +20,22 @@ pub fn real_time() -> bool {
     )
     .is_ok()
 }
+
+/// May threads of this program become real-time? Asked on a thread that then ends.
+pub fn real_time_permitted() -> bool {
+    static PERMITTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *PERMITTED.get_or_init(|| {
+        std::thread::spawn(real_time)
+            .join()
+            .is_ok_and(|permitted| permitted)
+    })
+}
+
+/// Puts this thread behind the calls' where those could not be put ahead of everything. Only a little: other programs of this
+/// computer would leave a thread at the far end a twentieth of a core, and callers would wait ten seconds to be understood.
+/// Linux keeps niceness per thread.
+pub fn behind_calls() {
+    if !real_time_permitted() {
+        let _ = rustix::process::nice(3);
+    }
+}
