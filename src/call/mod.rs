@@ -305,6 +305,9 @@ impl<M: Mind> Call<M> {
                 self.caller.held = false;
                 self.listen_if_quiet(out);
             }
+            LegSignal::Referred(code) => self.sent_on(code, out),
+            LegSignal::Refer(_) => self.caller_refers(out),
+            LegSignal::Ended { .. } if self.is_being_released() => self.sent_on(200, out),
             LegSignal::Ended {
                 detail, by_remote, ..
             } => {
@@ -515,7 +518,11 @@ impl<M: Mind> Call<M> {
             // A colleague is still being told why; the caller's line waits for that.
             (Stage::Ending, Then::End) if self.outbound.is_some() && !self.leaving.is_empty() => {}
             (Stage::Talking | Stage::Ending, Then::End) => self.hang_up_now(out),
-            (Stage::Bridged, _) => self.assistant_leaves(out),
+            (Stage::Bridged, _) => {
+                self.assistant_leaves(out);
+                self.release(out);
+            }
+            (Stage::Transferring, _) => self.send_blind(out),
             (Stage::Calling, _) => self.called_back_quiet(),
             _ => {}
         }

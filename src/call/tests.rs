@@ -1,6 +1,7 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
 mod humans;
+mod sending_on;
 mod transfers;
 
 use super::rescue::{self, Fate};
@@ -193,6 +194,7 @@ fn target(uri: &str) -> CallTarget {
         uri: uri.into(),
         ring_ms: 30_000,
         name: None,
+        blind: false,
     }
 }
 
@@ -225,7 +227,7 @@ struct Sim {
 }
 
 impl Sim {
-    fn start(targets: &[&str]) -> Self {
+    fn start(targets: &[&str], release: bool) -> Self {
         let config = CallConfig {
             id: "c1".into(),
             channel: "sip".into(),
@@ -234,6 +236,7 @@ impl Sim {
             started_at: "2026-11-23T10:00:00Z".into(),
             accept_key: '1',
             notes: false,
+            release,
             split: sentences,
             words: Words::default(),
         };
@@ -263,7 +266,12 @@ impl Sim {
     }
 
     fn answered(targets: &[&str]) -> Self {
-        let mut sim = Self::start(targets);
+        Self::picked_up(targets, false)
+    }
+
+    /// `release`: whether the line lets go of a caller and a human who talk.
+    fn picked_up(targets: &[&str], release: bool) -> Self {
+        let mut sim = Self::start(targets, release);
         sim.signal(CALLER, LegSignal::Answered);
         sim.signal(CALLER, LegSignal::Media);
         sim
@@ -366,6 +374,13 @@ impl Sim {
                 }
                 Command::Dial { leg, target } => self.log.push(format!("dial {} {target}", leg.0)),
                 Command::Hangup { leg, .. } => self.log.push(format!("hangup {}", leg.0)),
+                Command::Refer { to } => self.log.push(format!("refer {to:?}")),
+                Command::Referred { leg, code } => {
+                    self.log.push(format!("referred {} {code}", leg.0))
+                }
+                Command::DialOn { leg, to, by } => {
+                    self.log.push(format!("dial {} {to} for {}", leg.0, by.0))
+                }
                 Command::Mix(mix) => self.log.push(format!("mix {mix:?}")),
                 Command::Packet(h) => self.log.push(format!("packet {}", h.result)),
                 Command::Callback(c) => self.log.push(format!("callback {}", c.number)),
@@ -745,7 +760,7 @@ fn silence_is_asked_about_and_ends_kindly() {
 
 #[test]
 fn no_sound_from_the_caller_is_said_and_ended_at_fifteen_seconds() {
-    let mut sim = Sim::start(&[]);
+    let mut sim = Sim::start(&[], false);
     sim.signal(CALLER, LegSignal::Answered);
     sim.pass(14_900);
     assert!(!sim.call.is_over());
@@ -781,7 +796,7 @@ fn a_hang_up_while_a_human_is_called_leaves_no_leg() {
 
 #[test]
 fn a_line_without_a_voice_gets_a_human() {
-    let mut sim = Sim::start(&["sip:a@h"]);
+    let mut sim = Sim::start(&["sip:a@h"], false);
     sim.voice_works = false;
     sim.signal(CALLER, LegSignal::Answered);
     sim.signal(CALLER, LegSignal::Media);

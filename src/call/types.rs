@@ -64,6 +64,10 @@ pub enum LegSignal {
     Digit(char),
     Held,
     Resumed,
+    /// What became of sending this party elsewhere: a SIP status.
+    Referred(u16),
+    /// This party wants the other one put through to this address.
+    Refer(String),
     /// `outcome`: a human leg's outcome in the record's words (`busy`, `declined`, `no_answer`, `unreachable`, `hung_up`).
     Ended {
         outcome: &'static str,
@@ -163,6 +167,14 @@ pub enum Mix {
     Three(LegId),
 }
 
+/// Whom the caller is sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendTo {
+    /// The human on this leg, whose call with us the caller's takes the place of.
+    Human(LegId),
+    Target(String),
+}
+
 /// What to do.
 #[derive(Debug, Clone)]
 pub enum Command<M> {
@@ -226,6 +238,21 @@ pub enum Command<M> {
         target: String,
     },
     Mix(Mix),
+    /// Have the caller's phone or carrier call somebody in our place; [`LegSignal::Referred`] is the answer.
+    Refer {
+        to: SendTo,
+    },
+    /// Tell this party what became of what it asked with [`LegSignal::Refer`].
+    Referred {
+        leg: LegId,
+        code: u16,
+    },
+    /// Call whom a human, on leg `by`, wants the caller put through to: an address as they gave it.
+    DialOn {
+        leg: LegId,
+        to: String,
+        by: LegId,
+    },
     /// Listen to this human, or no longer: [`Event::HumanVoice`] tells when they speak.
     Attend {
         leg: LegId,
@@ -338,6 +365,8 @@ pub struct CallTarget {
     pub ring_ms: u64,
     /// What the caller is told who is joining.
     pub name: Option<String>,
+    /// The caller is sent there, without a brief, and this line is out of it.
+    pub blind: bool,
 }
 
 /// Whom to ring for one hand-over.
@@ -362,6 +391,8 @@ pub struct CallConfig {
     pub accept_key: char,
     /// Stay after the human has taken the call, silently, and take notes.
     pub notes: bool,
+    /// Once a human has taken the call, let caller and human talk without this line in between.
+    pub release: bool,
     /// Text into clauses short enough to start speaking early.
     pub split: fn(&str) -> Vec<String>,
     pub words: Words,

@@ -309,6 +309,10 @@ fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twi
     let webhook_ticket_type = s.maybe("webhook_ticket_type", some_text);
     let recording_url = s.maybe("recording_url", |t| web_address(t, &["https", "http"]));
     let notes = s.flag("notes", false);
+    let release = s.flag("release", false);
+    if notes && release {
+        s.problem("transfer.release lets go of calls and transfer.notes listens to them: set one of the two");
+    }
     if webhook_shape == Shape::Intercom && webhook_ticket_type.is_none() {
         s.problem("transfer.webhook_shape is `intercom`, which needs webhook_ticket_type: the id of the ticket type to make");
     }
@@ -317,6 +321,7 @@ fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twi
         targets,
         accept_key,
         notes,
+        release,
         webhook,
         webhook_secret,
         webhook_shape,

@@ -139,6 +139,8 @@ pub struct Transfer {
     pub accept_key: char,
     /// Stay after a human has taken the call, silently, and take notes.
     pub notes: bool,
+    /// Once a human has taken the call, let caller and human talk without this line in between (SIP REFER).
+    pub release: bool,
     pub webhook: Option<url::Url>,
     pub webhook_secret: Option<Secret>,
     pub webhook_shape: Shape,

@@ -10,6 +10,8 @@ pub struct Target {
     pub ring: Duration,
     /// What callers are told who is joining (`;name=Maria`).
     pub name: Option<String>,
+    /// The caller is sent there (`;refer=blind`) instead of being joined with whoever answers our call.
+    pub blind: bool,
 }
 
 /// What is dialled.
@@ -31,6 +33,7 @@ impl Target {
     pub fn read(text: &str) -> Result<Self, String> {
         let mut ring = RING;
         let mut name = None;
+        let mut blind = false;
         let mut kept = Vec::new();
         for (index, part) in text.split(';').enumerate() {
             match part.trim().strip_prefix("ring_s=") {
@@ -47,6 +50,12 @@ impl Target {
                 _ if index > 0 && part.trim().starts_with("name=") => {
                     let said = part.trim().trim_start_matches("name=").trim();
                     name = (!said.is_empty()).then(|| said.to_owned());
+                }
+                _ if index > 0 && part.trim().starts_with("refer=") => {
+                    blind = part.trim() == "refer=blind";
+                    if !blind {
+                        return Err(format!("`{text}`: the only refer there is is refer=blind"));
+                    }
                 }
                 _ => kept.push(part.trim()),
             }
@@ -76,7 +85,17 @@ impl Target {
                 ));
             }
         };
-        Ok(Target { kind, ring, name })
+        if blind && matches!(kind, TargetKind::Twilio(_)) {
+            return Err(format!(
+                "`{text}`: refer=blind is SIP's; a number over Twilio is called by this line"
+            ));
+        }
+        Ok(Target {
+            kind,
+            ring,
+            name,
+            blind,
+        })
     }
 
     /// What is dialled, as it stands in records.

@@ -140,6 +140,14 @@ fn every_mistake_is_named_with_its_line() {
         ),
         ("[transfer]\ntargets = [\"sip:\"]", &["has no host"]),
         (
+            "[transfer]\ntargets = [\"sip:h@x;refer=attended\"]",
+            &["refer=blind"],
+        ),
+        (
+            "[transfer]\nnotes = true\nrelease = true",
+            &["set one of the two"],
+        ),
+        (
             "[transfer]\ntargets = [\"trunk:+15550100\"]",
             &["needs a [[trunk]]"],
         ),
@@ -304,6 +312,11 @@ fn targets_keep_the_uris_own_parameters() {
     let target = Target::read("sip:desk@[2001:db8::1]:5090;transport=tcp;ring_s=45").unwrap();
     assert_eq!(target.uri(), "sip:desk@[2001:db8::1]:5090;transport=tcp");
     assert_eq!(target.ring.as_secs(), 45);
+    assert!(!target.blind);
+    let target = Target::read("sip:desk@192.0.2.1;refer=blind;ring_s=9").unwrap();
+    assert!(target.blind);
+    assert_eq!(target.uri(), "sip:desk@192.0.2.1");
+    assert!(Target::read("twilio:+15550100;refer=blind").is_err());
     assert_eq!(
         Target::read("twilio:+1 (555) 010-0123").unwrap().uri(),
         "twilio:+15550100123"

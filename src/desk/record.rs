@@ -224,7 +224,7 @@ pub struct Closing {
 }
 
 /// Every word that [`TargetOutcome::outcome`] may be.
-pub const TARGET_OUTCOMES: [&str; 13] = [
+pub const TARGET_OUTCOMES: [&str; 14] = [
     "accepted",
     "declined",
     "busy",
@@ -238,6 +238,7 @@ pub const TARGET_OUTCOMES: [&str; 13] = [
     "closed",
     "not_suited",
     "caller_gone",
+    "sent_on",
 ];
 
 /// How one target answered.

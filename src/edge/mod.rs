@@ -39,6 +39,17 @@ pub trait Leg: Send {
     fn unheard_ms(&self) -> u64 {
         0
     }
+    /// Asks this party to call `to` instead of us (SIP: REFER); [`Signal::Referred`] tells how that went. False: this kind of leg cannot.
+    fn refer(&mut self, _to: &str) -> bool {
+        false
+    }
+    /// An address for [`Leg::refer`] of another leg: whoever calls it takes our place in the call with this party. None where that
+    /// cannot be.
+    fn in_our_place(&self) -> Option<String> {
+        None
+    }
+    /// Tells this party what became of the transfer it asked for with [`Signal::Refer`]: a SIP status, 200 where it went well.
+    fn referred(&mut self, _code: u16) {}
     /// What this leg is and how it fares.
     fn info(&self) -> LegInfo;
 }
@@ -76,6 +87,10 @@ pub enum Signal {
     Digit(char),
     Held,
     Resumed,
+    /// What became of [`Leg::refer`]: a SIP status. 2xx: the party is talking to whom it was sent to.
+    Referred(u16),
+    /// This party wants the other one to be put through to this address; [`Leg::referred`] answers it.
+    Refer(String),
     /// The leg is over. Nothing follows.
     Ended(Ended),
 }

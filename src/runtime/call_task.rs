@@ -171,6 +171,7 @@ impl Task {
             started_at: super::clock::now().to_string(),
             accept_key: shared.accept_key,
             notes: shared.notes,
+            release: shared.release,
             split: crate::speech::spoken::clauses,
             words: shared.words.clone(),
         };
@@ -441,6 +442,9 @@ impl Task {
             }
             Command::Dial { leg, target } => self.dial(leg, &target),
             Command::Mix(mix) => self.mix(mix),
+            Command::Refer { to } => self.refer(to),
+            Command::Referred { leg, code } => self.with_leg(leg, |l| l.referred(code)),
+            Command::DialOn { leg, to, by } => self.dial_on(leg, &to, by),
             Command::Attend { leg, on } => self.attend(leg, on),
             Command::Understand {
                 attempt,

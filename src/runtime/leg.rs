@@ -13,6 +13,8 @@ pub fn meaning(signal: Signal) -> LegSignal {
         Signal::Digit(key) => LegSignal::Digit(key),
         Signal::Held => LegSignal::Held,
         Signal::Resumed => LegSignal::Resumed,
+        Signal::Referred(code) => LegSignal::Referred(code),
+        Signal::Refer(to) => LegSignal::Refer(to),
         Signal::Ended(ended) => {
             let outcome = match ended.cause {
                 EndCause::Busy => "busy",

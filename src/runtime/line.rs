@@ -14,11 +14,12 @@ use crate::desk::conversation::Conversation;
 use crate::desk::{
     ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request,
 };
-use crate::edge::sip::SipEdge;
+use crate::edge::sip::{SipEdge, SipUri};
 use crate::edge::twilio::TwilioEdge;
 use crate::edge::{Leg, LegInfo};
 use crate::speech::VoiceActivity;
 use crate::telemetry::Metric;
+use crate::wire::sip::refer::ReferTo;
 
 use super::api::LineState;
 use super::pool::Pool;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub accept_key: char,
     /// Take notes after a human has taken the call.
     pub notes: bool,
+    /// Leave caller and human to themselves once they talk.
+    pub release: bool,
     pub call_back_via: Via,
     pub words: Words,
     /// ISO 639-1.
@@ -162,6 +165,54 @@ impl Shared {
                     "{number} is to be called through Twilio: configure [twilio]"
                 )),
             },
+        }
+    }
+
+    /// Calls whom a human (`by`, as they were rung) wants a caller put through to: an address as a Refer-To header has it.
+    ///
+    /// # Errors
+    /// Whom this line has no business calling, in a sentence.
+    pub fn dial_on(
+        &self,
+        to: &str,
+        by: &str,
+        caller: Option<&str>,
+    ) -> Result<Box<dyn Leg>, String> {
+        let to = ReferTo::parse(to).ok_or("that is no address")?;
+        let wanted: SipUri = to.uri.parse()?;
+        // Calls cost money: a phone that somebody else got hold of must not make this line call the world. Addresses where the
+        // configuration's humans are, and its numbers; what a PBX makes of an address is the PBX's to say.
+        let queued = self.queues.values().flat_map(Queue::targets);
+        let known = self.targets.iter().chain(queued);
+        let fits = |target: &Target| match &target.kind {
+            TargetKind::Sip(uri) => uri
+                .parse::<SipUri>()
+                .is_ok_and(|u| u.host.eq_ignore_ascii_case(&wanted.host)),
+            TargetKind::Trunk(number) => wanted.user.as_ref() == Some(number),
+            TargetKind::Twilio(_) => false,
+        };
+        let Some(target) = known.into_iter().find(|t| fits(t)) else {
+            return Err(format!("no [transfer] target is at {}", wanted.host));
+        };
+        let mut headers = vec![("Referred-By".to_owned(), format!("<{by}>"))];
+        if let Some(replaces) = &to.replaces {
+            headers.push(("Replaces".to_owned(), replaces.to_string()));
+            headers.push(("Require".to_owned(), "replaces".to_owned()));
+        }
+        let from = caller.unwrap_or(&self.own_number);
+        let uri = match &target.kind {
+            TargetKind::Trunk(number) => format!("trunk:{number}"),
+            _ => to.uri,
+        };
+        Ok(self.sip.dial(&uri, from, 45, &headers))
+    }
+
+    /// Where a caller who is sent to this target finds it; none where no phone could.
+    pub fn address(&self, target: &str) -> Option<String> {
+        match target.strip_prefix("trunk:") {
+            Some(number) => self.sip.at_trunk(number),
+            None if target.starts_with("sip") => Some(target.to_owned()),
+            None => None,
         }
     }
 

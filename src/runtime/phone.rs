@@ -143,6 +143,12 @@ pub async fn talk(
                 Signal::Held => note("on hold".into()),
                 Signal::Resumed => note("off hold".into()),
                 Signal::Ended(ended) => report.ended = Some(ended.clone()),
+                // This phone stays where it is.
+                Signal::Refer(to) => {
+                    note(format!("asked to call {to}"));
+                    leg.referred(603);
+                }
+                Signal::Referred(code) => note(format!("transfer: {code}")),
                 Signal::Media => {}
             }
         }

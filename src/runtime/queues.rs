@@ -156,6 +156,7 @@ fn call_target(target: &Target) -> CallTarget {
         uri: target.uri(),
         ring_ms: target.ring.as_millis() as u64,
         name: target.name.clone(),
+        blind: target.blind,
     }
 }
 

@@ -135,6 +135,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         humans: super::queues::Humans::default(),
         accept_key: config.transfer.accept_key,
         notes: config.transfer.notes,
+        release: config.transfer.release,
         call_back_via: config.callback.via.clone(),
         has_trunk: !config.trunks.is_empty(),
         webhook: webhook.clone(),

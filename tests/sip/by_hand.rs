@@ -132,6 +132,39 @@ impl Hand {
         }
     }
 
+    /// The next request of this method that comes.
+    pub async fn asked(&mut self, method: &str) -> String {
+        loop {
+            let message = self.next().await;
+            if message.starts_with(&format!("{method} ")) {
+                return message;
+            }
+        }
+    }
+
+    /// Answers a request that came.
+    pub async fn respond(&mut self, request: &str, status: &str) {
+        let copied: String = request
+            .lines()
+            .filter(|l| {
+                ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
+                    .iter()
+                    .any(|name| l.starts_with(name))
+            })
+            .map(|l| format!("{l}\r\n"))
+            .collect();
+        let here = self.here;
+        let text = format!(
+            "SIP/2.0 {status}\r\n{copied}Contact: <sip:hand@{here}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.send(&text).await;
+    }
+
+    /// Call-ID and tag of this side.
+    pub fn names(&self) -> (String, String) {
+        (self.call_id.clone(), "hand".to_owned())
+    }
+
     pub async fn set_up(&mut self) -> String {
         self.request("INVITE", 1, "Content-Type: application/sdp\r\n", SDP)
             .await;

@@ -17,6 +17,7 @@ mod extensions;
 mod leaks;
 mod phone;
 pub mod real;
+mod refer;
 mod secure;
 mod torture;
 mod trunk;

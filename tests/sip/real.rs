@@ -84,7 +84,7 @@ async fn sipp_calls_and_is_answered() {
 }
 
 /// How baresip is to call.
-struct Softphone<'a> {
+pub struct Softphone<'a> {
     /// As baresip names it, with clock and channels.
     codec: &'a str,
     module: &'a str,
@@ -94,7 +94,7 @@ struct Softphone<'a> {
 }
 
 /// Calls `callee` for four seconds with a tone; gives what baresip printed.
-async fn baresip(callee: &SipEdge, phone: &Softphone<'_>) -> String {
+pub async fn baresip(callee: &SipEdge, phone: &Softphone<'_>) -> String {
     let home = std::env::temp_dir().join(format!(
         "firstline-baresip-{}-{}",
         std::process::id(),
@@ -200,6 +200,53 @@ async fn baresip_calls_and_is_heard() {
             "{there:?}"
         );
     }
+}
+
+/// A phone that is told to call somebody else does so and tells. One that cannot take another's place is not asked to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_goes_where_it_is_sent() {
+    if !have("baresip") {
+        return;
+    }
+    let (line, mut calls) = edge().await;
+    let (human_edge, human_calls) = edge().await;
+    let human = uri(&human_edge, false);
+    let mut seen = answer(human_calls, Way::Echo);
+    let phone = Softphone {
+        codec: "PCMA/8000/1",
+        module: "g711.so",
+        srtp: false,
+        authority: None,
+    };
+    let ours = async {
+        let mut ours = calls.recv().await.expect("a call").leg;
+        ours.answer();
+        let mut became = Vec::new();
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        for n in 0..400u64 {
+            ticks.tick().await;
+            for signal in ours.pull().signals {
+                if let Signal::Referred(code) = signal {
+                    became.push(code);
+                }
+            }
+            ours.push(&tone(n));
+            match n {
+                50 => assert!(
+                    ours.refer(&format!("<{human}?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>"))
+                ),
+                70 => assert!(ours.refer(&human)),
+                _ if became.len() == 2 => break,
+                _ => {}
+            }
+        }
+        became
+    };
+    let (text, became) = tokio::join!(baresip(&line, &phone), ours);
+    assert_eq!(became, [501, 200], "{text}");
+    let saw = tokio::time::timeout(Duration::from_secs(15), seen.recv()).await;
+    let saw = saw.expect("the human's call ends").expect("a call");
+    assert!(saw.loud > 20, "{saw:?} {text}");
 }
 
 fn write_tone(path: &std::path::Path) {

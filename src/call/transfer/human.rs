@@ -9,6 +9,8 @@ use crate::desk::Say;
 
 /// Beyond the target's own ringing time, for the edge to say so first.
 const RING_GRACE_MS: u64 = 3_000;
+/// A caller who was sent on is told of before this, whatever their phone makes of it.
+const SENT_ON_MS: u64 = 60_000;
 /// Between the human's hello and the brief.
 const HELLO_MS: u64 = 700;
 const KEY_MS: u64 = 6_000;
@@ -41,6 +43,8 @@ pub enum Phase {
     Leaving,
     /// Has taken the call.
     Joined,
+    /// The caller is sent to them: there is no leg of ours.
+    Apart,
 }
 
 /// One human's leg.
@@ -65,25 +69,41 @@ pub struct Human {
     pub star: bool,
 }
 
-impl<M: Mind> Call<M> {
-    pub(in crate::call) fn dial(&mut self, target: CallTarget, out: &mut Vec<Command<M>>) {
-        let leg = LegId(self.next_leg);
-        self.next_leg += 1;
-        let human = Human {
+impl Human {
+    pub fn new(leg: LegId, target: String, name: Option<String>, now: Time) -> Self {
+        Self {
             leg,
-            target: target.uri.clone(),
-            name: target.name,
-            dialled: self.now,
+            target,
+            name,
+            dialled: now,
             phase: Phase::Ringing,
             speech: None,
             asked_again: false,
-            due: Some(self.now.plus(target.ring_ms + RING_GRACE_MS)),
+            due: None,
             media: false,
             said_from: None,
             said_to: None,
             star: false,
-        };
+        }
+    }
+}
+
+impl<M: Mind> Call<M> {
+    pub(in crate::call) fn dial(&mut self, target: CallTarget, out: &mut Vec<Command<M>>) {
+        let leg = LegId(self.next_leg);
+        self.next_leg += 1;
+        let mut human = Human::new(leg, target.uri.clone(), target.name, self.now);
+        human.due = Some(self.now.plus(target.ring_ms + RING_GRACE_MS));
         self.note_transfer("dialling", &target.uri, "", out);
+        // A caller who is yet to be called back cannot be sent anywhere.
+        if target.blind && self.outbound.is_none() {
+            human.phase = Phase::Apart;
+            human.due = Some(self.now.plus(SENT_ON_MS));
+            if let Some(transfer) = &mut self.transfer {
+                transfer.humans.push(human);
+            }
+            return self.dial_blind(leg, out);
+        }
         out.push(Command::Dial {
             leg,
             target: target.uri,
@@ -145,9 +165,30 @@ impl<M: Mind> Call<M> {
 
     /// Takes a human out of the transfer.
     pub(in crate::call) fn take_human(&mut self, leg: LegId) -> Option<Human> {
-        let humans = &mut self.transfer.as_mut()?.humans;
-        let at = humans.iter().position(|h| h.leg == leg)?;
-        Some(humans.remove(at))
+        let transfer = self.transfer.as_mut()?;
+        let at = transfer.humans.iter().position(|h| h.leg == leg)?;
+        let human = transfer.humans.remove(at);
+        if human.phase == Phase::Apart {
+            transfer.sending = None;
+        }
+        Some(human)
+    }
+
+    /// Ends a human's leg, where there is one.
+    pub(in crate::call) fn hang_up_on(
+        &self,
+        human: &Human,
+        code: u16,
+        reason: &str,
+        out: &mut Vec<Command<M>>,
+    ) {
+        if human.phase != Phase::Apart {
+            out.push(Command::Hangup {
+                leg: human.leg,
+                code,
+                reason: reason.into(),
+            });
+        }
     }
 
     /// Says sentences of ours to a human, after which `phase` ends.
@@ -214,9 +255,13 @@ impl<M: Mind> Call<M> {
         out: &mut Vec<Command<M>>,
     ) {
         let now = self.now;
+        if self.onward_signal(leg, &signal, out) {
+            return;
+        }
         let Some(human) = self.human(leg) else { return };
         let target = human.target.clone();
         match signal {
+            LegSignal::Refer(to) => self.human_refers(leg, to, out),
             LegSignal::Ringing => self.note_transfer("ringing", &target, "", out),
             LegSignal::Answered if human.phase == Phase::Ringing => {
                 human.phase = Phase::Hello;
@@ -237,7 +282,7 @@ impl<M: Mind> Call<M> {
         let accept = self.config.accept_key;
         let Some(human) = self.human(leg) else { return };
         match human.phase {
-            Phase::Ringing | Phase::Leaving => {}
+            Phase::Ringing | Phase::Leaving | Phase::Apart => {}
             Phase::Joined => self.joined_key(leg, key, out),
             Phase::Prompt(Ear::HandBack) | Phase::Listening(Ear::HandBack) if key == accept => {
                 self.rejoin(leg, out);
@@ -251,11 +296,7 @@ impl<M: Mind> Call<M> {
                 _ if key == accept => self.accepted(leg, false, out),
                 '2' => {
                     if let Some(human) = self.take_human(leg) {
-                        out.push(Command::Hangup {
-                            leg,
-                            code: 603,
-                            reason: "declined".into(),
-                        });
+                        self.hang_up_on(&human, 603, "declined", out);
                         self.candidate_over(human, "declined", out);
                     }
                 }
@@ -277,6 +318,9 @@ impl<M: Mind> Call<M> {
             self.forget_human(&human, out);
             self.arm_humans();
             return self.last_has_left(out);
+        }
+        if self.left_while_sending(leg, out) {
+            return;
         }
         if self.human(leg).is_some_and(|h| {
             matches!(
@@ -373,11 +417,7 @@ impl<M: Mind> Call<M> {
         };
         let human = self.leaving.remove(at);
         self.forget_human(&human, out);
-        out.push(Command::Hangup {
-            leg,
-            code: 487,
-            reason: "thank you".into(),
-        });
+        self.hang_up_on(&human, 487, "thank you", out);
         self.last_has_left(out);
     }
 
@@ -408,10 +448,15 @@ impl<M: Mind> Call<M> {
     }
 
     fn human_due(&mut self, leg: LegId, out: &mut Vec<Command<M>>) {
+        if self.onward_due(leg, out) {
+            return;
+        }
         let Some(human) = self.human(leg) else { return };
         human.due = None;
         match human.phase {
-            Phase::Ringing => self.give_up_on(leg, 487, "no answer", "no_answer", out),
+            Phase::Ringing | Phase::Apart => {
+                self.give_up_on(leg, 487, "no answer", "no_answer", out)
+            }
             Phase::Hello => {
                 let speech = human.speech.take();
                 let speech = match speech {
@@ -449,11 +494,7 @@ impl<M: Mind> Call<M> {
         out: &mut Vec<Command<M>>,
     ) {
         if let Some(human) = self.take_human(leg) {
-            out.push(Command::Hangup {
-                leg,
-                code,
-                reason: reason.into(),
-            });
+            self.hang_up_on(&human, code, reason, out);
             self.candidate_over(human, outcome, out);
         }
     }

@@ -109,6 +109,10 @@ impl<M: Mind> Call<M> {
     }
 
     pub(in crate::call) fn joined_key(&mut self, leg: LegId, key: char, out: &mut Vec<Command<M>>) {
+        // While the caller is on the way to somebody else it must first be known how that goes.
+        if self.on_the_way() {
+            return;
+        }
         let Some(human) = self.human(leg) else { return };
         if key == '*' {
             human.star = true;

@@ -4,17 +4,19 @@
 //! ends in exactly one of `accepted`, `callback`, `returned` and `caller_gone`, with an outcome a target; every leg that was dialled is
 //! hung up by one side or the other.
 //!
-//! `human` is one human from the ringing to the accept key; `ask` hears what they say to us; `joined` is what follows when they took
+//! `sending_on` lets go of a caller who is with a human. `human` is one human from the ringing to the accept key; `ask` hears what they say to us; `joined` is what follows when they took
 //! the call.
 
 mod ask;
 mod human;
 mod joined;
+mod sending_on;
 
 use std::collections::VecDeque;
 
 pub(super) use human::Human;
 use human::{Ear, Phase};
+use sending_on::{Onward, Sending};
 
 use super::timer::Timer;
 use super::{Call, CallTarget, Command, LegId, Mind, Mix, Note, Plan, Stage, Then, Time};
@@ -48,6 +50,11 @@ pub(super) struct Transfer {
     noting: Vec<(u64, &'static str, u64)>,
     hold_words: usize,
     hold_word_at: Time,
+    /// The caller is being sent elsewhere.
+    sending: Option<Sending>,
+    /// The caller could not be sent on; not tried again.
+    kept: bool,
+    pub(in crate::call) onward: Option<Onward>,
 }
 
 impl<M: Mind> Call<M> {
@@ -192,6 +199,9 @@ impl<M: Mind> Call<M> {
             return;
         };
         transfer.rings.clear();
+        if !matches!(transfer.sending, Some(Sending::Release { .. })) {
+            transfer.sending = None;
+        }
         for human in std::mem::take(&mut transfer.humans) {
             let target = TargetOutcome {
                 uri: human.target.clone(),
@@ -199,13 +209,9 @@ impl<M: Mind> Call<M> {
                 ms: self.now.since(human.dialled),
             };
             self.outcome(target, out);
-            if human.phase == Phase::Ringing {
+            if matches!(human.phase, Phase::Ringing | Phase::Apart) {
                 self.forget_human(&human, out);
-                out.push(Command::Hangup {
-                    leg: human.leg,
-                    code: 487,
-                    reason: reason.into(),
-                });
+                self.hang_up_on(&human, 487, reason, out);
             } else {
                 self.leave(human, "human_taken", out);
             }
@@ -247,16 +253,10 @@ impl<M: Mind> Call<M> {
         for timer in [Timer::Human, Timer::HumanWords, Timer::HoldWord] {
             self.timers.clear(timer);
         }
-        let hang_up = |leg, out: &mut Vec<Command<M>>| {
-            out.push(Command::Hangup {
-                leg,
-                code: 487,
-                reason: "the caller has left".into(),
-            });
-        };
+        const WHY: &str = "the caller has left";
         for human in std::mem::take(&mut self.leaving) {
             self.forget_human(&human, out);
-            hang_up(human.leg, out);
+            self.hang_up_on(&human, 487, WHY, out);
         }
         let Some(transfer) = self.transfer.take() else {
             return;
@@ -268,7 +268,7 @@ impl<M: Mind> Call<M> {
             .is_some_and(|h| h.result == "accepted");
         for human in transfer.humans {
             self.forget_human(&human, out);
-            hang_up(human.leg, out);
+            self.hang_up_on(&human, 487, WHY, out);
             if transfer.joined != Some(human.leg) {
                 let target = TargetOutcome {
                     uri: human.target,

@@ -85,11 +85,8 @@ impl RtpSession {
 
     /// Where media goes and how it is coded from now on.
     pub fn set(&mut self, agreed: Agreed) {
-        let moved = self
-            .agreed
-            .as_ref()
-            .is_none_or(|old| old.remote != agreed.remote);
-        self.receiver.set(&agreed, moved);
+        let before = self.agreed.as_ref().map(|old| old.remote);
+        self.receiver.set(&agreed, before);
         self.sender.set(&agreed);
         if self
             .agreed

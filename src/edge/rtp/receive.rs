@@ -15,6 +15,8 @@ use crate::wire::sdp::Agreed;
 
 /// A sender from which nothing came for this long may be replaced.
 const SILENT: Duration = Duration::from_secs(2);
+/// So many packets of a sender that was let go may still be on their way when the next one begins: about a second of them.
+const STILL_COMING: u8 = 50;
 /// 120 ms of the widest codec, and a little more from odd senders.
 const MOST_PAYLOAD: usize = 1_400;
 
@@ -30,6 +32,8 @@ pub(super) struct Latch {
 pub(super) struct Receiver {
     pub(super) latch: Option<Latch>,
     candidate: Option<(Latch, u8)>,
+    /// Whom we heard before media moved, and how many packets of it are still passed over.
+    former: Option<(SocketAddr, u8)>,
     jitter: JitterBuffer,
     /// Milliseconds in the far end's packets, as they have been so far.
     packet_ms: u32,
@@ -61,6 +65,7 @@ impl Receiver {
         Self {
             latch: None,
             candidate: None,
+            former: None,
             jitter: buffer(Codec::Pcmu, 20),
             packet_ms: 20,
             codec: Codec::Pcmu,
@@ -80,10 +85,16 @@ impl Receiver {
         }
     }
 
-    /// Media was agreed on. A new address lets go of the sender heard so far.
-    pub(super) fn set(&mut self, agreed: &Agreed, moved: bool) {
-        if moved {
-            self.latch = None;
+    /// Media was agreed on. `before`: where it came from by the last agreement. A new address lets go of the sender heard so far.
+    pub(super) fn set(&mut self, agreed: &Agreed, before: Option<SocketAddr>) {
+        if before != Some(agreed.remote) {
+            // Its last packets may come after the first of its successor, perhaps from the same machine.
+            self.former = self
+                .latch
+                .take()
+                .map(|latch| latch.from)
+                .or(before)
+                .map(|from| (from, STILL_COMING));
             self.candidate = None;
         }
         self.become_of(agreed.codec, self.packet_ms);
@@ -196,6 +207,14 @@ impl Receiver {
             at: now,
         };
         let Some(latch) = self.latch else {
+            if let Some((former, left)) = &mut self.former
+                && *former == from
+                && from != agreed.remote
+                && *left > 0
+            {
+                *left -= 1;
+                return false;
+            }
             if from.ip().to_canonical() == agreed.remote.ip().to_canonical() {
                 self.take(seen);
                 return true;
@@ -232,13 +251,14 @@ impl Receiver {
             }
             return true;
         }
-        // Another address: the same stream behind a NAT that changed its mind, or the one SDP named, once the first is silent.
-        if dead && (same_stream || from == agreed.remote) {
-            if latch.ssrc == packet.ssrc {
-                self.latch = Some(seen);
-            } else {
-                self.take(seen);
-            }
+        // The very address that was agreed on is the better one.
+        if from == agreed.remote {
+            self.take(seen);
+            return true;
+        }
+        // Another address: the same stream behind a NAT that changed its mind, once the first is silent.
+        if dead && same_stream {
+            self.latch = Some(seen);
             return true;
         }
         false
@@ -255,6 +275,7 @@ impl Receiver {
         }
         self.latch = Some(seen);
         self.candidate = None;
+        self.former = None;
     }
 
     /// The next 20 ms, and the keys that were pressed. True when there is sound of the far end in it, or sound made up for a packet

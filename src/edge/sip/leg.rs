@@ -18,6 +18,8 @@ pub(super) struct SipLeg {
     from_dialog: Option<mpsc::Receiver<ToLeg>>,
     /// Told before any dialog was there.
     early: Vec<Signal>,
+    /// The far end, with our dialog with it.
+    in_our_place: Option<String>,
     /// Sound may go out: an inbound leg was answered here, an outbound one there.
     up: bool,
     ended: bool,
@@ -38,6 +40,7 @@ impl SipLeg {
             commands: Some(commands),
             from_dialog: Some(from_dialog),
             early: Vec::new(),
+            in_our_place: None,
             up: false,
             ended: false,
         }
@@ -56,6 +59,7 @@ impl SipLeg {
             commands: None,
             from_dialog: None,
             early: vec![Signal::Ended(ended)],
+            in_our_place: None,
             up: false,
             ended: false,
         }
@@ -85,6 +89,7 @@ impl SipLeg {
                         rtp.set(agreed);
                     }
                 }
+                Ok(ToLeg::InOurPlace(address)) => self.in_our_place = Some(address),
                 Ok(ToLeg::Signal(signal)) => signals.push(signal),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
@@ -158,6 +163,19 @@ impl Leg for SipLeg {
         if let Some(rtp) = self.rtp.as_mut() {
             rtp.send_key(key);
         }
+    }
+
+    fn refer(&mut self, to: &str) -> bool {
+        self.command(Command::Refer(to.to_owned()));
+        self.commands.is_some()
+    }
+
+    fn in_our_place(&self) -> Option<String> {
+        self.in_our_place.clone()
+    }
+
+    fn referred(&mut self, code: u16) {
+        self.command(Command::Referred(code));
     }
 
     fn info(&self) -> LegInfo {

@@ -6,7 +6,9 @@
 //! net        whose calls are taken
 //! tls        certificates
 //! stack      rsipstack's transactions and dialogs behind our own types
+//! arrival    where a request belongs, and calls that come in
 //! signalling one task a dialog: what SIP asks, answered; what the leg asks, sent
+//! sending_on transfers: sent, asked for, and dialogs that take another's place
 //! timer      keeping a session, and noticing one that is dead (RFC 4028)
 //! guard      who callers from unknown addresses are
 //! session    our side of SDP offer and answer for one dialog
@@ -28,11 +30,13 @@ use tokio::sync::mpsc;
 use super::rtp::{RtpPorts, RtpSession};
 use super::{EndCause, Ended, Leg, LegInfo, Signal};
 
+mod arrival;
 mod gate;
 mod guard;
 mod leg;
 mod listen;
 mod net;
+mod sending_on;
 mod session;
 mod signalling;
 mod stack;
@@ -48,16 +52,18 @@ pub use tls::TlsFiles;
 pub use trunk::{Account, Registration, Trunk};
 pub use uri::{SipUri, address_of, party_of};
 
-use guard::{Guard, Known};
+use arrival::dispatch;
+use guard::Guard;
 use leg::SipLeg;
 use listen::local_towards;
-use session::Session;
-use stack::{Incoming, Stack};
+use stack::Incoming;
+use stack::Stack;
 
 /// The methods this program understands, as Allow says them.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 /// Extensions likewise, as Supported says them.
-pub(crate) const SUPPORTED: &str = "timer, 100rel";
+pub(crate) const SUPPORTED: &str = "timer, 100rel, replaces";
 
 /// What SIP is carried by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,8 +146,18 @@ pub struct IncomingCall {
     pub source: Option<SocketAddr>,
 }
 
-/// Requests of one dialog, found by Call-ID and our tag.
-type Routes = Arc<Mutex<HashMap<(String, String), mpsc::Sender<Incoming>>>>;
+/// The way to one dialog's task.
+#[derive(Clone)]
+struct Route {
+    requests: mpsc::Sender<Incoming>,
+    /// Another dialog that takes its place.
+    successors: mpsc::Sender<signalling::Successor>,
+    /// Where its sound comes in.
+    media_port: u16,
+}
+
+/// Dialogs by Call-ID and our tag.
+type Routes = Arc<Mutex<HashMap<(String, String), Route>>>;
 
 /// Everything the edge's tasks share.
 struct Shared {
@@ -231,6 +247,12 @@ impl SipEdge {
         self.shared.stack.stop();
     }
 
+    /// A number's address at the first trunk.
+    pub fn at_trunk(&self, number: &str) -> Option<String> {
+        let trunk = self.shared.config.trunks.first()?;
+        Some(trunk.uri(Some(number)).to_string())
+    }
+
     /// Places a call. The leg's signals say how it goes; what is wrong with the address comes as `Ended(Failed)` too.
     ///
     /// `uri` is a SIP address, or `trunk:+15550100` for a number through the first trunk. `from` is a number or a SIP address;
@@ -316,19 +338,26 @@ impl Shared {
         )
     }
 
-    fn route(&self, key: (String, String)) -> mpsc::Receiver<Incoming> {
-        let (tx, rx) = mpsc::channel(16);
-        self.lock_routes().insert(key, tx);
-        rx
+    fn route(&self, key: (String, String), media_port: u16) -> signalling::Mail {
+        let (requests, inbox) = mpsc::channel(16);
+        let (successors, takeovers) = mpsc::channel(1);
+        let route = Route {
+            requests,
+            successors,
+            media_port,
+        };
+        self.lock_routes().insert(key, route);
+        signalling::Mail {
+            requests: inbox,
+            successors: takeovers,
+        }
     }
 
     fn unroute(&self, key: &(String, String)) {
         self.lock_routes().remove(key);
     }
 
-    fn lock_routes(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<(String, String), mpsc::Sender<Incoming>>> {
+    fn lock_routes(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Route>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -365,204 +394,6 @@ impl Drop for Alive {
     fn drop(&mut self) {
         self.0.tasks.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Sends one request where it belongs. Never waits: one slow peer must not hold up the others.
-fn dispatch(shared: &Arc<Shared>, incoming: Incoming, calls: &mpsc::Sender<IncomingCall>) {
-    let refuse = |mut incoming: Incoming, code: u16, headers: Vec<(&'static str, String)>| {
-        tokio::spawn(async move { incoming.reply(code, &headers, None).await });
-    };
-    if let Some(tag) = incoming.local_tag() {
-        let key = (incoming.call_id().unwrap_or_default(), tag);
-        let Some(route) = shared.lock_routes().get(&key).cloned() else {
-            return refuse(incoming, 481, vec![]);
-        };
-        match route.try_send(incoming) {
-            Ok(()) => {}
-            // One dialog may not fill memory with requests it sends faster than we answer them.
-            Err(mpsc::error::TrySendError::Full(incoming)) => {
-                refuse(incoming, 500, vec![("Retry-After", "5".into())]);
-            }
-            Err(mpsc::error::TrySendError::Closed(incoming)) => refuse(incoming, 481, vec![]),
-        }
-        return;
-    }
-    if shared.guard.seen_elsewhere(&incoming) {
-        return refuse(incoming, 482, vec![]);
-    }
-    match incoming.method().as_str() {
-        "INVITE" => {
-            let known = match shared.lets_in(incoming.source()) {
-                true => Known::Stranger,
-                false => shared.guard.ask(&incoming, "INVITE"),
-            };
-            match known {
-                Known::Nobody => {
-                    tracing::warn!(source = ?incoming.source(), "a call from an address that is no trunk's was refused");
-                    refuse(incoming, 403, vec![]);
-                }
-                Known::Ask(challenges) => refuse(incoming, 401, challenges),
-                Known::Stranger | Known::Trunk { .. } => match (shared.config.admit)() {
-                    Ok(permit) => {
-                        let vouched = matches!(known, Known::Trunk { vouched: true });
-                        invite(shared, incoming, permit, vouched, calls);
-                    }
-                    Err(after) => full(shared, incoming, after),
-                },
-            }
-        }
-        // Nobody registers here; whoever tries learns no more than that a password would be asked for.
-        "REGISTER" => {
-            let challenges = shared.guard.challenges(false);
-            refuse(incoming, 401, challenges);
-        }
-        "OPTIONS" => refuse(
-            incoming,
-            200,
-            vec![("Accept", "application/sdp, application/dtmf-relay".into())],
-        ),
-        "CANCEL" | "BYE" | "INFO" | "UPDATE" | "PRACK" => refuse(incoming, 481, vec![]),
-        _ => refuse(incoming, 405, vec![]),
-    }
-}
-
-/// No room: elsewhere, where the desk names a place, or later.
-fn full(shared: &Arc<Shared>, mut incoming: Incoming, after: u32) {
-    let elsewhere = shared.config.overflow.as_ref().map(|to| match to.parse() {
-        Ok(uri) => SipUri::to_string(&uri),
-        // A number: at whoever sent the call, who knows how to reach it.
-        Err(_) => {
-            let number: String = to
-                .chars()
-                .filter(|c| c.is_ascii_digit() || *c == '+')
-                .collect();
-            let host = incoming.source().map_or_else(
-                || "invalid".to_owned(),
-                |s| s.ip().to_canonical().to_string(),
-            );
-            format!("sip:{number}@{host};user=phone")
-        }
-    });
-    tokio::spawn(async move {
-        match elsewhere {
-            Some(uri) => {
-                let contact = [("Contact", format!("<{uri}>"))];
-                incoming.reply(302, &contact, None).await;
-            }
-            None => {
-                let later = [("Retry-After", after.to_string())];
-                incoming.reply(503, &later, None).await;
-            }
-        }
-    });
-}
-
-/// A new call that there is room for.
-fn invite(
-    shared: &Arc<Shared>,
-    incoming: Incoming,
-    permit: Permit,
-    vouched: bool,
-    calls: &mpsc::Sender<IncomingCall>,
-) {
-    let refuse = |mut incoming: Incoming, code: u16, after: Option<u32>, why: String| {
-        tracing::info!(code, why, "a call was refused");
-        let mut headers = vec![(
-            "Reason",
-            format!("SIP;cause={code};text=\"{}\"", why.replace('"', "'")),
-        )];
-        headers.extend(after.map(|s| ("Retry-After", s.to_string())));
-        tokio::spawn(async move { incoming.reply(code, &headers, None).await });
-    };
-    let Ok(slot) = calls.clone().try_reserve_owned() else {
-        return refuse(incoming, 503, Some(5), "too many calls at once".into());
-    };
-    let (Some(source), Some(call_id)) = (incoming.source(), incoming.call_id()) else {
-        return refuse(incoming, 400, None, "no Call-ID".into());
-    };
-    let rtp = match shared.media_socket() {
-        Ok(rtp) => rtp,
-        Err(why) => return refuse(incoming, 503, Some(10), why),
-    };
-    let mut session = Session::new(shared.our_address(source), rtp.port(), &shared.config.media);
-    let offer = incoming.body().to_vec();
-    if !offer.is_empty()
-        && let Err(why) = session.answer(&offer)
-    {
-        return refuse(incoming, 488, None, why);
-    }
-    let terms = match timer::Terms::of(&incoming) {
-        Ok(terms) => terms,
-        Err(least) => {
-            let mut incoming = incoming;
-            tokio::spawn(async move {
-                let least = [("Min-SE", least.to_string())];
-                incoming.reply(422, &least, None).await;
-            });
-            return;
-        }
-    };
-    let reliable = stack::lists(&incoming.headers(), "Require", "100rel");
-    let vouched = vouched
-        || source.ip().is_loopback()
-        || shared
-            .config
-            .vouched
-            .iter()
-            .any(|n| n.contains(source.ip()));
-    let asserted = incoming.header("P-Asserted-Identity").filter(|_| vouched);
-    let from = party_of(asserted.as_deref().unwrap_or(&incoming.from()));
-    let to = incoming.called().or_else(|| party_of(&incoming.to()));
-    let headers: Vec<_> = incoming
-        .headers()
-        .into_iter()
-        .filter(|(name, _)| {
-            let name = name.to_ascii_lowercase();
-            matches!(
-                name.as_str(),
-                "p-asserted-identity" | "diversion" | "history-info" | "identity"
-            ) || name.starts_with("x-")
-        })
-        .take(32)
-        .collect();
-    let contact = shared.contact(Some("firstline"), source, incoming.transport());
-    let cseq = incoming.cseq().unwrap_or(0);
-    let (dialog, steps) = match shared.stack.accept_invite(incoming, &contact) {
-        Ok(made) => made,
-        Err((incoming, why)) => return refuse(*incoming, 400, None, why),
-    };
-    let info = LegInfo {
-        channel: "sip",
-        from: from.clone(),
-        to: to.clone(),
-        vouched,
-        headers: headers.clone(),
-        ..LegInfo::default()
-    };
-    let (wires, leg) = signalling::wires(info, rtp, Some(permit));
-    let (task_shared, had_offer) = (shared.clone(), !offer.is_empty());
-    tokio::spawn(async move {
-        let _alive = Alive::new(&task_shared);
-        let requests = task_shared.route(dialog.key());
-        let call = signalling::Call {
-            dialog,
-            session,
-            had_offer,
-            contact,
-            cseq,
-            terms,
-            reliable,
-        };
-        signalling::inbound(&task_shared, wires, call, steps, requests).await;
-    });
-    slot.send(IncomingCall {
-        leg: Box::new(leg),
-        from,
-        to,
-        call_id,
-        headers,
-        source: Some(source),
-    });
 }
 
 /// How long a task lingers for the last answers of a call that is over for its leg.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::leg::SipLeg;
 use super::session::{Agreed, Session};
-use super::stack::{Dialog, Incoming, Invite, Over, Step, Steps};
+use super::stack::{Dialog, Incoming, Invite, Over, Step, Steps, lists};
 use super::timer::{Act, Keeper, Terms};
 use super::trunk::Trunk;
 use super::uri::SipUri;
@@ -32,6 +32,10 @@ pub(super) enum Command {
     Ring,
     Answer,
     Hangup(u16, String),
+    /// Send the far end to this address.
+    Refer(String),
+    /// What became of the transfer that the far end asked for.
+    Referred(u16),
 }
 
 /// What a dialog tells its leg.
@@ -39,6 +43,25 @@ pub(super) enum Command {
 pub(super) enum ToLeg {
     Media(Agreed),
     Signal(Signal),
+    /// Whoever calls this takes our place with the far end.
+    InOurPlace(String),
+}
+
+/// What comes to a dialog's task from others.
+pub(super) struct Mail {
+    /// Requests within the dialog.
+    pub requests: mpsc::Receiver<Incoming>,
+    pub successors: mpsc::Receiver<Successor>,
+}
+
+/// A dialog that is to take the place of another (RFC 3891), not answered yet.
+pub(super) struct Successor {
+    pub call: Call,
+    pub steps: Steps,
+    pub mail: Mail,
+    /// Tag of the party whose place is taken.
+    pub from_tag: String,
+    pub early_only: bool,
 }
 
 /// The dialog's ends of the channels to its leg.
@@ -56,11 +79,11 @@ pub(super) fn wires(info: LegInfo, rtp: RtpSession, permit: Option<Permit>) -> (
 }
 
 /// A dialog while it lives.
-struct Talk<'a> {
+pub(super) struct Talk<'a> {
     shared: &'a Arc<Shared>,
-    dialog: Dialog,
+    pub(super) dialog: Dialog,
     session: Session,
-    contact: SipUri,
+    pub(super) contact: SipUri,
     to_leg: mpsc::Sender<ToLeg>,
     inbound: bool,
     /// The caller's INVITE carried an offer; otherwise ours goes out in the 200 and the answer comes in the ACK.
@@ -73,27 +96,34 @@ struct Talk<'a> {
     /// The leg was told that it is over.
     told: bool,
     /// Hang up as soon as the dialog allows it.
-    leaving: bool,
+    pub(super) leaving: bool,
     held: bool,
     last_cseq: u32,
     waiting: VecDeque<Incoming>,
     /// To ourselves, from the tasks that wait for answers.
-    events: mpsc::Sender<Happened>,
+    pub(super) events: mpsc::Sender<Happened>,
     keeper: Keeper,
     /// Provisional answers that are to be acknowledged; none where the caller does not ask for it.
     reliable: Option<Reliable>,
+    pub(super) takes_places: bool,
     /// Our offer in a 200 to a re-INVITE waits for the answer in its ACK.
     offered: bool,
     /// A re-INVITE or UPDATE of ours is not answered yet.
     refreshing: bool,
+    /// A transfer of the far end under way: until when we wait to hear how it went.
+    pub(super) sending_on: Option<Instant>,
+    /// The far end asked for a transfer, and has not been told what became of it.
+    pub(super) asked_to_send_on: bool,
 }
 
 /// What the tasks that wait for answers tell.
-enum Happened {
+pub(super) enum Happened {
     /// The ACK to a re-INVITE came; with an answer, where the re-INVITE had no offer.
     Acked { answer: Option<Vec<u8>> },
     /// Our refresh was answered with this; none when it was not answered.
     Refreshed(Option<u16>),
+    /// Our REFER was answered with this; none when it was not answered.
+    ReferAnswered(Option<u16>),
 }
 
 /// A reliable 180 (RFC 3262 section 3): repeated until its PRACK comes.
@@ -116,6 +146,8 @@ pub(super) struct Call {
     pub terms: Terms,
     /// The caller takes provisional answers only where it can acknowledge them (RFC 3262).
     pub reliable: bool,
+    /// The far end knows how one dialog takes another's place (RFC 3891).
+    pub takes_places: bool,
 }
 
 /// Carries an inbound call from INVITE to the last answer.
@@ -124,7 +156,7 @@ pub(super) async fn inbound(
     wires: Wires,
     call: Call,
     steps: Steps,
-    requests: mpsc::Receiver<Incoming>,
+    mail: Mail,
 ) {
     let (events, happened) = mpsc::channel(8);
     let talk = Talk {
@@ -147,11 +179,13 @@ pub(super) async fn inbound(
         events,
         keeper: Keeper::new(call.terms),
         reliable: call.reliable.then(Reliable::default),
+        takes_places: call.takes_places,
         offered: false,
         refreshing: false,
+        sending_on: None,
+        asked_to_send_on: false,
     };
-    talk.run(steps, wires.commands, requests, happened, None)
-        .await;
+    talk.run(steps, wires.commands, mail, happened, None).await;
 }
 
 /// A call to be placed.
@@ -229,7 +263,7 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         Ok(made) => made,
         Err(why) => return fail(EndCause::Failed, why).await,
     };
-    let requests = shared.route(dialog.key());
+    let mail = shared.route(dialog.key(), port);
     let (events, happened) = mpsc::channel(8);
     let started = Instant::now();
     let talk = Talk {
@@ -252,15 +286,18 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         events,
         keeper: Keeper::new(Terms::none()),
         reliable: None,
+        takes_places: false,
         offered: false,
         refreshing: false,
+        sending_on: None,
+        asked_to_send_on: false,
     };
     let ringing = Ringing {
         invite,
         nobody_at: started + NOBODY_THERE,
         give_up_at: started + Duration::from_secs(u64::from(ring_s)),
     };
-    talk.run(steps, wires.commands, requests, happened, Some(ringing))
+    talk.run(steps, wires.commands, mail, happened, Some(ringing))
         .await;
 }
 
@@ -276,11 +313,11 @@ impl Talk<'_> {
         mut self,
         mut steps: Steps,
         mut commands: mpsc::Receiver<Command>,
-        mut requests: mpsc::Receiver<Incoming>,
+        mut mail: Mail,
         mut happened: mpsc::Receiver<Happened>,
-        ringing: Option<Ringing>,
+        mut ringing: Option<Ringing>,
     ) {
-        let key = self.dialog.key();
+        let mut key = self.dialog.key();
         let far = Instant::now() + Duration::from_secs(60 * 60 * 24 * 365);
         let mut linger_until = far;
         let mut leg_gone = false;
@@ -307,7 +344,18 @@ impl Talk<'_> {
                     leg_gone = command.is_none();
                     self.command(command.unwrap_or_else(|| Command::Hangup(480, String::new()))).await;
                 }
-                Some(request) = requests.recv() => self.request(request).await,
+                Some(request) = mail.requests.recv() => self.request(request).await,
+                Some(successor) = mail.successors.recv() => {
+                    if let Some((call, new_steps, new_mail)) = self.may_succeed(successor).await {
+                        let old = std::mem::replace(&mut self.dialog, call.dialog.clone());
+                        let old_steps = std::mem::replace(&mut steps, new_steps);
+                        let old_mail = std::mem::replace(&mut mail, new_mail);
+                        let invite = ringing.take().map(|r| r.invite);
+                        self.bid_farewell(old, old_steps, old_mail, key, invite);
+                        key = self.dialog.key();
+                        self.succeeded(call).await;
+                    }
+                }
                 Some(event) = happened.recv() => self.happened(event).await,
                 () = sleep_until(upkeep) => self.upkeep().await,
                 () = sleep_until(deadline) => {
@@ -325,8 +373,8 @@ impl Talk<'_> {
             }
         }
         // What still waits is answered, not left to time out.
-        requests.close();
-        while let Some(mut request) = requests.recv().await {
+        mail.requests.close();
+        while let Some(mut request) = mail.requests.recv().await {
             request.reply(481, &[], None).await;
         }
         for mut request in self.waiting.drain(..) {
@@ -338,6 +386,9 @@ impl Talk<'_> {
         )
         .await;
         self.shared.unroute(&key);
+        while let Ok(late) = mail.successors.try_recv() {
+            late.refuse(self.shared, 481);
+        }
         if let Some(mut ringing) = ringing
             && timeout(LINGER, &mut ringing.invite).await.is_err()
         {
@@ -350,16 +401,11 @@ impl Talk<'_> {
         match command {
             Command::Ring if self.inbound && !self.answered => self.ring(),
             Command::Answer if self.inbound && !self.answered && !self.told => {
-                let body = match self.had_offer {
-                    // The answer was worked out when the INVITE came; writing it again changes nothing.
-                    true => self.session.last_answer(),
-                    false => self.session.offer(),
-                };
+                let body = self.description();
                 if let Some(reliable) = &mut self.reliable {
                     reliable.again = None;
                 }
-                self.dialog.accept(body, self.keeper.answer());
-                self.answered = true;
+                self.accept(body);
                 self.media().await;
             }
             Command::Hangup(code, reason) if !self.leaving => {
@@ -378,6 +424,15 @@ impl Talk<'_> {
                     self.dialog.bye();
                 }
                 self.end(EndCause::Ours, reason).await;
+            }
+            Command::Refer(to) if self.confirmed && !self.leaving && self.sending_on.is_none() => {
+                self.send_on(to).await;
+            }
+            Command::Refer(_) => self.signal(Signal::Referred(491)).await,
+            Command::Referred(code) if self.asked_to_send_on => {
+                self.asked_to_send_on = false;
+                let dialog = self.dialog.clone();
+                tokio::spawn(async move { dialog.notify_refer(code).await });
             }
             _ => {}
         }
@@ -403,6 +458,7 @@ impl Talk<'_> {
                     self.keeper.start(Instant::now());
                 } else {
                     self.keeper.agreed(&headers, Instant::now());
+                    self.takes_places = lists(&headers, "Supported", "replaces");
                 }
                 self.confirm(body).await;
             }
@@ -428,7 +484,8 @@ impl Talk<'_> {
             self.end(EndCause::Failed, why).await;
             return;
         }
-        self.media().await;
+        self.changed().await;
+        self.tell_place().await;
         self.signal(Signal::Answered).await;
         while let Some(request) = self.waiting.pop_front() {
             self.request(request).await;
@@ -438,7 +495,13 @@ impl Talk<'_> {
     async fn over(&mut self, over: Over) {
         let detail = |text: &str| text.to_owned();
         let (cause, detail) = match over {
-            Over::RemoteBye => (EndCause::Remote, detail("BYE")),
+            Over::RemoteBye => {
+                // Who was sent on and accepted that may go without waiting to tell how it went.
+                if self.sending_on.take().is_some() {
+                    self.signal(Signal::Referred(200)).await;
+                }
+                (EndCause::Remote, detail("BYE"))
+            }
             Over::LocalBye => (EndCause::Failed, detail("the 200 was never acknowledged")),
             Over::Cancelled => (EndCause::Cancelled, detail("CANCEL")),
             Over::Timeout => (EndCause::Failed, detail("time-out")),
@@ -487,8 +550,8 @@ impl Talk<'_> {
                 request.reply(200, &[("Accept", accept)], None).await;
             }
             "PRACK" => self.prack(request).await,
-            // What became of a transfer that was handed to the far end is told this way (RFC 3515 section 2.4.5).
-            "NOTIFY" => request.reply(481, &[], None).await,
+            "REFER" => self.asked_to_transfer(request).await,
+            "NOTIFY" => self.told_of_transfer(request).await,
             _ => request.reply(405, &[], None).await,
         }
     }
@@ -571,6 +634,11 @@ impl Talk<'_> {
                     Some(_) => self.keeper.stop(),
                 }
             }
+            Happened::ReferAnswered(Some(200..=299)) => {}
+            Happened::ReferAnswered(status) => {
+                self.sending_on = None;
+                self.signal(Signal::Referred(status.unwrap_or(408))).await;
+            }
         }
     }
 
@@ -582,11 +650,15 @@ impl Talk<'_> {
             .keeper
             .due()
             .filter(|_| self.confirmed && !self.told && !self.refreshing);
-        [ring, keep].into_iter().flatten().min()
+        [ring, keep, self.sending_on].into_iter().flatten().min()
     }
 
     async fn upkeep(&mut self) {
         let now = Instant::now();
+        if self.sending_on.is_some_and(|until| until <= now) {
+            self.sending_on = None;
+            self.signal(Signal::Referred(408)).await;
+        }
         if let Some(reliable) = &mut self.reliable
             && let Some((at, gap)) = reliable.again
             && at <= now
@@ -658,7 +730,7 @@ impl Talk<'_> {
     }
 
     /// Media changed: the leg is told where it goes now, and whether it is on hold.
-    async fn changed(&mut self) {
+    pub(super) async fn changed(&mut self) {
         self.media().await;
         let held = self.session.agreed().is_some_and(Agreed::is_held);
         if held != self.held {
@@ -690,13 +762,61 @@ impl Talk<'_> {
         }
     }
 
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        self.shared
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.told || self.leaving
+    }
+
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Becomes the call of another dialog, with the same leg.
+    pub(super) fn adopt(&mut self, call: Call) {
+        self.session = call.session;
+        self.contact = call.contact;
+        self.inbound = true;
+        self.had_offer = call.had_offer;
+        self.confirmed = false;
+        self.last_cseq = call.cseq;
+        self.waiting.clear();
+        self.keeper = Keeper::new(call.terms);
+        self.reliable = None;
+        self.takes_places = call.takes_places;
+        self.offered = false;
+        self.refreshing = false;
+        self.sending_on = None;
+        self.asked_to_send_on = false;
+    }
+
+    /// What a 200 is to carry: our answer where there was an offer, our offer where there was none.
+    pub(super) fn description(&mut self) -> Vec<u8> {
+        match self.had_offer {
+            // The answer was worked out when the INVITE came; writing it again changes nothing.
+            true => self.session.last_answer(),
+            false => self.session.offer(),
+        }
+    }
+
+    pub(super) fn accept(&mut self, body: Vec<u8>) {
+        self.dialog.accept(body, self.keeper.answer());
+        self.answered = true;
+    }
+
+    pub(super) fn in_our_place(&self, address: String) {
+        let _ = self.to_leg.try_send(ToLeg::InOurPlace(address));
+    }
+
     async fn media(&mut self) {
         if let Some(agreed) = self.session.agreed() {
             let _ = self.to_leg.try_send(ToLeg::Media(agreed.clone()));
         }
     }
 
-    async fn signal(&mut self, signal: Signal) {
+    pub(super) async fn signal(&mut self, signal: Signal) {
         if !self.told {
             let _ = self.to_leg.try_send(ToLeg::Signal(signal));
         }

@@ -579,6 +579,42 @@ impl Dialog {
         Some(answer.ok()??.status_code.code())
     }
 
+    /// REFER (RFC 3515). The final status; none when no answer came.
+    pub(super) async fn refer(&self, to: &str, by: &SipUri) -> Option<u16> {
+        let mut headers = common_headers();
+        headers.push(Header::Other("Refer-To".into(), to.into()));
+        headers.push(Header::Other("Referred-By".into(), format!("<{by}>")));
+        let answer = self.dialog.request(Method::Refer, Some(headers), None);
+        Some(answer.await.ok()??.status_code.code())
+    }
+
+    /// Tells how a transfer that the far end asked for is going (RFC 3515 section 2.4.5).
+    pub(super) async fn notify_refer(&self, code: u16) {
+        let state = match code {
+            100..=199 => "active;expires=60",
+            _ => "terminated;reason=noresource",
+        };
+        let mut headers = common_headers();
+        headers.push(Header::Event("refer".into()));
+        headers.push(Header::SubscriptionState(state.into()));
+        headers.push(Header::ContentType("message/sipfrag;version=2.0".into()));
+        let phrase = crate::wire::sip::phrase(code);
+        let body = format!("SIP/2.0 {code} {phrase}\r\n").into_bytes();
+        if let Err(error) = self
+            .dialog
+            .request(Method::Notify, Some(headers), Some(body))
+            .await
+        {
+            tracing::debug!(%error, "a NOTIFY could not be sent");
+        }
+    }
+
+    /// Where the far end is reached within this dialog.
+    pub(super) fn remote_target(&self) -> Option<String> {
+        let dialog = rsipstack::dialog::dialog::Dialog::Invite(self.dialog.clone());
+        dialog.remote_contact().map(|uri| uri.to_string())
+    }
+
     /// CANCEL, at once or as soon as the first provisional answer allows it.
     pub(super) fn cancel(&self) {
         let dialog = self.dialog.clone();

@@ -7,7 +7,7 @@ use super::super::pool::Work;
 use super::Task;
 use crate::audio::playout::Playout;
 use crate::audio::{FRAME, MediaTime, RATE, wav};
-use crate::call::{CALLER, Event, LegId, LegSignal, Mix};
+use crate::call::{CALLER, Event, LegId, LegSignal, Mix, SendTo};
 use crate::desk::Listen;
 use crate::speech::{Expect, Hints};
 
@@ -109,6 +109,48 @@ impl Task {
                 tracing::warn!(call = %self.id, "cannot call {target}: {why}");
                 let signal = LegSignal::Ended {
                     outcome: "unreachable",
+                    detail: why,
+                    by_remote: false,
+                };
+                self.after.push_back(Event::Signal { leg, signal });
+            }
+        }
+    }
+
+    /// Sends the caller on; that it cannot be done is told like any other failure.
+    pub(super) fn refer(&mut self, to: SendTo) {
+        let address = match &to {
+            SendTo::Human(leg) => self.legs.get(leg).and_then(|l| l.in_our_place()),
+            SendTo::Target(uri) => self.shared.address(uri),
+        };
+        let asked = match (address, self.legs.get_mut(&CALLER)) {
+            (Some(address), Some(caller)) => caller.refer(&address),
+            _ => false,
+        };
+        if !asked {
+            self.after.push_back(Event::Signal {
+                leg: CALLER,
+                signal: LegSignal::Referred(501),
+            });
+        }
+    }
+
+    /// Calls whom a human wants the caller put through to.
+    pub(super) fn dial_on(&mut self, leg: LegId, to: &str, by: LegId) {
+        let by = self.humans.get(&by).cloned().unwrap_or_default();
+        match self
+            .shared
+            .dial_on(to, &by, self.call.record().from.as_deref())
+        {
+            Ok(dialled) => {
+                self.legs.insert(leg, dialled);
+                self.voices.insert(leg, Playout::new());
+                self.humans.insert(leg, to.to_string());
+            }
+            Err(why) => {
+                tracing::warn!(call = %self.id, "a human wanted the caller put through to {to}: {why}");
+                let signal = LegSignal::Ended {
+                    outcome: "declined",
                     detail: why,
                     by_remote: false,
                 };

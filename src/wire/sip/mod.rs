@@ -8,11 +8,13 @@ pub mod digest;
 pub mod frame;
 mod header;
 mod reading;
+pub mod refer;
 mod screen;
 #[cfg(test)]
 mod tests;
 
 pub use header::{NameAddr, Via, split_list};
+pub use reading::phrase;
 pub use screen::{Rules, Verdict, plain_out, screen};
 
 /// The first line.

@@ -241,7 +241,7 @@ pub(super) fn common(read: &mut Read, stream: bool) -> Result<(), Fault> {
 }
 
 /// As RFC 3261 section 21 words it.
-pub(super) fn phrase(code: u16) -> &'static str {
+pub fn phrase(code: u16) -> &'static str {
     match code {
         100 => "Trying",
         180 => "Ringing",
@@ -249,15 +249,23 @@ pub(super) fn phrase(code: u16) -> &'static str {
         200 => "OK",
         400 => "Bad Request",
         405 => "Method Not Allowed",
+        403 => "Forbidden",
+        404 => "Not Found",
         406 => "Not Acceptable",
+        408 => "Request Timeout",
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        486 => "Busy Here",
+        487 => "Request Terminated",
         482 => "Loop Detected",
         483 => "Too Many Hops",
         501 => "Not Implemented",
         505 => "Version Not Supported",
         513 => "Message Too Large",
+        603 => "Decline",
         300..=399 => "Redirected",
         500..=599 => "Server Failure",
         600..=699 => "Global Failure",
