@@ -13,6 +13,7 @@ pub mod level;
 pub mod mix;
 pub mod playout;
 pub mod resample;
+pub mod returned;
 pub mod tone;
 pub mod vad;
 pub mod wav;

@@ -14,52 +14,67 @@ pub enum BargeIn {
     Interrupt,
 }
 
+/// Short words that a listener says, and what a recogniser makes of them.
+const SIGNS: &[&str] = &[
+    "mm",
+    "mhm",
+    "mmhmm",
+    "mm hm",
+    "mm hmm",
+    "hm",
+    "hmm",
+    "uh huh",
+    "uhhuh",
+    "mhmm",
+    "ah",
+    "oh",
+    "okay",
+    "ok",
+    "right",
+    "yeah",
+    "yep",
+    "yes",
+    "sure",
+    "i see",
+    "got it",
+    "alright",
+    "all right",
+    "okay okay",
+    "right right",
+    "yeah yeah",
+    "ok ok",
+    "uh",
+    "um",
+    "huh",
+    "cool",
+    "great",
+    "good",
+    "fine",
+    "thank you",
+    "thanks",
+    "you",
+    "bye",
+];
+
+/// Judges words that may be the rest of a turn: `before` is what was taken for all of it, `words` what the whole sound gives. A cough
+/// adds nothing to it, nor does a sign of listening.
+pub fn adds(before: &str, words: &str) -> BargeIn {
+    let (before, words) = (normalise(before), normalise(words));
+    let known: Vec<&str> = before.split(' ').collect();
+    let new: Vec<&str> = words.split(' ').filter(|w| !known.contains(w)).collect();
+    if new.is_empty() || SIGNS.contains(&new.join(" ").as_str()) {
+        BargeIn::Backchannel
+    } else {
+        BargeIn::Interrupt
+    }
+}
+
 /// Judges by the words. `saying`: what we were saying; `listen`: what our sentence asks for (a "yes" over a question is an answer).
 pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
     let said = normalise(words);
     if said.is_empty() {
         return BargeIn::Backchannel;
     }
-    const SIGNS: &[&str] = &[
-        "mm",
-        "mhm",
-        "mmhmm",
-        "mm hm",
-        "mm hmm",
-        "hm",
-        "hmm",
-        "uh huh",
-        "uhhuh",
-        "mhmm",
-        "ah",
-        "oh",
-        "okay",
-        "ok",
-        "right",
-        "yeah",
-        "yep",
-        "yes",
-        "sure",
-        "i see",
-        "got it",
-        "alright",
-        "all right",
-        "okay okay",
-        "right right",
-        "yeah yeah",
-        "ok ok",
-        "uh",
-        "um",
-        "huh",
-        "cool",
-        "great",
-        "good",
-        "fine",
-        "thank you",
-        "thanks",
-        "you",
-        "bye",
-    ];
     const ANSWERS: &[&str] = &[
         "yes",
         "yeah",

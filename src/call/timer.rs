@@ -20,7 +20,9 @@ pub enum Timer {
     KeyGap,
     /// A request is taking long: say a word.
     Filler,
-    /// Speech over ours has gone on long enough to be an interruption.
+    /// The words so far of a caller who speaks are looked at.
+    Early,
+    /// A sound over ours has ended, and its words are late.
     BargeVerdict,
     /// A word now and then while a human is being called.
     HoldWord,
@@ -52,6 +54,7 @@ const ALL: [Timer; COUNT] = [
     Timer::Silence,
     Timer::KeyGap,
     Timer::Filler,
+    Timer::Early,
     Timer::BargeVerdict,
     Timer::HoldWord,
     Timer::Human,

@@ -115,7 +115,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("handed_back_plain", &["I'm back with you. What can I do for you now?"]),
     // The engine's own, to the caller.
     ("no_media", &["Hello. I can't hear anything from your phone. If you can hear me, please check that you are not muted, or call again."]),
-    ("filler", &["One moment.", "Still looking, thanks for waiting.", "Nearly there."]),
+    ("filler", &["One moment.", "Just a second.", "Still looking, thanks for waiting.", "Nearly there.", "It is taking a little longer than usual.", "Still with you."]),
     ("hold_words", &["I'm calling a colleague for you now.", "Still ringing. Thank you for holding.", "I haven't forgotten you. I'm still trying to reach someone."]),
     ("joined", &["You're through. Go ahead."]),
     ("joined_notes", &["You're both on the line now. I'll stay quietly to take notes."]),

@@ -2,7 +2,8 @@
 //! own threads: the 20 ms tick is never late because somebody is being understood.
 //!
 //! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
-//! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy.
+//! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy. Work on what may never be wanted
+//! (a caller's words while they still speak) is done only where a worker has nothing else to do: under pressure it goes first.
 
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -95,7 +96,7 @@ impl Wanted {
             Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => {
                 *attempt >= self.attempt.load(Ordering::Relaxed)
             }
-            Work::Understand { .. } | Work::Consult { .. } => true,
+            Work::Understand { .. } | Work::Consult { .. } | Work::Warm { .. } => true,
             Work::Synthesize { tag, .. } => !self
                 .forgotten
                 .lock()
@@ -111,6 +112,7 @@ pub enum Work {
         attempt: u64,
         pcm: Vec<i16>,
         hints: Hints,
+        early: bool,
     },
     Decide {
         attempt: u64,
@@ -118,6 +120,11 @@ pub enum Work {
         text: String,
         keyed: Option<String>,
         evidence: Option<HeardEvidence>,
+        early: bool,
+    },
+    /// A clause that will probably be said soon.
+    Warm {
+        text: String,
     },
     /// What a human says, or a caller says to a human.
     Understand {
@@ -141,8 +148,16 @@ pub enum Work {
 }
 
 impl Work {
+    /// Nothing waits for it.
+    fn is_early(&self) -> bool {
+        self.priority() == 1
+    }
+
     fn priority(&self) -> u8 {
         match self {
+            Work::Warm { .. }
+            | Work::Decide { early: true, .. }
+            | Work::Transcribe { early: true, .. } => 1,
             Work::Decide { .. } => 5,
             Work::Transcribe { .. } | Work::Consult { .. } => 4,
             Work::Understand { .. } => 3,
@@ -198,6 +213,12 @@ struct Queue {
     live: Arc<Live>,
     /// Workers at work: a recognition that has the machine to itself may use a second core.
     busy: AtomicUsize,
+    workers: usize,
+    /// Jobs are waiting: asked every 20 ms by every call, which must not wait for the lock.
+    pressed: AtomicBool,
+    /// Clauses that are being made: one that is wanted twice is made once.
+    making: Mutex<HashSet<String>>,
+    made: Condvar,
 }
 
 /// A handle; cheap to clone.
@@ -221,6 +242,10 @@ impl Pool {
             warm: Mutex::default(),
             live,
             busy: AtomicUsize::new(0),
+            workers,
+            pressed: AtomicBool::new(false),
+            making: Mutex::default(),
+            made: Condvar::new(),
         });
         let make = Arc::new(make);
         let (started, outcome) = std::sync::mpsc::sync_channel::<Result<(), String>>(workers);
@@ -274,6 +299,11 @@ impl Pool {
         self.queue.ready.notify_one();
     }
 
+    /// More is wanted than there are workers for.
+    pub fn is_pressed(&self) -> bool {
+        self.queue.pressed.load(Ordering::Relaxed)
+    }
+
     /// Jobs waiting.
     pub fn waiting(&self) -> usize {
         self.lock().0.len()
@@ -293,6 +323,13 @@ impl Pool {
 
     fn push(&self, work: Work, wanted: Arc<Wanted>, to: Option<mpsc::Sender<Msg>>) {
         let mut guard = self.lock();
+        // Early work takes a worker that is free, and one stays free for what is waited for.
+        if work.is_early()
+            && (!guard.0.is_empty()
+                || self.queue.busy.load(Ordering::Relaxed) + 1 >= self.queue.workers.max(2))
+        {
+            return;
+        }
         if guard.0.len() >= LONGEST_QUEUE {
             drop(guard);
             if let Some(to) = to {
@@ -310,6 +347,11 @@ impl Pool {
             wanted,
             to,
         });
+        let busy = self.queue.busy.load(Ordering::Relaxed);
+        self.queue.pressed.store(
+            busy + guard.0.len() > self.queue.workers,
+            Ordering::Relaxed,
+        );
         drop(guard);
         self.queue.ready.notify_one();
     }
@@ -324,6 +366,7 @@ fn work(queue: &Queue, mut engines: Engines) {
                     return;
                 }
                 if let Some(job) = guard.0.pop() {
+                    queue.pressed.store(!guard.0.is_empty(), Ordering::Relaxed);
                     break job;
                 }
                 if queue.live.active() == 0 {
@@ -334,7 +377,7 @@ fn work(queue: &Queue, mut engines: Engines) {
                         .pop_front();
                     if let Some(text) = warm {
                         drop(guard);
-                        let _ = queue.voice.clause(&text, engines.synthesizer.as_mut());
+                        let _ = queue.clause(&text, &mut engines);
                         guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
                         continue;
                     }
@@ -365,7 +408,7 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         // A panic in an engine costs this job; the call hears of it and goes on.
         let msg = if late {
-            failed(&job.work, "busy")
+            Some(failed(&job.work, "busy"))
         } else {
             let failure = failed(&job.work, "the engine failed");
             if let (Work::Transcribe { attempt, .. }, Some(stop)) =
@@ -374,16 +417,16 @@ fn work(queue: &Queue, mut engines: Engines) {
                 *job.wanted.at_work() = Some((*attempt, stop));
             }
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                perform(job.work, &mut engines, &queue.voice, started, threads)
+                perform(job.work, &mut engines, queue, started, threads)
             }))
-            .unwrap_or(failure)
+            .unwrap_or(Some(failure))
         };
         queue.busy.fetch_sub(1, Ordering::Relaxed);
         if let Some(attempt) = recognises {
             // Another worker may have begun a newer attempt meanwhile.
             job.wanted.at_work().take_if(|(a, _)| *a == attempt);
         }
-        if let Some(to) = job.to {
+        if let (Some(to), Some(msg)) = (job.to, msg) {
             let _ = to.try_send(msg);
         }
     }
@@ -393,16 +436,21 @@ fn work(queue: &Queue, mut engines: Engines) {
 fn perform(
     work: Work,
     engines: &mut Engines,
-    voice: &Voice,
+    queue: &Queue,
     started: Instant,
     threads: usize,
-) -> Msg {
+) -> Option<Msg> {
     let ms = |started: Instant| started.elapsed().as_millis() as u64;
-    match work {
+    Some(match work {
+        Work::Warm { text } => {
+            let _ = queue.clause(&text, engines);
+            return None;
+        }
         Work::Transcribe {
             attempt,
             pcm,
             hints,
+            ..
         } => {
             let result = recognise(engines, &pcm, &hints, started, threads);
             Msg::Event(Event::Transcribed { attempt, result })
@@ -434,6 +482,7 @@ fn perform(
             text,
             keyed,
             evidence,
+            ..
         } => {
             let vector = match &mut engines.embedder {
                 Some(embedder) if !text.is_empty() => embedder
@@ -466,7 +515,7 @@ fn perform(
         Work::Synthesize {
             tag, part, text, ..
         } => {
-            let pcm = voice.clause(&text, engines.synthesizer.as_mut());
+            let pcm = queue.clause(&text, engines);
             Msg::Clause {
                 tag,
                 part,
@@ -474,6 +523,41 @@ fn perform(
                 ms: ms(started),
             }
         }
+    })
+}
+
+impl Queue {
+    /// The sound of a clause. Where another worker is making it, its sound is waited for.
+    fn clause(&self, text: &str, engines: &mut Engines) -> Result<Arc<[i16]>, String> {
+        {
+            let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+            while making.contains(text) {
+                making = self
+                    .made
+                    .wait(making)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            making.insert(text.to_string());
+        }
+        // Given back even where the engine panics.
+        let _made = Made { queue: self, text };
+        self.voice.clause(text, engines.synthesizer.as_mut())
+    }
+}
+
+struct Made<'a> {
+    queue: &'a Queue,
+    text: &'a str,
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        self.queue
+            .making
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(self.text);
+        self.queue.made.notify_all();
     }
 }
 
@@ -520,6 +604,7 @@ fn failed(work: &Work, why: &str) -> Msg {
             attempt: *attempt,
             result: Err(why.into()),
         }),
+        Work::Warm { .. } => Msg::Event(Event::Tick),
         Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed {
             attempt: *attempt,
             result: Err(why.into()),
