@@ -7,6 +7,7 @@ pub mod codec;
 pub mod conceal;
 pub mod dtmf;
 pub mod echo;
+pub mod fax;
 pub mod g711;
 pub mod jitter;
 pub mod level;

@@ -70,7 +70,8 @@ impl Returned {
 
     /// 20 ms of what comes from the caller. True: it is ours.
     ///
-    /// `suspicious`: there may be a voice in it. Only then is the search worth its work (about half a million products).
+    /// `suspicious`: there may be a voice in it. Only then, and only where we have just spoken, is the search worth its work (about
+    /// half a million products).
     pub fn heard(&mut self, pcm: &[i16; FRAME], suspicious: bool) -> bool {
         slide(&mut self.came, pcm);
         if !suspicious {
@@ -81,16 +82,28 @@ impl Returned {
         let came: Vec<f32> = self.came.iter().copied().collect();
         let sent: Vec<f32> = self.sent.iter().copied().collect();
         let energy = power(&came);
-        if energy < QUIET * WINDOW as f32 {
+        let sums = sums(&sent);
+        let said = sums.last().copied().unwrap_or_default();
+        if energy < QUIET * WINDOW as f32 || said < f64::from(QUIET) * WINDOW as f64 {
             return false;
         }
         let mut best = Best::default();
+        let mut look = |delays: std::ops::Range<usize>, step| {
+            for delay in delays.step_by(step) {
+                best.look(&came, &sent, &sums, energy, delay);
+            }
+            best.clone()
+        };
+        let mut found = Best::default();
         if let Some(known) = self.delay {
-            best.look(&came, &sent, energy, known.saturating_sub(AROUND)..known + AROUND);
+            found = look(known.saturating_sub(AROUND)..known + AROUND, 1);
         }
-        if best.share < MOSTLY {
-            best.look(&came, &sent, energy, 0..LONGEST);
+        if found.share < MOSTLY {
+            // Half a millisecond is near enough to see it, and then its neighbours are looked at.
+            let near = look(0..LONGEST, 2).delay;
+            found = look(near.saturating_sub(1)..near + 2, 1);
         }
+        let best = found;
         if best.share >= MOSTLY && energy < best.power * WEAKER {
             return self.copy(&best, energy);
         }
@@ -135,24 +148,23 @@ struct Best {
 }
 
 impl Best {
-    fn look(&mut self, came: &[f32], sent: &[f32], energy: f32, delays: std::ops::Range<usize>) {
-        for delay in delays {
-            let Some(ours) = before(sent, delay) else {
-                return;
+    fn look(&mut self, came: &[f32], sent: &[f32], sums: &[f64], energy: f32, delay: usize) {
+        let Some(ours) = before(sent, delay) else {
+            return;
+        };
+        let from = sent.len() - WINDOW - delay;
+        let power = (sums[from + WINDOW] - sums[from]) as f32;
+        if power < QUIET * WINDOW as f32 {
+            return;
+        }
+        let product: f32 = came.iter().zip(ours).map(|(a, b)| a * b).sum();
+        let share = product * product / (power * energy);
+        if share > self.share {
+            *self = Self {
+                share,
+                delay,
+                power,
             };
-            let (mut product, mut power) = (0.0, 0.0);
-            for (a, b) in came.iter().zip(ours) {
-                product += a * b;
-                power += b * b;
-            }
-            let share = product * product / (power * energy).max(1e-12);
-            if share > self.share && power >= QUIET * WINDOW as f32 {
-                *self = Self {
-                    share,
-                    delay,
-                    power,
-                };
-            }
         }
     }
 }
@@ -163,6 +175,17 @@ fn before(sent: &[f32], delay: usize) -> Option<&[f32]> {
     sent.get(from..from + WINDOW)
 }
 
+/// Energy of the first n samples, for each n.
+fn sums(pcm: &[f32]) -> Vec<f64> {
+    let mut sum = 0.0;
+    std::iter::once(0.0)
+        .chain(pcm.iter().map(|s| {
+            sum += f64::from(*s).powi(2);
+            sum
+        }))
+        .collect()
+}
+
 fn power(pcm: &[f32]) -> f32 {
     pcm.iter().map(|s| s * s).sum()
 }
@@ -170,10 +193,10 @@ fn power(pcm: &[f32]) -> f32 {
 /// Moves a memory on by one frame, averaged down.
 fn slide(memory: &mut VecDeque<f32>, pcm: &[i16; FRAME]) {
     memory.drain(..FRAME_DOWN);
-    memory.extend(
-        pcm.chunks_exact(DOWN)
-            .map(|four| four.iter().map(|s| f32::from(*s)).sum::<f32>() / (DOWN as f32 * 32_768.0)),
-    );
+    memory
+        .extend(pcm.chunks_exact(DOWN).map(|four| {
+            four.iter().map(|s| f32::from(*s)).sum::<f32>() / (DOWN as f32 * 32_768.0)
+        }));
 }
 
 #[cfg(test)]

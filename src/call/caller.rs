@@ -3,6 +3,7 @@
 use super::early::Early;
 use super::endpointing::{self, Evidence, Pace};
 use super::keys::Keys;
+use super::line_state::NO_CALLER_MS;
 use super::over_ours::OverOurs;
 use super::speaking::Speech;
 use super::timer::Timer;
@@ -136,6 +137,10 @@ impl<M> Utterance<M> {
         }
     }
 
+    fn length_ms(&self) -> u64 {
+        self.end.as_ms().saturating_sub(self.start.as_ms())
+    }
+
     pub fn endpoint_ms(&self) -> u64 {
         self.final_at.since(self.ended_at)
     }
@@ -144,6 +149,7 @@ impl<M> Utterance<M> {
 impl<M: Mind> Call<M> {
     pub(super) fn voice_start(&mut self, at: MediaTime, _ago_ms: u64, out: &mut Vec<Command<M>>) {
         self.caller.speaking = true;
+        self.suspected(false, out);
         self.timers.clear(Timer::Silence);
         if matches!(self.stage, Stage::Bridged | Stage::Calling) {
             self.caller.noted_from = Some(at);
@@ -312,8 +318,9 @@ impl<M: Mind> Call<M> {
             return;
         };
         if attempt != 0 && utterance.early.is(attempt) {
-            if let Ok(heard) = result {
-                self.heard_early(heard, out);
+            match result {
+                Ok(heard) => self.heard_early(heard, out),
+                Err(_) => utterance.early.forget(),
             }
             return;
         }
@@ -343,6 +350,8 @@ impl<M: Mind> Call<M> {
             }
             return;
         }
+        // Words that came late may show that more of them are coming.
+        utterance.is_final = false;
         self.wait_for_more();
         self.decide(out);
     }
@@ -456,7 +465,7 @@ impl<M: Mind> Call<M> {
             .caller
             .utterance
             .as_ref()
-            .is_some_and(|u| u.end.as_ms().saturating_sub(u.start.as_ms()) >= UNHEARD_MS);
+            .is_some_and(|u| (UNHEARD_MS..NO_CALLER_MS).contains(&u.length_ms()));
         if long {
             self.unheard(out);
         } else {
@@ -480,6 +489,16 @@ impl<M: Mind> Call<M> {
 
     /// The turn is over and its answer is known: it becomes the conversation.
     fn commit(&mut self, out: &mut Vec<Command<M>>) {
+        let said = self
+            .caller
+            .utterance
+            .as_ref()
+            .filter(|u| u.keyed.is_none() && !u.colleague)
+            .and_then(|u| u.heard.as_ref())
+            .map(|h| h.text.clone());
+        if said.is_some_and(|words| self.is_a_machine(&words, out)) {
+            return;
+        }
         let Some(mut utterance) = self.caller.utterance.take() else {
             return;
         };
@@ -494,9 +513,7 @@ impl<M: Mind> Call<M> {
         self.cut_line(out);
         let before = std::mem::replace(&mut self.mind, *mind);
         self.caller.before = match (&prepared, &reply.next) {
-            (Some(speech), Next::Listen(_))
-                if utterance.keyed.is_none() && !speech.is_empty() =>
-            {
+            (Some(speech), Next::Listen(_)) if utterance.keyed.is_none() && !speech.is_empty() => {
                 Some(Before {
                     mind: before,
                     then: self.then,

@@ -11,6 +11,7 @@ use crate::desk::{Outcome, Reply, Request};
 /// First look at the words of a caller who speaks, after so many milliseconds, and how often after it.
 const FIRST_MS: u64 = 900;
 const EVERY_MS: u64 = 700;
+const SLOW_MS: u64 = 120;
 /// Fewer words than this say too little to prepare for.
 const LEAST_WORDS: usize = 3;
 /// A word while the caller truly waits, milliseconds after their last sound.
@@ -21,6 +22,8 @@ pub(super) const FILLER_MS: u64 = 700;
 pub(super) struct Early {
     /// The newest attempt at the words so far; 0 where none is out.
     attempt: u64,
+    /// It has not come back.
+    out: bool,
     /// The words that were decided on last.
     words: String,
     /// A look-up that is out, or back.
@@ -39,9 +42,14 @@ impl Early {
         self.attempt == attempt
     }
 
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty()
+    }
+
     /// The caller went on.
     pub fn forget(&mut self) {
         self.attempt = 0;
+        self.out = false;
         self.found = None;
     }
 }
@@ -62,8 +70,14 @@ impl<M: Mind> Call<M> {
         let Some(utterance) = &mut self.caller.utterance else {
             return;
         };
+        // A sound over ours has to be judged: a slow look is waited for. Else the newest wins.
+        if utterance.early.out && utterance.over_ours.is_some() {
+            self.timers.set(Timer::Early, self.now.plus(SLOW_MS));
+            return;
+        }
         self.next_attempt += 1;
         utterance.early.attempt = attempt;
+        utterance.early.out = true;
         let from = MediaTime::from_ms(utterance.start.as_ms().saturating_sub(PRE_ROLL_MS));
         out.push(Command::Transcribe {
             attempt,
@@ -81,6 +95,9 @@ impl<M: Mind> Call<M> {
 
     /// What was said so far.
     pub(super) fn heard_early(&mut self, heard: Heard, out: &mut Vec<Command<M>>) {
+        if let Some(utterance) = &mut self.caller.utterance {
+            utterance.early.out = false;
+        }
         if !self.caller.speaking {
             return;
         }

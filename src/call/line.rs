@@ -98,6 +98,7 @@ impl<M: Mind> Call<M> {
             return;
         }
         self.timers.clear(Timer::Silence);
+        self.timers.clear(Timer::NoWords);
         self.timers.set(Timer::Stuck, self.now.plus(STUCK_MS));
         speech.released = true;
         self.line.speeches.push_back(speech);

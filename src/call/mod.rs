@@ -19,6 +19,7 @@ pub mod endpointing;
 pub mod hearing;
 pub mod keys;
 mod line;
+mod line_state;
 
 mod mind;
 mod over_ours;
@@ -101,6 +102,7 @@ pub struct Call<M> {
     /// A look-up of the reply that is being performed, sent before it was.
     looked_up: Option<Found>,
     silences: u32,
+    far_end: line_state::FarEnd,
     fillers: u32,
     next_tag: u64,
     next_attempt: u64,
@@ -150,6 +152,7 @@ impl<M: Mind> Call<M> {
             looking_up: None,
             looked_up: None,
             silences: 0,
+            far_end: line_state::FarEnd::default(),
             fillers: 0,
             next_tag: 1,
             next_attempt: 1,
@@ -193,6 +196,7 @@ impl<M: Mind> Call<M> {
         match event {
             Event::Signal { leg, signal } if leg == CALLER => self.caller_signal(signal, out),
             Event::Signal { leg, signal } => self.human_signal(leg, signal, out),
+            Event::Fax => self.fax(out),
             Event::VoiceSuspected { on } => self.suspected(on, out),
             Event::VoiceStart { at, ago_ms } => self.voice_start(at, ago_ms, out),
             Event::VoiceEnd { at, ago_ms } => self.voice_end(at, ago_ms, out),
@@ -249,6 +253,8 @@ impl<M: Mind> Call<M> {
             ),
             Timer::Final => self.turn_final(out),
             Timer::Silence => self.fell_silent(out),
+            Timer::NoWords => self.wordless(out),
+            Timer::Held => self.held_too_long(out),
             Timer::KeyGap => self.key_gap(out),
             Timer::Filler => self.filler(out),
             Timer::Early => self.look(out),
@@ -312,9 +318,11 @@ impl<M: Mind> Call<M> {
             LegSignal::Held => {
                 self.caller.held = true;
                 self.timers.clear(Timer::Silence);
+                self.put_on_hold();
             }
             LegSignal::Resumed => {
                 self.caller.held = false;
+                self.timers.clear(Timer::Held);
                 self.listen_if_quiet(out);
             }
             LegSignal::Referred(code) => self.sent_on(code, out),
@@ -453,6 +461,10 @@ impl<M: Mind> Call<M> {
         {
             return;
         }
+        self.ask_if_there(out);
+    }
+
+    fn ask_if_there(&mut self, out: &mut Vec<Command<M>>) {
         self.silences += 1;
         let reply = self.mind.silence(self.silences);
         self.open_turn(None, Some(&reply.decision), out);
@@ -530,6 +542,7 @@ impl<M: Mind> Call<M> {
                 if self.caller.is_quiet() && !self.waits_for_words() =>
             {
                 self.timers.set(Timer::Silence, self.now.plus(SILENCE_MS));
+                self.words_due();
             }
             // A colleague is still being told why; the caller's line waits for that.
             (Stage::Ending, Then::End) if self.outbound.is_some() && !self.leaving.is_empty() => {}

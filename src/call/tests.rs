@@ -1,5 +1,6 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
+mod far_end;
 mod humans;
 mod overlap;
 mod sending_on;

@@ -16,6 +16,10 @@ pub enum Timer {
     Final,
     /// Nothing was said after our turn.
     Silence,
+    /// No words were said after our turn, though there may have been sound.
+    NoWords,
+    /// The caller has held the call for long.
+    Held,
     /// No further key came.
     KeyGap,
     /// A request is taking long: say a word.
@@ -52,6 +56,8 @@ const ALL: [Timer; COUNT] = [
     Timer::NoMediaEnd,
     Timer::Final,
     Timer::Silence,
+    Timer::NoWords,
+    Timer::Held,
     Timer::KeyGap,
     Timer::Filler,
     Timer::Early,

@@ -92,6 +92,8 @@ pub enum Event<M> {
         leg: LegId,
         signal: LegSignal,
     },
+    /// The tones of a fax machine.
+    Fax,
     /// Something is heard that may become a voice; off: it did not.
     VoiceSuspected {
         on: bool,
@@ -451,6 +453,7 @@ pub const WORDS: &[&str] = &[
     "human_gone",
     "shutdown",
     "longest",
+    "goodbye_machine",
     "callback_hello",
     "callback_hello_again",
     "callback_later",

@@ -10,15 +10,15 @@ use crate::audio::level::silences;
 use crate::audio::{self, RATE};
 use crate::call::endpointing::{Evidence, patience_ms};
 use crate::desk::Listen;
-use crate::speech::{Hints, Transcriber, TurnDetector};
+use crate::speech::{Hints, Transcriber};
 
 /// Turns cut in on against the time waited: the line's own rule, silence alone, and the turn model alone
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  firstline eval turns --manifest speech/manifest.jsonl --set prompts --set digits --keep evidence.json --picture turns.svg\n\n\
-    Recordings are cut at the pauses that are in them and joined again, each pause made as long as callers who think make theirs (170 to 1050 ms, \
-    in turn). Digits of one speaker are joined to numbers said in groups. At every pause, and at every end, the words so far, the \
-    turn model's judgement and the waiting they lead to are what a call would have. A curve is drawn by making everything wait longer or shorter."
+    Recordings are cut at the pauses that are in them and joined again, as they were, and with each pause as long as callers who think make theirs \
+    (`thinking`: 170 to 1050 ms, in turn). Digits of one speaker are joined to numbers said in groups. At every pause, and at every end, the words \
+    so far, the turn model's judgement and the waiting they lead to are what a call would have. Curves come of making everything wait longer or shorter."
 )]
 pub struct Args {
     /// Lines of {"path","set"}, and {"text","speaker"} for digits
@@ -72,7 +72,8 @@ struct Turn {
     set: String,
     name: String,
     listen: Listen,
-    pieces: Vec<Vec<i16>>,
+    /// Stretches of speech, each with the length of the pause after it, milliseconds.
+    pieces: Vec<(Vec<i16>, u64)>,
 }
 
 /// What is known at one pause, or at the end.
@@ -81,8 +82,10 @@ struct Point {
     set: String,
     turn: String,
     digits: bool,
-    /// Length of the pause, milliseconds; none: the turn is over.
+    /// Length of the pause as it was recorded, milliseconds; none: the turn is over.
     pause_ms: Option<u64>,
+    /// Its length were they thinking.
+    thinking_ms: u64,
     words: String,
     finished: Option<f32>,
     spoke_ms: u64,
@@ -151,11 +154,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut report = BTreeMap::new();
     sets.push("all".into());
     for set in &sets {
-        let of: Vec<&Point> = points
-            .iter()
-            .filter(|p| set == "all" || p.set == *set)
-            .collect();
-        report.insert(set.clone(), Curves::of(&of));
+        let of = |thinking: bool| -> Vec<Point> {
+            points
+                .iter()
+                .filter(|p| set == "all" || p.set == *set)
+                .cloned()
+                .map(|mut p| {
+                    if thinking {
+                        p.pause_ms = p.pause_ms.map(|_| p.thinking_ms);
+                    }
+                    p
+                })
+                .collect()
+        };
+        report.insert(set.clone(), Curves::of(&of(false)));
+        report.insert(format!("{set}, thinking"), Curves::of(&of(true)));
     }
     if let (Some(path), Some(all)) = (&args.picture, report.get("all")) {
         std::fs::write(path, picture(all))
@@ -171,16 +184,23 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Probability that a turn is over, by its sound.
+type Judge = Box<dyn FnMut(&[i16]) -> anyhow::Result<f32>>;
+
+fn judge() -> anyhow::Result<Option<Judge>> {
+    Ok(None)
+}
+
 fn listen(args: &Args) -> anyhow::Result<Vec<Point>> {
     let turns = turns(args)?;
     let mut ear = super::transcribe::ear(&args.model, args.threads, true)?;
-    let mut judge = super::transcribe::turn_judge()?;
+    let mut judge = judge()?;
     let mut points = Vec::new();
     for (n, turn) in turns.iter().enumerate() {
         if n.is_multiple_of(50) {
             eprintln!("turn {n} of {}", turns.len());
         }
-        points.extend(hear(turn, n, ear.as_mut(), judge.as_deref_mut())?);
+        points.extend(hear(turn, n, ear.as_mut(), judge.as_mut())?);
     }
     if let Some(path) = &args.keep {
         std::fs::write(path, serde_json::to_vec(&points)?)
@@ -194,7 +214,7 @@ fn hear(
     turn: &Turn,
     n: usize,
     ear: &mut dyn Transcriber,
-    mut judge: Option<&mut (dyn TurnDetector + 'static)>,
+    mut judge: Option<&mut Judge>,
 ) -> anyhow::Result<Vec<Point>> {
     let expect = (turn.listen == Listen::Digits).then_some(crate::speech::Expect::Digits);
     let hints = Hints {
@@ -204,16 +224,16 @@ fn hear(
     let mut sound: Vec<i16> = Vec::new();
     let mut points = Vec::new();
     let mut spoke_ms = 0;
-    for (k, piece) in turn.pieces.iter().enumerate() {
+    for (k, (piece, pause)) in turn.pieces.iter().enumerate() {
         sound.extend(piece);
         spoke_ms += (piece.len() * 1000 / RATE as usize) as u64;
-        let pause_ms = (k + 1 < turn.pieces.len()).then(|| PAUSES[(n + k) % PAUSES.len()]);
+        let pause_ms = (k + 1 < turn.pieces.len()).then_some(*pause);
         let mut shown = sound.clone();
         shown.extend(hush((SHOWN_MS * 16) as usize));
         let heard = ear.transcribe(&shown, &hints)?;
         let began = std::time::Instant::now();
         let finished = match &mut judge {
-            Some(judge) => Some(judge.complete(&shown)?),
+            Some(judge) => Some(judge(&shown)?),
             None => None,
         };
         points.push(Point {
@@ -221,6 +241,7 @@ fn hear(
             turn: turn.name.clone(),
             digits: turn.listen == Listen::Digits,
             pause_ms,
+            thinking_ms: PAUSES[(n + k) % PAUSES.len()],
             words: heard.text,
             finished,
             spoke_ms,
@@ -276,7 +297,7 @@ fn turns(args: &Args) -> anyhow::Result<Vec<Turn>> {
             digits
                 .entry(speaker.clone())
                 .or_default()
-                .push(pieces(&pcm).concat());
+                .push(pieces(&pcm).into_iter().flat_map(|p| p.0).collect());
             continue;
         }
         let so_far = turns.iter().filter(|t| t.set == line.set).count();
@@ -316,7 +337,7 @@ fn numbers(speaker: &str, said: &[Vec<i16>], limit: Option<usize>) -> Vec<Turn> 
                 piece.extend(hush(16 * 60));
                 at += 1;
             }
-            pieces.push(piece);
+            pieces.push((piece, PAUSES[at % PAUSES.len()]));
         }
         turns.push(Turn {
             set: "digits".into(),
@@ -336,7 +357,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<i16>> {
 }
 
 /// A recording's stretches of speech, cut at its pauses, without the quiet at its ends.
-fn pieces(pcm: &[i16]) -> Vec<Vec<i16>> {
+fn pieces(pcm: &[i16]) -> Vec<(Vec<i16>, u64)> {
     let mut levels: Vec<f32> = pcm.chunks(320).map(audio::level::rms_dbfs).collect();
     levels.sort_by(f32::total_cmp);
     let loud = levels
@@ -345,14 +366,14 @@ fn pieces(pcm: &[i16]) -> Vec<Vec<i16>> {
         .unwrap_or_default();
     let total = pcm.len() as u64 * 1000 / u64::from(RATE);
     let mut from = 0;
-    let mut pieces = Vec::new();
+    let mut pieces: Vec<(Vec<i16>, u64)> = Vec::new();
     let quiet = silences(pcm, RATE, loud - 28.0, LEAST_PAUSE_MS);
     let ends = quiet.iter().map(|s| (s.start_ms, s.end_ms));
     for (end, next) in ends.chain([(total, total)]) {
         // Shorter is a click, or the stop of a consonant.
         if end >= from + 120 {
             let at = |ms: u64| ((ms * 16) as usize).min(pcm.len());
-            pieces.push(pcm[at(from)..at(end + 30)].to_vec());
+            pieces.push((pcm[at(from)..at(end + 30)].to_vec(), next - end));
         }
         from = next.saturating_sub(20);
     }
@@ -383,7 +404,7 @@ struct Curves {
 }
 
 impl Curves {
-    fn of(points: &[&Point]) -> Self {
+    fn of(points: &[Point]) -> Self {
         let scales = (8..=40).map(|n| f64::from(n) / 20.0);
         let ours = scales.map(|by| measure(points, format!("x{by:.2}"), |p| p.ours(by)));
         let silence = (150..=1_500)
@@ -392,12 +413,14 @@ impl Curves {
         let mut model: Vec<Setting> = Vec::new();
         for rest in (300..=1_500).step_by(100) {
             for p in [0.3, 0.5, 0.7, 0.8, 0.9, 0.95] {
-                model.push(measure(points, format!("{p} else {rest} ms"), |point| {
-                    match point.finished {
+                model.push(measure(
+                    points,
+                    format!("{p} else {rest} ms"),
+                    |point| match point.finished {
                         Some(finished) if finished >= p => point.judged_at(),
                         _ => rest.max(point.judged_at()),
-                    }
-                }));
+                    },
+                ));
             }
         }
         if points.iter().all(|p| p.finished.is_none()) {
@@ -445,7 +468,7 @@ impl Curves {
     }
 }
 
-fn measure(points: &[&Point], setting: String, ends_at: impl Fn(&Point) -> u64) -> Setting {
+fn measure(points: &[Point], setting: String, ends_at: impl Fn(&Point) -> u64) -> Setting {
     let mut waits: Vec<u64> = Vec::new();
     let (mut pauses, mut cut, mut turns_cut, mut this) = (0usize, 0usize, 0usize, false);
     for p in points {
@@ -549,6 +572,7 @@ mod tests {
             turn: "t".into(),
             digits: false,
             pause_ms,
+            thinking_ms: 900,
             words: words.into(),
             finished: None,
             spoke_ms: 2_000,
@@ -563,7 +587,7 @@ mod tests {
             point(Some(800), "I would like to talk about my"),
             point(None, "I would like to talk about my last bill."),
         ];
-        let curves = Curves::of(&points.iter().collect::<Vec<_>>());
+        let curves = Curves::of(&points);
         assert_eq!((curves.pauses, curves.turns), (1, 1));
         assert!(curves.in_use.cut_in == 0.0 && curves.in_use.wait_median_ms < 600);
         let silence = curves.silence.iter().find(|s| s.cut_in == 0.0);
@@ -580,7 +604,8 @@ mod tests {
         pcm.extend(buzz(8_000));
         pcm.extend([0; 8_000]);
         let pieces = pieces(&pcm);
-        let lengths: Vec<usize> = pieces.iter().map(|p| p.len() / 1_600).collect();
+        let lengths: Vec<usize> = pieces.iter().map(|p| p.0.len() / 1_600).collect();
         assert_eq!(lengths, [10, 5]);
+        assert_eq!(pieces[0].1, 300);
     }
 }

@@ -123,6 +123,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hand_back_wait", &["One moment, please. I'll be right with you."]),
     ("human_gone", &["They've left the call. Thank you for calling, goodbye."]),
     ("shutdown", &["I'm sorry, I have to end this call because the line is closing down. Please call again. Goodbye."]),
+    ("goodbye_machine", &["This is an automated assistant, and I seem to be talking to a recording, so I will hang up now. Please call again. Goodbye."]),
     ("longest", &["I'm sorry, this call has reached its longest time, so I have to end it here. Please call again. Goodbye."]),
     ("callback_hello", &["Hello, this is the automated assistant at {company}. You asked us to call you back{about}. {colleague} is on the line for you. Press 1 to be put through, or 2 if this isn't a good time."]),
     ("callback_hello_again", &["To talk to our colleague, press 1 or say yes. If this isn't a good time, press 2."]),

@@ -1,5 +1,6 @@
 //! What one party says: kept for recognition, and listened to for speech that starts and ends. Our own voice coming back is no speech.
 
+use crate::audio::fax::FaxDetector;
 use crate::audio::returned::Returned;
 use crate::audio::vad::{Gate, GateConfig, SpeechGate};
 use crate::audio::{FRAME, MediaTime, RATE};
@@ -40,6 +41,9 @@ impl Kept {
 /// Quiet after which the work for a reply begins, milliseconds, and what it is on a busy machine, where work in vain costs others.
 const SOON_MS: u64 = 60;
 const BUSY_MS: u64 = 120;
+/// Speech that makes a start, and what does while we speak: then every frame counts, and what it does can be taken back.
+const START_MS: u64 = 60;
+const OVER_OURS_MS: u64 = 40;
 /// Probability of speech from which on our own voice is looked for in it.
 const SUSPICIOUS: f32 = 0.2;
 
@@ -49,6 +53,7 @@ pub struct Ear {
     gate: SpeechGate,
     returned: Returned,
     suspected: bool,
+    fax: FaxDetector,
     kept: Kept,
     /// Off: what comes is not kept.
     pub on: bool,
@@ -57,6 +62,8 @@ pub struct Ear {
 /// What 20 ms brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
+    /// A fax machine's tones.
+    Fax,
     /// Something that may become speech; false: it did not.
     Suspected(bool),
     /// Speech that starts or ends at `at`, and how long ago that was.
@@ -73,12 +80,13 @@ impl Ear {
             vad,
             gate: SpeechGate::new(GateConfig {
                 hangover_ms: SOON_MS,
-                min_speech_ms: 60,
+                min_speech_ms: START_MS,
                 lag_ms: 20,
                 ..GateConfig::default()
             }),
             returned: Returned::new(),
             suspected: false,
+            fax: FaxDetector::default(),
             kept: Kept::default(),
             on: true,
         }
@@ -91,6 +99,9 @@ impl Ear {
         }
         let at = self.kept.now();
         self.kept.push(pcm);
+        if self.fax.hear(pcm) {
+            return Some(Turn::Fax);
+        }
         let p = self.vad.push(pcm);
         let ours = self.returned.heard(pcm, p >= SUSPICIOUS);
         let turn = self.gate.push(at, if ours { 0.0 } else { p });
@@ -114,6 +125,17 @@ impl Ear {
     /// 20 ms that they are sent: what of it comes back is not theirs.
     pub fn sent(&mut self, pcm: &[i16; FRAME]) {
         self.returned.sent(pcm);
+    }
+
+    /// Speech has begun, or may have.
+    pub fn hears_speech(&self) -> bool {
+        self.suspected || self.gate.is_speech()
+    }
+
+    /// Whether we speak to them now.
+    pub fn we_speak(&mut self, speaking: bool) {
+        self.gate
+            .set_min_speech(if speaking { OVER_OURS_MS } else { START_MS });
     }
 
     /// How soon a pause is taken for what may be the end.

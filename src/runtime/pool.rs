@@ -123,9 +123,7 @@ pub enum Work {
         early: bool,
     },
     /// A clause that will probably be said soon.
-    Warm {
-        text: String,
-    },
+    Warm { text: String },
     /// What a human says, or a caller says to a human.
     Understand {
         attempt: u64,
@@ -203,6 +201,8 @@ impl Ord for Job {
 const LONGEST_QUEUE: usize = 512;
 const OLDEST: Duration = Duration::from_secs(12);
 const IDLE_LOOK: Duration = Duration::from_millis(500);
+/// No caller has spoken for so long: one may begin at any moment, but what they say takes longer than a clause to make.
+const QUIET_MS: u64 = 400;
 
 struct Queue {
     jobs: Mutex<(BinaryHeap<Job>, u64, bool)>,
@@ -216,6 +216,11 @@ struct Queue {
     workers: usize,
     /// Jobs are waiting: asked every 20 ms by every call, which must not wait for the lock.
     pressed: AtomicBool,
+    /// When a caller was last heard, milliseconds since the start: clauses are made ahead in the pauses of calls, too.
+    spoke: AtomicU64,
+    started: Instant,
+    /// A worker is making a clause ahead while calls are up: one at a time.
+    warming: AtomicBool,
     /// Clauses that are being made: one that is wanted twice is made once.
     making: Mutex<HashSet<String>>,
     made: Condvar,
@@ -244,6 +249,9 @@ impl Pool {
             busy: AtomicUsize::new(0),
             workers,
             pressed: AtomicBool::new(false),
+            spoke: AtomicU64::new(0),
+            started: Instant::now(),
+            warming: AtomicBool::new(false),
             making: Mutex::default(),
             made: Condvar::new(),
         });
@@ -299,6 +307,12 @@ impl Pool {
         self.queue.ready.notify_one();
     }
 
+    /// A caller is speaking now.
+    pub fn caller_speaks(&self) {
+        let now = self.queue.started.elapsed().as_millis() as u64;
+        self.queue.spoke.store(now, Ordering::Relaxed);
+    }
+
     /// More is wanted than there are workers for.
     pub fn is_pressed(&self) -> bool {
         self.queue.pressed.load(Ordering::Relaxed)
@@ -348,10 +362,9 @@ impl Pool {
             to,
         });
         let busy = self.queue.busy.load(Ordering::Relaxed);
-        self.queue.pressed.store(
-            busy + guard.0.len() > self.queue.workers,
-            Ordering::Relaxed,
-        );
+        self.queue
+            .pressed
+            .store(busy + guard.0.len() > self.queue.workers, Ordering::Relaxed);
         drop(guard);
         self.queue.ready.notify_one();
     }
@@ -369,18 +382,12 @@ fn work(queue: &Queue, mut engines: Engines) {
                     queue.pressed.store(!guard.0.is_empty(), Ordering::Relaxed);
                     break job;
                 }
-                if queue.live.active() == 0 {
-                    let warm = queue
-                        .warm
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    if let Some(text) = warm {
-                        drop(guard);
-                        let _ = queue.clause(&text, &mut engines);
-                        guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                        continue;
-                    }
+                if let Some(text) = queue.to_warm() {
+                    drop(guard);
+                    let _ = queue.clause(&text, &mut engines);
+                    queue.warming.store(false, Ordering::Relaxed);
+                    guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                    continue;
                 }
                 // Looks up now and then: the line may have fallen quiet with clauses still to be made.
                 guard = queue
@@ -527,6 +534,26 @@ fn perform(
 }
 
 impl Queue {
+    /// A clause to be made ahead: when nobody is on the line, or (by one worker at a time) while nobody speaks.
+    fn to_warm(&self) -> Option<String> {
+        let alone = self.live.active() == 0;
+        let quiet_ms = (self.started.elapsed().as_millis() as u64)
+            .saturating_sub(self.spoke.load(Ordering::Relaxed));
+        let idle = quiet_ms > QUIET_MS && self.busy.load(Ordering::Relaxed) == 0;
+        if !alone && (!idle || self.warming.swap(true, Ordering::Relaxed)) {
+            return None;
+        }
+        let text = self
+            .warm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        if text.is_none() {
+            self.warming.store(false, Ordering::Relaxed);
+        }
+        text
+    }
+
     /// The sound of a clause. Where another worker is making it, its sound is waited for.
     fn clause(&self, text: &str, engines: &mut Engines) -> Result<Arc<[i16]>, String> {
         {

@@ -191,7 +191,7 @@ impl RtpSession {
     }
 
     /// Sends 20 ms.
-pub fn push(&mut self, pcm: &[i16; FRAME]) {
+    pub fn push(&mut self, pcm: &[i16; FRAME]) {
         self.pushed = true;
         let agreed = self.agreed.as_ref();
         let to = self

@@ -21,9 +21,13 @@ impl Task {
             .legs
             .get(&CALLER)
             .map_or(0, |leg| leg.held_ms() + FRAME_MS / 2);
+        let voice = self.voices.get(&CALLER);
+        self.caller
+            .we_speak(voice.is_some_and(|v| !v.is_empty() && !v.is_paused()));
         self.caller.hurry(self.shared.pool.is_pressed());
         match self.caller.hear(said.get(&CALLER).unwrap_or(&silence)) {
             None => {}
+            Some(Turn::Fax) => events.push(Event::Fax),
             Some(Turn::Suspected(on)) => events.push(Event::VoiceSuspected { on }),
             Some(Turn::Speech {
                 speaking: true,
@@ -39,6 +43,9 @@ impl Task {
                     ago_ms: ago_ms + held,
                 });
             }
+        }
+        if self.caller.hears_speech() {
+            self.shared.pool.caller_speaks();
         }
         for (leg, ear) in &mut self.ears {
             if let Some(Turn::Speech { speaking, at, .. }) =
