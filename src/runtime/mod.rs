@@ -18,6 +18,7 @@ pub mod leg;
 pub mod line;
 pub mod live;
 pub mod models;
+mod perform;
 pub mod pool;
 pub mod priority;
 pub mod queues;
@@ -35,3 +36,5 @@ pub fn call_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 pub mod phone;
+
+pub(crate) use perform::matters;
