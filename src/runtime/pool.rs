@@ -19,6 +19,7 @@ use crate::reason::Embedder;
 use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
+use super::model::Models;
 use super::perform::{failed, perform};
 use super::voice::Voice;
 
@@ -212,6 +213,8 @@ pub(super) struct Queue {
     /// Clauses to be made when nobody is on the line.
     warm: Mutex<VecDeque<String>>,
     live: Arc<Live>,
+    /// The language models, and what they run on.
+    models: Option<(Arc<Models>, tokio::runtime::Handle)>,
     /// Workers at work: a recognition that has the machine to itself may use a second core.
     busy: AtomicUsize,
     workers: usize,
@@ -239,6 +242,7 @@ impl Pool {
         workers: usize,
         voice: Arc<Voice>,
         live: Arc<Live>,
+        models: Option<(Arc<Models>, tokio::runtime::Handle)>,
         make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let queue = Arc::new(Queue {
@@ -247,6 +251,7 @@ impl Pool {
             voice,
             warm: Mutex::default(),
             live,
+            models,
             busy: AtomicUsize::new(0),
             workers,
             pressed: AtomicBool::new(false),
@@ -410,6 +415,7 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
+        let early = job.work.is_early();
         let recognises = match job.work {
             Work::Transcribe { attempt, .. } => Some(attempt),
             _ => None,
@@ -435,6 +441,38 @@ fn work(queue: &Queue, mut engines: Engines) {
             job.wanted.at_work().take_if(|(a, _)| *a == attempt);
         }
         if let (Some(to), Some(msg)) = (job.to, msg) {
+            send(queue, msg, to, early);
+        }
+    }
+}
+
+/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting. `early`: it is
+/// not sure to be wanted, and no model is asked for that.
+fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>, early: bool) {
+    match (msg, &queue.models) {
+        (
+            Msg::Event(Event::Decided {
+                attempt,
+                mut mind,
+                mut reply,
+                ms,
+            }),
+            Some((models, runtime)),
+        ) if !early && mind.prompt().is_some() => {
+            let models = models.clone();
+            runtime.spawn(async move {
+                let began = Instant::now();
+                models.word(&mut mind, &mut reply).await;
+                let ms = ms + began.elapsed().as_millis() as u64;
+                let _ = to.try_send(Msg::Event(Event::Decided {
+                    attempt,
+                    mind,
+                    reply,
+                    ms,
+                }));
+            });
+        }
+        (msg, _) => {
             let _ = to.try_send(msg);
         }
     }
