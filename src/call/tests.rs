@@ -239,6 +239,7 @@ impl Sim {
             release,
             split: sentences,
             words: Words::default(),
+            pilot: Pilot::default(),
         };
         let mut out = Vec::new();
         let call = Call::new(config, Scripted::default(), Time(0), &mut out);

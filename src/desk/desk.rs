@@ -13,7 +13,7 @@ use super::text::{Stems, dot};
 use super::types::Source;
 
 /// A desk, ready to understand. Immutable: a changed desk is a new one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Desk {
     pub config: DeskConfig,
     pub actions: Vec<Action>,
@@ -178,6 +178,17 @@ impl Desk {
     pub fn with_readings(mut self, readings: &HashMap<String, Vec<f32>>) -> Desk {
         self.readings = Readings::new(self.dims, readings);
         self
+    }
+
+    /// The same desk trusting these intents otherwise; ones it does not know are left out.
+    pub fn with_modes(&self, modes: &BTreeMap<String, Mode>) -> Desk {
+        let mut desk = self.clone();
+        for (intent, mode) in modes {
+            if let Some(policy) = desk.policies.get_mut(intent) {
+                policy.mode = *mode;
+            }
+        }
+        desk
     }
 
     /// Length of the vectors the desk was learned with.

@@ -72,6 +72,8 @@ const STEPS: &[&[&str]] = &[
     )",
         "create index packets_by_call on packets (call_id, url)",
     ],
+    super::people::TABLES,
+    super::playbook::TABLES,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins
