@@ -8,6 +8,9 @@
 /// The program as it is typed: the README's commands, help, misuse.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod cli;
+/// The console in a real browser, on a line without telephones.
+#[cfg(feature = "line")]
+mod console;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
 /// The sample desk as it is shipped.

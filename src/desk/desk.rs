@@ -1,6 +1,7 @@
 //! One desk as configured and learned: what it understands of a sentence, and which of its passages bear on it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::config::{Action, DeskConfig, IntentPolicy, Mode, Phrases, Risk};
 use super::escalation::{Escalation, Escalations};
@@ -21,7 +22,7 @@ pub struct Desk {
     pub articles: Vec<Article>,
     pub passages: Vec<Passage>,
     pub(crate) calibration: Option<BTreeMap<String, f32>>,
-    pub(crate) stems: Stems,
+    pub(crate) stems: Arc<Stems>,
     pub(crate) index: Index,
     /// Vectors of titles, passages and sentences by their text.
     pub(crate) vectors: HashMap<String, Vec<f32>>,
@@ -162,7 +163,7 @@ impl Desk {
             articles: source.articles,
             passages: source.passages,
             calibration: source.calibration,
-            stems,
+            stems: Arc::new(stems),
             index,
             vectors: kept,
             titles,

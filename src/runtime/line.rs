@@ -303,6 +303,29 @@ impl Shared {
         self.recorder.end(&id, record.clone()).await;
         // Last: whatever is wrong with a figure, the record is safe.
         self.measure(&record);
+        self.shadow(record).await;
+    }
+
+    /// What we would have said in a human's call, for people to grade.
+    async fn shadow(&self, record: CallRecord) {
+        let Some(desk) = self.pilot.shadow() else {
+            return;
+        };
+        let shadowed = self.pilot.view().shadowed;
+        let id = record.id.clone();
+        let drafted = tokio::task::spawn_blocking(move || {
+            let mut embedder = super::engines::embedder().ok();
+            let embedder = embedder
+                .as_mut()
+                .map(|e| e.as_mut() as &mut dyn crate::reason::Embedder);
+            super::shadow::drafts(&record, &desk, &shadowed, embedder, super::clock::now())
+        });
+        for draft in drafted.await.unwrap_or_default() {
+            if let Err(error) = self.state.store.put_review(&draft).await {
+                tracing::error!(call = %id, %error, "a draft could not be stored");
+                self.state.metrics.count(Metric::StoreErrors, &[]);
+            }
+        }
     }
 
     fn measure(&self, record: &CallRecord) {

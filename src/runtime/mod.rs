@@ -27,6 +27,7 @@ pub mod queues;
 pub mod recording;
 pub mod report;
 pub mod serve;
+pub mod shadow;
 pub mod shapes;
 pub mod sound;
 pub mod twilio;

@@ -44,7 +44,8 @@ pub(super) async fn let_in(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match who(&guard, &request).await {
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    match who(&guard, &method, &headers).await {
         Ok(Some(who)) => {
             request.extensions_mut().insert(who);
             next.run(request).await
@@ -62,8 +63,11 @@ pub(super) async fn let_in(
     }
 }
 
-async fn who(guard: &Guard, request: &Request) -> Result<Option<Who>, ApiError> {
-    let headers = request.headers();
+async fn who(
+    guard: &Guard,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<Who>, ApiError> {
     if let Some(given) = headers.get(header::AUTHORIZATION) {
         let Some(token) = given
             .to_str()
@@ -94,7 +98,7 @@ async fn who(guard: &Guard, request: &Request) -> Result<Option<Who>, ApiError> 
         let Some(csrf) = &who.csrf else {
             return Ok(None);
         };
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let reads = matches!(*method, Method::GET | Method::HEAD);
         let socket = headers.contains_key(header::UPGRADE);
         let told = headers
             .get(people::CSRF)

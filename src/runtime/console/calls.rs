@@ -21,10 +21,9 @@ const SLICES: usize = 1200;
 pub(super) async fn today(line: &LineState, console: &Console) -> Answer {
     let desk = console.pilot.desk();
     let now = super::super::clock::now();
-    let midnight = now
-        .to_zoned(desk.config.tz())
-        .start_of_day()
-        .map_or(now, |day| day.timestamp());
+    let tz = desk.config.tz();
+    let today = now.to_zoned_datetime(tz.clone()).date();
+    let midnight = tz.to_timestamp(today.at(0, 0, 0, 0)).unwrap_or(now);
     let facts = report::facts(&line.store, Some(midnight), desk.config.savings, now)
         .await
         .map_err(unavailable)?;

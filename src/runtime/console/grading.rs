@@ -32,7 +32,7 @@ pub(super) async fn sample(line: &LineState, console: &Console, asked: Option<St
     let desk = console.pilot.desk();
     let tz = desk.config.tz();
     let now = super::super::clock::now();
-    let today = now.to_zoned(tz.clone()).date();
+    let today = now.to_zoned_datetime(tz.clone()).date();
     let this_week = today.iso_week_date();
     let chosen = match asked.filter(|w| !w.is_empty()) {
         Some(text) => week(&text)
@@ -99,11 +99,9 @@ async fn records(
     tz: &jiff::tz::TimeZone,
 ) -> Result<Vec<CallRecord>, ApiError> {
     let bad = |e: jiff::Error| ApiError::Bad(e.to_string());
-    let from = week
-        .date()
-        .to_zoned(tz.clone())
-        .map_err(bad)?
-        .timestamp();
+    let from = tz
+        .to_timestamp(week.date().at(0, 0, 0, 0))
+        .map_err(bad)?;
     let until = from
         .checked_add(SignedDuration::from_hours(7 * 24))
         .map_err(bad)?;

@@ -111,7 +111,7 @@ pub(super) async fn article(
     }
     let (id, path) = place(&desk, console.pilot.dir(), article.id.as_deref(), &title)?;
     let today = super::super::clock::now()
-        .to_zoned(desk.config.tz())
+        .to_zoned_datetime(desk.config.tz())
         .date();
     let text = page(&id, &title, &article, &today.to_string());
     let pilot = console.pilot.clone();
