@@ -78,11 +78,20 @@ pub(super) struct Waiting {
 }
 
 impl<M: Mind> Call<M> {
+    /// What is given a voice ahead of being said: by the caller's words, or waiting for a reviewer.
+    pub(super) fn prepared_speech(&mut self, tag: u64) -> Option<&mut Speech> {
+        let waits = self.review.as_mut().and_then(|w| w.prepared.as_mut());
+        match waits {
+            Some(speech) if speech.tag == tag => Some(speech),
+            _ => self.caller.prepared_mut().filter(|s| s.tag == tag),
+        }
+    }
+
     pub(super) fn is_reviewed(&self, reply: &Reply) -> bool {
         let reviewed = &self.config.pilot.reviewed;
         matches!(reply.decision.route, Route::Answer | Route::Act)
             && !matches!(reply.next, Next::Transfer(_))
-            && !reply.say.is_empty()
+            && reply.say.iter().any(|s| !s.text.trim().is_empty())
             && reply
                 .decision
                 .intent

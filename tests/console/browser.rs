@@ -57,7 +57,7 @@ impl Browser {
         let (told, port) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
-                if let Some((_, port)) = line.split_once("on port ") {
+                if let Some((_, port)) = line.split_once("successfully on port ") {
                     let _ = told.try_send(port.trim_end_matches('.').to_owned());
                 }
             }

@@ -10,7 +10,7 @@ fn supervised() -> Sim {
     sim.call.config.pilot.reviewed.insert("fees".into());
     sim.pass(5000);
     sim.says("what is the late fee?", 1200);
-    sim.pass(2000);
+    sim.pass(3500);
     assert!(sim.logged(&format!("review 1 {ANSWER}")), "{:?}", sim.log);
     sim
 }
@@ -83,9 +83,10 @@ fn nobody_looks_for_eight_seconds_and_a_human_is_called() {
     let asked = sim.now;
     while !sim.logged("dial 1 sip:a@h") {
         sim.pass(20);
-        assert!(sim.now < asked + 9_000, "{:?}", sim.log);
+        assert!(sim.now < asked + 6_000, "{:?}", sim.log);
     }
-    assert!(sim.now + 2_000 >= asked + REVIEW_MS, "not before");
+    // The draft had waited for three seconds and a bit.
+    assert!(sim.now > asked + REVIEW_MS - 3_500, "not before");
     assert!(sim.logged("review 1 timeout"));
     says(&mut sim, 1, Verdict::Approved);
     sim.pass(4000);
@@ -291,7 +292,7 @@ fn the_console_sends_a_call_to_a_human() {
     let mut sim = Sim::answered(&["sip:a@h"]);
     sim.pass(5000);
     sim.event(Event::Ordered(Order::Summon { by: "ada".into() }));
-    sim.pass(3000);
+    sim.pass(5000);
     assert!(sim.logged("dial 1 sip:a@h"), "{:?}", sim.log);
     assert!(sim.heard().contains("a colleague to help you"));
 }

@@ -78,18 +78,19 @@ async fn who(
             })
             .map(|(_, token)| token.trim())
         else {
-            return Ok(None);
+            return Ok(guard.open().await.then(Who::here));
         };
         if let Some(wanted) = &guard.token
             && same(&digest(token), wanted.as_slice())
         {
             return Ok(Some(Who::token()));
         }
-        return Ok(guard
-            .line
-            .who(&hex_digest(token))
-            .await?
-            .filter(|who| who.csrf.is_none()));
+        let known = guard.line.who(&hex_digest(token)).await?;
+        // A session's cookie is no token.
+        if let Some(who) = known.filter(|who| who.csrf.is_none()) {
+            return Ok(Some(who));
+        }
+        return Ok(guard.open().await.then(Who::here));
     }
     if let Some(cookie) = people::cookie(headers)
         && let Some(who) = guard.line.who(&hex_digest(cookie)).await?
