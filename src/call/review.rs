@@ -227,14 +227,7 @@ impl<M: Mind> Call<M> {
         self.begin_transfer(handoff, out);
     }
 
-    fn note_review(
-        &self,
-        turn: u32,
-        stage: &str,
-        said: &str,
-        by: &str,
-        out: &mut Vec<Command<M>>,
-    ) {
+    fn note_review(&self, turn: u32, stage: &str, said: &str, by: &str, out: &mut Vec<Command<M>>) {
         out.push(Command::Note(Note::Review {
             turn,
             stage: stage.into(),

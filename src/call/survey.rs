@@ -56,7 +56,11 @@ impl<M: Mind> Call<M> {
             .ended
             .as_ref()
             .is_some_and(|ended| ended.reason == HUMAN_ENDED);
-        let handed_over_for = self.record.handoff.as_ref().map_or("", |h| h.reason.as_str());
+        let handed_over_for = self
+            .record
+            .handoff
+            .as_ref()
+            .map_or("", |h| h.reason.as_str());
         let silent = self.silences > 0;
         self.config.pilot.survey
             && self.outbound.is_none()

@@ -97,10 +97,16 @@ async fn carry_out(store: &Store, command: Command) -> anyhow::Result<()> {
                 eprintln!("nobody yet; firstline user add NAME --role admin");
             }
             for user in users {
-                println!("user   {:<24} {:<9} since {}", user.name, user.role, user.created_at);
+                println!(
+                    "user   {:<24} {:<9} since {}",
+                    user.name, user.role, user.created_at
+                );
             }
             for token in tokens {
-                println!("token  {:<24} {:<9} since {}", token.name, token.role, token.created_at);
+                println!(
+                    "token  {:<24} {:<9} since {}",
+                    token.name, token.role, token.created_at
+                );
             }
         }
         Command::Remove { name } => {
@@ -124,7 +130,9 @@ async fn carry_out(store: &Store, command: Command) -> anyhow::Result<()> {
             };
             store.add_pass(&pass, YEAR_MS).await?;
             store.note_act(by, "token made", &name, role.word()).await?;
-            eprintln!("send this as `Authorization: Bearer ...`; it is shown once and good for a year:");
+            eprintln!(
+                "send this as `Authorization: Bearer ...`; it is shown once and good for a year:"
+            );
             println!("{token}");
         }
         Command::RemoveToken { name } => {

@@ -55,13 +55,13 @@ export async function showCall(id, wantedTurn) {
   return [
     head(call.from || "Number withheld", outcome(call), live ? listening() : null,
       may("reviewer") ? gradeRow(call, null, whole, true) : null),
+    player ? el("div", { class: "card player" }, player.node, audio) : el("p", { class: "card soft" }, live ? "The recording can be heard once a second of it is written." : "There is no recording of this call."),
     el("div", { class: "card" }, facts([
       ["When", when(call.started_at) + (call.ended_at ? ", " + length(call.started_at, call.ended_at) + " long" : ", going on")], ["To", call.to], ["Over", [call.channel, " ", quality(call.line)]],
       ["Ended by", call.termination && [call.termination.cause, call.termination.reason].filter(Boolean).join(": ")], ["Proved who they are", call.verified === "none" ? "no" : call.verified],
       ["Told it is automated", call.disclosed ? "yes, and heard" : el("span", { class: "bad" }, "not heard whole")], ["Mood", call.mood], ["Satisfaction", call.survey && call.survey + " of 5"],
       ["Rang before", call.history?.length ? el("ul", { class: "plain" }, call.history.slice(0, 3).map((h) => el("li", {}, el("a", { href: "#call/" + encodeURIComponent(h.id) }, when(h.started_at)), " " + words(h.intent) + ", " + h.outcome))) : null],
-      ["Id", el("span", { class: "mono" }, call.id)]])),
-    player ? el("div", { class: "card player" }, player.node, audio) : el("p", { class: "card soft" }, live ? "The recording can be heard once a second of it is written." : "There is no recording of this call."),
+      ["Id", el("span", { class: "mono" }, call.id)]], "wide")),
     el("div", { class: "grid two" },
       el("div", { class: "grid" },
         el("section", { class: "card", "aria-label": "Transcript" }, el("h2", {}, "What was said, and heard"), turns,

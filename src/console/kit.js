@@ -96,9 +96,9 @@ export function outcome(call) {
   const word = call.outcome || (call.ended_at ? "ended" : "live");
   return el("span", { class: "chip " + (tones[word] || "") }, outcomeWords[word] || word);
 }
-export function facts(pairs) {
+export function facts(pairs, kind) {
   const kept = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false);
-  return el("dl", {}, kept.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  return el("dl", { class: kind }, kept.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 export const table = (heads, rows, caption) =>
   el("div", { class: "scroll" }, el("table", {}, caption && el("caption", { class: "soft small" }, caption),

@@ -98,7 +98,7 @@ export function listening() {
   return box;
 }
 
-const tile = (value, name, link) => el(link ? "a" : "div", { class: "tile", href: link }, el("span", {}, name), el("b", {}, value));
+const tile = (value, name, link) => el(link ? "a" : "div", { class: "tile", href: link }, el("b", {}, value), el("span", {}, name));
 
 export async function showToday() {
   const t = await get("/api/today");

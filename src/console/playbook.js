@@ -124,7 +124,7 @@ export async function showSample(params) {
   const left = s.calls.filter((c) => !c.grade);
   const box = el("input", { type: "week", class: "auto", value: s.week, "aria-label": "Week", onchange: (e) => { location.hash = "sample?week=" + e.target.value; } });
   return [head("Weekly sample", box),
-    el("div", { class: "tiles" }, el("div", { class: "tile" }, el("span", {}, "graded"), el("b", {}, s.graded + " of " + s.calls.length)), el("div", { class: "tile" }, el("span", {}, "quality of the week's " + s.of_calls + " calls"), el("b", {}, percent(s.rate, 1)), el("span", {}, s.graded ? percent(s.low) + " to " + percent(s.high) : "nothing graded yet"))),
+    el("div", { class: "tiles" }, el("div", { class: "tile" }, el("b", {}, s.graded + " of " + s.calls.length), el("span", {}, "graded")), el("div", { class: "tile" }, el("b", {}, percent(s.rate, 1)), el("span", {}, "quality of the week's " + s.of_calls + " calls, " + (s.graded ? percent(s.low) + " to " + percent(s.high) : "nothing graded yet")))),
     left.length ? el("p", {}, el("a", { class: "button", href: "#call/" + encodeURIComponent(left[0].id), "data-pick": "" }, "Grade the next one")) : null,
     s.calls.length ? el("div", { class: "card" }, table(["Call", "Kind", "First words", "Ended", "Grade"], s.calls.map((c) => el("tr", { class: "pick" }, el("td", {}, el("a", { href: "#call/" + encodeURIComponent(c.id), "data-pick": "" }, when(c.started_at))), el("td", {}, c.stratum), el("td", { class: "wide" }, c.words), el("td", {}, outcome(c)), el("td", {}, c.grade ? el("span", { class: "chip " + (c.grade.grade === "good" ? "good" : "bad"), title: c.grade.note }, c.grade.grade) : el("span", { class: "soft" }, "open")))))) : empty("No call ended in this week.", "A hundred are drawn, some of every kind, once there are.")];
 }
@@ -191,12 +191,13 @@ export async function showReport(params) {
   const since = days === "all" ? "" : new Date(Date.now() - Number(days) * 86400000).toISOString();
   const r = await get("/api/report" + (since ? "?since=" + encodeURIComponent(since) : ""));
   const pick = el("select", { class: "auto", "aria-label": "Since", onchange: () => { location.hash = "report?days=" + pick.value; } }, [["1", "the last day"], ["7", "the last week"], ["28", "the last four weeks"], ["all", "everything"]].map(([v, t]) => el("option", { value: v, selected: v === days }, t)));
-  const range = (x) => (x && x.rate !== null && x.rate !== undefined ? percent(x.rate, 1) + " (" + percent(x.low) + " to " + percent(x.high) + ")" : "–");
+  const range = (x) => (x && x.rate !== null && x.rate !== undefined ? percent(x.rate) : "–");
+  const span = (x) => (x && x.rate !== null && x.rate !== undefined ? ", " + percent(x.low) + " to " + percent(x.high) : "");
   const split = (name, by) => Object.entries(by || {}).map(([k, v]) => el("tr", {}, el("td", {}, name), el("td", {}, words(k)), el("td", { class: "n" }, number(v.mean)), el("td", { class: "n" }, v.answers), el("td", { class: "n" }, v.unhappy)));
   const s = r.savings;
   const owed = [...r.actions_unknown, ...r.writes_never_settled];
   return [head("Report", pick),
-    el("div", { class: "tiles" }, [[number(r.calls), "calls"], [range(r.automation), "resolved without a person"], [range(r.quality.automation_with_quality), "resolved, and graded good"], [range(r.quality), "quality of graded calls"], [number(r.survey_mean), "satisfaction, " + r.survey.answers + " answers"], [number(s.saved), "saved"]].map(([v, n]) => el("div", { class: "tile" }, el("span", {}, n), el("b", {}, v)))),
+    el("div", { class: "tiles" }, [[number(r.calls), "calls"], [range(r.automation), "resolved without a person" + span(r.automation)], [range(r.quality.automation_with_quality), "resolved, and graded good" + span(r.quality.automation_with_quality)], [range(r.quality), "quality of graded calls" + span(r.quality)], [number(r.survey_mean), "satisfaction, " + r.survey.answers + " answers"], [number(s.saved), "saved"]].map(([v, n]) => el("div", { class: "tile" }, el("b", {}, v), el("span", {}, n)))),
     r.calls ? el("section", { class: "card" }, el("h2", {}, "How calls ended"), stack(r.outcomes)) : null,
     owed.length ? el("section", { class: "card" }, el("h2", { class: "bad" }, "Look up by hand"), table(["Call", "Action", "Key"], owed.map((a) => el("tr", {}, el("td", {}, callLink(a.call_id, a.call_id)), el("td", {}, words(a.action)), el("td", { class: "mono" }, a.idempotency_key))))) : null,
     r.survey.answers ? el("section", { class: "card" }, el("h2", {}, "Satisfaction, split"), table(["By", "", { n: "Mean" }, { n: "Answers" }, { n: "1 or 2" }], [...split("who had the call", r.survey.by_who), ...split("matter", r.survey.by_intent), ...split("mood", r.survey.by_mood)])) : null,

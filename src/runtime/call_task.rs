@@ -511,9 +511,7 @@ impl Task {
             }
             Command::Review(draft) => {
                 let shared = &self.shared;
-                shared
-                    .state
-                    .review_wanted(&shared.pilot, &self.id, &draft);
+                shared.state.review_wanted(&shared.pilot, &self.id, &draft);
             }
             Command::ReviewOver { number, verdict } => {
                 let shared = &self.shared;

@@ -357,6 +357,11 @@ impl Shared {
                 );
             }
         }
+        if let Some(score) = record.survey {
+            self.state
+                .metrics
+                .count(Metric::Surveys, &[&score.to_string()]);
+        }
         if let Some(handoff) = &record.handoff {
             self.state
                 .metrics

@@ -9,7 +9,8 @@ use crate::edge::http::Role;
 pub const SHORTEST: usize = 10;
 
 /// A hash nobody's password has: checked where there is no such user, so that the time does not tell.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keQ$c2l4dGVlbiBieXRlcyBvZiBub2JvZHksIG5vYm9keSE";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keQ$c2l4dGVlbiBieXRlcyBvZiBub2JvZHksIG5vYm9keSE";
 
 fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
@@ -37,10 +38,7 @@ pub fn fits(password: &str, kept: Option<&str>) -> bool {
     let Ok(hash) = PasswordHash::new(kept.unwrap_or(NOBODY)) else {
         return false;
     };
-    argon2()
-        .verify_password(password.as_bytes(), &hash)
-        .is_ok()
-        && kept.is_some()
+    argon2().verify_password(password.as_bytes(), &hash).is_ok() && kept.is_some()
 }
 
 /// A name as it is kept.
@@ -49,9 +47,8 @@ pub fn fits(password: &str, kept: Option<&str>) -> bool {
 /// One sentence: what a name may be.
 pub fn name(given: &str) -> Result<String, String> {
     let name = given.trim().to_lowercase();
-    let fine = (1..=64).contains(&name.len())
-        && crate::edge::http::valid_id(&name)
-        && name != "token";
+    let fine =
+        (1..=64).contains(&name.len()) && crate::edge::http::valid_id(&name) && name != "token";
     fine.then_some(name)
         .ok_or_else(|| "a name is letters, digits, dots, - and _".into())
 }
@@ -69,12 +66,19 @@ mod tests {
     #[test]
     fn the_right_password_fits_and_no_other() {
         let kept = hash("correct horse battery").expect("hashed");
-        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert!(
+            kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{kept}"
+        );
         assert!(fits("correct horse battery", Some(&kept)));
         assert!(!fits("correct horse batteries", Some(&kept)));
         assert!(!fits("correct horse battery", None));
         assert!(!fits("", Some("no hash at all")));
-        assert_ne!(hash("correct horse battery").expect("hashed"), kept, "salted");
+        assert_ne!(
+            hash("correct horse battery").expect("hashed"),
+            kept,
+            "salted"
+        );
         assert!(PasswordHash::new(NOBODY).is_ok(), "or the time would tell");
         assert!(hash("short").is_err());
     }

@@ -290,11 +290,18 @@ mod tests {
         let pilot = Pilot::new(Path::new("."), desk());
         let view = pilot.view();
         assert_eq!(view.desk.policy("late_fee").mode, Mode::Supervised);
-        assert!(view.reviewed.is_empty(), "nobody is there: to a human at once");
+        assert!(
+            view.reviewed.is_empty(),
+            "nobody is there: to a human at once"
+        );
         pilot.duty("ada", true);
         let view = pilot.view();
         assert_eq!(view.desk.policy("late_fee").mode, Mode::Autonomous);
-        assert_eq!(view.desk.policy("refund").mode, Mode::Shadow, "a human's, all the same");
+        assert_eq!(
+            view.desk.policy("refund").mode,
+            Mode::Shadow,
+            "a human's, all the same"
+        );
         assert!(view.reviewed.contains("late_fee") && view.shadowed.contains("refund"));
         pilot.duty("ada", false);
         assert!(pilot.view().reviewed.is_empty());
@@ -306,7 +313,10 @@ mod tests {
     #[test]
     fn what_a_person_has_set_counts_before_the_file() {
         let pilot = Pilot::new(Path::new("."), desk());
-        let set = BTreeMap::from([("hours".to_owned(), Mode::Human), ("gone".to_owned(), Mode::Human)]);
+        let set = BTreeMap::from([
+            ("hours".to_owned(), Mode::Human),
+            ("gone".to_owned(), Mode::Human),
+        ]);
         pilot.rebuild(pilot.files(), &set);
         assert_eq!(pilot.view().desk.policy("hours").mode, Mode::Human);
         assert_eq!(pilot.files().policy("hours").mode, Mode::Autonomous);
@@ -337,9 +347,21 @@ mod tests {
         let taken = pilot.take(&id).expect("it waits");
         assert!(pilot.take(&id).is_none(), "somebody was faster");
         pilot.put_back(taken, "ada");
-        assert!(pilot.over("c2", 3, &Verdict::Timeout).is_none(), "another call's");
-        let review = pilot.over("c1", 3, &Verdict::Edited("Eight.".into())).expect("kept");
-        assert_eq!((review.verdict.as_str(), review.said.as_str(), review.by.as_str()), ("edited", "Eight.", "ada"));
+        assert!(
+            pilot.over("c2", 3, &Verdict::Timeout).is_none(),
+            "another call's"
+        );
+        let review = pilot
+            .over("c1", 3, &Verdict::Edited("Eight.".into()))
+            .expect("kept");
+        assert_eq!(
+            (
+                review.verdict.as_str(),
+                review.said.as_str(),
+                review.by.as_str()
+            ),
+            ("edited", "Eight.", "ada")
+        );
         assert!(pilot.waiting().is_empty());
     }
 }

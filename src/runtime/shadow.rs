@@ -47,7 +47,10 @@ pub fn drafts(
     embedder: Option<&mut dyn Embedder>,
     now: jiff::Timestamp,
 ) -> Vec<Review> {
-    let taken = record.handoff.as_ref().is_some_and(|h| h.result == "accepted");
+    let taken = record
+        .handoff
+        .as_ref()
+        .is_some_and(|h| h.result == "accepted");
     if !taken || shadowed.is_empty() {
         return Vec::new();
     }

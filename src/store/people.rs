@@ -55,12 +55,7 @@ pub struct Pass {
 
 impl Store {
     /// Adds a user, or gives one another password and role; every session of theirs ends.
-    pub async fn put_user(
-        &self,
-        name: &str,
-        role: &str,
-        password: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn put_user(&self, name: &str, role: &str, password: &str) -> Result<(), StoreError> {
         sqlx::query(
             "insert into users (name, role, password, created_ms) values ($1, $2, $3, $4)
              on conflict (name) do update set role = excluded.role, password = excluded.password",

@@ -219,11 +219,12 @@ impl Store {
 
     /// The week's sample as it was drawn: call and stratum. Empty: none was drawn.
     pub async fn sample(&self, week: &str) -> Result<Vec<(String, String)>, StoreError> {
-        let rows =
-            sqlx::query("select call_id, stratum from samples where week = $1 order by stratum, call_id")
-                .bind(week)
-                .fetch_all(&self.main)
-                .await?;
+        let rows = sqlx::query(
+            "select call_id, stratum from samples where week = $1 order by stratum, call_id",
+        )
+        .bind(week)
+        .fetch_all(&self.main)
+        .await?;
         rows.iter()
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect()

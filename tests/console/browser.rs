@@ -65,7 +65,8 @@ impl Browser {
         let port = port
             .recv_timeout(Duration::from_secs(30))
             .expect("chromedriver says its port");
-        let profile = std::env::temp_dir().join(format!("firstline-chromium-{}", uuid::Uuid::new_v4()));
+        let profile =
+            std::env::temp_dir().join(format!("firstline-chromium-{}", uuid::Uuid::new_v4()));
         let args = [
             "--headless".to_owned(),
             "--no-sandbox".into(),
@@ -152,8 +153,10 @@ impl Browser {
             json!(words)
         );
         self.until(&format!("!!{there}")).await;
-        self.js(&format!("const b = {there}; b.setAttribute('data-press', 'now');"))
-            .await;
+        self.js(&format!(
+            "const b = {there}; b.setAttribute('data-press', 'now');"
+        ))
+        .await;
         self.click("[data-press=now]").await;
         self.js("document.querySelector('[data-press]')?.removeAttribute('data-press')")
             .await;
@@ -186,20 +189,25 @@ impl Browser {
 
     /// A command of the browser's own protocol.
     pub async fn cdp(&self, command: &str, params: Value) -> Value {
-        self.post("goog/cdp/execute", json!({ "cmd": command, "params": params }))
-            .await
+        self.post(
+            "goog/cdp/execute",
+            json!({ "cmd": command, "params": params }),
+        )
+        .await
     }
 
     pub async fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
-        self.cdp("Emulation.setEmulatedMedia", json!({ "features": features }))
-            .await;
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )
+        .await;
     }
 
     pub async fn size(&self, width: u32, height: u32) {
-        let metrics =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics)
             .await;
     }
@@ -232,7 +240,9 @@ impl Browser {
 }
 
 async fn call(http: &reqwest::Client, method: reqwest::Method, url: &str, body: &Value) -> Value {
-    let request = http.request(method.clone(), url).timeout(Duration::from_secs(60));
+    let request = http
+        .request(method.clone(), url)
+        .timeout(Duration::from_secs(60));
     let request = if method == reqwest::Method::GET {
         request
     } else {

@@ -57,8 +57,12 @@ impl Line {
         ] {
             std::fs::write(desk_dir.join(name), text).unwrap();
         }
-        let files = ["desk.toml", "intents.jsonl", "knowledge/late-fee.md"]
-            .map(|n| (n.to_owned(), std::fs::read_to_string(desk_dir.join(n)).unwrap()));
+        let files = ["desk.toml", "intents.jsonl", "knowledge/late-fee.md"].map(|n| {
+            (
+                n.to_owned(),
+                std::fs::read_to_string(desk_dir.join(n)).unwrap(),
+            )
+        });
         let source = parse(&DeskFiles(files.into())).unwrap();
         let desk = Arc::new(Desk::build(source, &std::collections::HashMap::new()));
         let store = Store::open(&format!("sqlite:{}/line.db", dir.display()))
@@ -176,8 +180,14 @@ pub fn call(id: &str, words: &str) -> CallRecord {
         in_scope: 0.97,
         confidence: 0.86,
         sources: vec![
-            Source { id: "late-fee".into(), score: 0.92 },
-            Source { id: "pay-early".into(), score: 0.41 },
+            Source {
+                id: "late-fee".into(),
+                score: 0.92,
+            },
+            Source {
+                id: "pay-early".into(),
+                score: 0.41,
+            },
         ],
         action: None,
         reply: reply.into(),
@@ -222,10 +232,19 @@ pub fn call(id: &str, words: &str) -> CallRecord {
                     avg_logprob: Some(-0.2),
                     ..CallerTurn::default()
                 }),
-                decision: Some(decision(Route::Answer, Some("late_fee"), "The late fee is $7.")),
+                decision: Some(decision(
+                    Route::Answer,
+                    Some("late_fee"),
+                    "The late fee is $7.",
+                )),
                 agent: Some(agent("The late fee is $7.", 8010, 10_000)),
                 gap_ms: Some(610),
-                stages_ms: StagesMs { endpoint: 420, stt: 310, decide: 14, tts: 140 },
+                stages_ms: StagesMs {
+                    endpoint: 420,
+                    stt: 310,
+                    decide: 14,
+                    tts: 140,
+                },
                 interrupted: false,
             },
         ],

@@ -30,7 +30,11 @@ fn last_turn(sim: &Sim) -> crate::desk::TurnRecord {
 #[test]
 fn an_approved_reply_is_said_as_drafted_after_a_word_on_hold() {
     let mut sim = supervised();
-    assert!(sim.heard().contains("Let me just check that"), "{}", sim.heard());
+    assert!(
+        sim.heard().contains("Let me just check that"),
+        "{}",
+        sim.heard()
+    );
     assert!(!sim.heard().contains("seven dollars"));
     says(&mut sim, 1, Verdict::Approved);
     sim.pass(8000);
@@ -56,11 +60,23 @@ fn the_word_comes_while_the_hold_phrase_is_said_and_nothing_is_cut() {
 #[test]
 fn an_edited_reply_is_said_as_it_was_edited() {
     let mut sim = supervised();
-    says(&mut sim, 1, Verdict::Edited("It is eight dollars now.".into()));
+    says(
+        &mut sim,
+        1,
+        Verdict::Edited("It is eight dollars now.".into()),
+    );
     sim.pass(6000);
     let turn = last_turn(&sim);
-    assert!(turn.agent.unwrap_or_default().heard.ends_with("It is eight dollars now."));
-    assert_eq!(turn.decision.map(|d| d.reply).unwrap_or_default(), "It is eight dollars now.");
+    assert!(
+        turn.agent
+            .unwrap_or_default()
+            .heard
+            .ends_with("It is eight dollars now.")
+    );
+    assert_eq!(
+        turn.decision.map(|d| d.reply).unwrap_or_default(),
+        "It is eight dollars now."
+    );
     assert!(!sim.heard().contains("seven"));
 }
 
@@ -71,7 +87,14 @@ fn a_rejected_reply_is_not_said_and_the_human_knows_it() {
     sim.pass(6000);
     let handoff = sim.call.record().handoff.unwrap_or_default();
     assert_eq!(handoff.draft.as_deref(), Some(ANSWER));
-    assert!(handoff.tried.iter().any(|t| t.contains("the fee has changed")), "{:?}", handoff.tried);
+    assert!(
+        handoff
+            .tried
+            .iter()
+            .any(|t| t.contains("the fee has changed")),
+        "{:?}",
+        handoff.tried
+    );
     assert!(sim.logged("dial 1 sip:a@h"), "{:?}", sim.log);
     assert!(!sim.heard().contains("seven dollars"));
     assert!(sim.heard().contains("a colleague to help you"));
@@ -90,7 +113,10 @@ fn nobody_looks_for_eight_seconds_and_a_human_is_called() {
     assert!(sim.logged("review 1 timeout"));
     says(&mut sim, 1, Verdict::Approved);
     sim.pass(4000);
-    assert!(!sim.heard().contains("seven dollars"), "too late is too late");
+    assert!(
+        !sim.heard().contains("seven dollars"),
+        "too late is too late"
+    );
 }
 
 #[test]
@@ -99,10 +125,19 @@ fn a_caller_who_goes_on_is_heard_and_the_draft_is_withdrawn() {
     sim.says("no wait, what is it for two payments?", 1500);
     sim.pass(3000);
     assert!(sim.logged("review 1 withdrawn"), "{:?}", sim.log);
-    assert!(sim.log.iter().any(|l| l.starts_with("review 2 The late fee")), "{:?}", sim.log);
+    assert!(
+        sim.log
+            .iter()
+            .any(|l| l.starts_with("review 2 The late fee")),
+        "{:?}",
+        sim.log
+    );
     says(&mut sim, 1, Verdict::Approved);
     sim.pass(500);
-    assert!(!sim.heard().contains("seven dollars"), "the old draft is nobody's answer");
+    assert!(
+        !sim.heard().contains("seven dollars"),
+        "the old draft is nobody's answer"
+    );
     says(&mut sim, 2, Verdict::Approved);
     sim.pass(8000);
     assert!(sim.heard().contains("seven dollars"));
@@ -126,7 +161,11 @@ fn a_result_waits_for_a_reviewer_too() {
     sim.pass(5000);
     sim.says("my balance please", 1000);
     sim.pass(3000);
-    assert!(sim.logged("review 1 You owe forty dollars."), "{:?}", sim.log);
+    assert!(
+        sim.logged("review 1 You owe forty dollars."),
+        "{:?}",
+        sim.log
+    );
     assert!(!sim.heard().contains("forty"));
     says(&mut sim, 1, Verdict::Approved);
     sim.pass(4000);
@@ -160,7 +199,11 @@ fn one_key_at_the_end_is_an_answer() {
     let mut sim = surveyed();
     sim.says("no bye", 600);
     sim.pass(8000);
-    assert!(sim.heard().contains("Press a key from 1 to 5"), "{}", sim.heard());
+    assert!(
+        sim.heard().contains("Press a key from 1 to 5"),
+        "{}",
+        sim.heard()
+    );
     assert!(!sim.call.is_over());
     sim.signal(CALLER, LegSignal::Digit('9'));
     sim.pass(200);
@@ -168,7 +211,11 @@ fn one_key_at_the_end_is_an_answer() {
     sim.signal(CALLER, LegSignal::Digit('4'));
     sim.pass(3000);
     assert_eq!(sim.call.record().survey, Some(4));
-    assert!(sim.heard().ends_with("Thank you. Goodbye."), "{}", sim.heard());
+    assert!(
+        sim.heard().ends_with("Thank you. Goodbye."),
+        "{}",
+        sim.heard()
+    );
     assert!(sim.call.is_over());
     assert_eq!(sim.call.record().outcome, Some(CallOutcome::Resolved));
 }
@@ -238,7 +285,12 @@ fn a_caller_left_by_the_human_is_asked_and_one_at_risk_is_not() {
             },
         );
         sim.pass(10_000);
-        assert_eq!(sim.heard().contains("Press a key"), asked, "{reason}: {}", sim.heard());
+        assert_eq!(
+            sim.heard().contains("Press a key"),
+            asked,
+            "{reason}: {}",
+            sim.heard()
+        );
         sim.signal(CALLER, LegSignal::Digit('2'));
         sim.pass(20_000);
         assert!(sim.call.is_over());
@@ -262,7 +314,10 @@ fn a_colleague_at_the_console_takes_the_call() {
     assert!(sim.heard().contains("Ada is joining us"), "{}", sim.heard());
     assert!(sim.logged("mix Bridge(LegId(1))"), "{:?}", sim.log);
     let handoff = sim.call.record().handoff.unwrap_or_default();
-    assert_eq!((handoff.reason.as_str(), handoff.result.as_str()), ("colleague", "accepted"));
+    assert_eq!(
+        (handoff.reason.as_str(), handoff.result.as_str()),
+        ("colleague", "accepted")
+    );
     // A second one finds it taken.
     sim.event(Event::Ordered(Order::Take {
         target: "console:bob".into(),
@@ -283,7 +338,11 @@ fn a_colleague_takes_a_call_that_rings_elsewhere() {
         name: "Ada".into(),
     }));
     sim.pass(5000);
-    assert!(sim.logged("hangup 1"), "the phone that rang is let go: {:?}", sim.log);
+    assert!(
+        sim.logged("hangup 1"),
+        "the phone that rang is let go: {:?}",
+        sim.log
+    );
     assert!(sim.logged("mix Bridge(LegId(2))"), "{:?}", sim.log);
 }
 

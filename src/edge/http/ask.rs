@@ -155,9 +155,12 @@ pub(super) fn allowed(who: &Who, least: Role) -> Result<(), ApiError> {
 type Body<T> = Result<Json<T>, axum::extract::rejection::JsonRejection>;
 
 fn body<T>(given: Body<T>) -> Result<T, ApiError> {
-    given
-        .map(|Json(given)| given)
-        .map_err(|e| ApiError::Bad(format!("the body is not what this takes: {}", e.body_text())))
+    given.map(|Json(given)| given).map_err(|e| {
+        ApiError::Bad(format!(
+            "the body is not what this takes: {}",
+            e.body_text()
+        ))
+    })
 }
 
 macro_rules! route {

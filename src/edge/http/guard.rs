@@ -63,11 +63,7 @@ pub(super) async fn let_in(
     }
 }
 
-async fn who(
-    guard: &Guard,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Option<Who>, ApiError> {
+async fn who(guard: &Guard, method: &Method, headers: &HeaderMap) -> Result<Option<Who>, ApiError> {
     if let Some(given) = headers.get(header::AUTHORIZATION) {
         let Some(token) = given
             .to_str()

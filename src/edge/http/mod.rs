@@ -25,8 +25,8 @@ mod page;
 mod people;
 mod voice;
 
-pub use events::{Hub, Watch};
 pub use ask::{Article, Ask, Grade, Question, Search};
+pub use events::{Hub, Watch};
 pub use guard::{hex_digest, valid_id};
 pub(in crate::edge) use listener::Held;
 pub use people::{NewSession, Role, Who, secret};

@@ -159,11 +159,13 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     given: Result<Json<Given>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let Json(given) = given
-        .map_err(|_| ApiError::Bad("send {\"name\",\"password\"} as JSON".into()))?;
+    let Json(given) =
+        given.map_err(|_| ApiError::Bad("send {\"name\",\"password\"} as JSON".into()))?;
     // Where a page elsewhere logs somebody in as somebody else.
     if super::guard::from_elsewhere(&headers) {
-        return Err(ApiError::Forbidden("a page of another site may not do this".into()));
+        return Err(ApiError::Forbidden(
+            "a page of another site may not do this".into(),
+        ));
     }
     let name = given.name.trim().to_lowercase();
     if name.is_empty() || name.len() > 64 || given.password.len() > 1024 {
@@ -298,9 +300,15 @@ mod tests {
             headers.insert(header::COOKIE, HeaderValue::from_str(text).unwrap());
             headers
         };
-        assert_eq!(cookie(&with("a=b; firstline_session=xyz; c=d")), Some("xyz"));
+        assert_eq!(
+            cookie(&with("a=b; firstline_session=xyz; c=d")),
+            Some("xyz")
+        );
         assert_eq!(cookie(&with("xfirstline_session=xyz")), None);
         assert_eq!(cookie(&with("firstline_session=")), None);
-        assert_eq!(cookie(&with(&format!("firstline_session={}", "a".repeat(200)))), None);
+        assert_eq!(
+            cookie(&with(&format!("firstline_session={}", "a".repeat(200)))),
+            None
+        );
     }
 }

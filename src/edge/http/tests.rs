@@ -170,12 +170,7 @@ async fn ask(at: &Running, request: &str, headers: &[&str]) -> (u16, String, Vec
     send(at, request, headers, "").await
 }
 
-async fn send(
-    at: &Running,
-    request: &str,
-    headers: &[&str],
-    body: &str,
-) -> (u16, String, Vec<u8>) {
+async fn send(at: &Running, request: &str, headers: &[&str], body: &str) -> (u16, String, Vec<u8>) {
     let mut socket = tokio::net::TcpStream::connect(at.edge.addr())
         .await
         .unwrap();
@@ -456,17 +451,35 @@ async fn a_missing_stolen_or_made_up_cookie_lets_nothing_in() {
     let other = logged_in(&at, "agent").await;
     for (what, headers) in [
         ("nothing", vec![]),
-        ("made up", vec!["Cookie: firstline_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]),
-        ("its digest", vec!["Cookie: firstline_session=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]),
+        (
+            "made up",
+            vec!["Cookie: firstline_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
+        ),
+        (
+            "its digest",
+            vec![
+                "Cookie: firstline_session=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            ],
+        ),
         ("empty", vec!["Cookie: firstline_session="]),
         ("as a token", vec!["Authorization: Bearer x"]),
     ] {
-        for path in ["GET /api/calls", "GET /api/me", "GET /metrics", "GET /api/events", "POST /api/drain", "GET /api/calls/live-1/listen"] {
+        for path in [
+            "GET /api/calls",
+            "GET /api/me",
+            "GET /metrics",
+            "GET /api/events",
+            "POST /api/drain",
+            "GET /api/calls/live-1/listen",
+        ] {
             assert_eq!(ask(&at, path, &headers).await.0, 401, "{path} with {what}");
         }
     }
     // A session's cookie is no bearer token.
-    let bearer = format!("Authorization: Bearer {}", cookie.split_once('=').unwrap().1);
+    let bearer = format!(
+        "Authorization: Bearer {}",
+        cookie.split_once('=').unwrap().1
+    );
     assert_eq!(ask(&at, "GET /api/calls", &[&bearer]).await.0, 401);
     // Without the secret that only our page knows, with another's, or from elsewhere, nothing is changed.
     let drain = "POST /api/drain";
@@ -475,14 +488,27 @@ async fn a_missing_stolen_or_made_up_cookie_lets_nothing_in() {
         vec![with.as_str()],
         vec![with.as_str(), "X-CSRF-Token: "],
         vec![with.as_str(), wrong.as_str()],
-        vec![with.as_str(), right.as_str(), "Origin: https://evil.example"],
+        vec![
+            with.as_str(),
+            right.as_str(),
+            "Origin: https://evil.example",
+        ],
     ] {
         assert_eq!(ask(&at, drain, &headers).await.0, 403, "{headers:?}");
     }
-    let upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+    let upgrade = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
     let mut hijack = upgrade.to_vec();
     hijack.extend([with.as_str(), "Origin: https://evil.example"]);
-    assert_eq!(ask(&at, "GET /api/calls/live-1/listen", &hijack).await.0, 403, "a socket from another site");
+    assert_eq!(
+        ask(&at, "GET /api/calls/live-1/listen", &hijack).await.0,
+        403,
+        "a socket from another site"
+    );
     assert!(!at.line.draining.load(Ordering::SeqCst));
     assert_eq!(ask(&at, drain, &[&with, &right]).await.0, 200);
     // Out, and the cookie is worth nothing.
@@ -498,10 +524,26 @@ async fn each_role_may_do_its_own() {
         ("GET /api/search?q=x", "", Role::Agent),
         ("POST /api/calls/live-1/end", "", Role::Agent),
         ("GET /api/reviews", "", Role::Reviewer),
-        ("POST /api/reviews/r1", "{\"verdict\":\"approved\"}", Role::Reviewer),
-        ("POST /api/grades", "{\"call_id\":\"c1\",\"turn\":null,\"grade\":\"good\"}", Role::Reviewer),
-        ("POST /api/articles", "{\"title\":\"x\",\"text\":\"y\"}", Role::Reviewer),
-        ("POST /api/pilot/late_fee", "{\"mode\":\"human\",\"why\":\"x\"}", Role::Admin),
+        (
+            "POST /api/reviews/r1",
+            "{\"verdict\":\"approved\"}",
+            Role::Reviewer,
+        ),
+        (
+            "POST /api/grades",
+            "{\"call_id\":\"c1\",\"turn\":null,\"grade\":\"good\"}",
+            Role::Reviewer,
+        ),
+        (
+            "POST /api/articles",
+            "{\"title\":\"x\",\"text\":\"y\"}",
+            Role::Reviewer,
+        ),
+        (
+            "POST /api/pilot/late_fee",
+            "{\"mode\":\"human\",\"why\":\"x\"}",
+            Role::Admin,
+        ),
         ("GET /api/users", "", Role::Admin),
         ("DELETE /api/users/abe", "", Role::Admin),
     ];
@@ -513,8 +555,17 @@ async fn each_role_may_do_its_own() {
             at.line.asked.lock().unwrap().clear();
             let (status, _, said) = send(&at, path, &headers, body).await;
             let want = if role >= least { 200 } else { 403 };
-            assert_eq!(status, want, "{path} as {role:?}: {}", String::from_utf8_lossy(&said));
-            assert_eq!(at.line.asked.lock().unwrap().len(), usize::from(role >= least), "{path}");
+            assert_eq!(
+                status,
+                want,
+                "{path} as {role:?}: {}",
+                String::from_utf8_lossy(&said)
+            );
+            assert_eq!(
+                at.line.asked.lock().unwrap().len(),
+                usize::from(role >= least),
+                "{path}"
+            );
         }
     }
 }
@@ -529,10 +580,17 @@ async fn passwords_cannot_be_guessed_quickly() {
     }
     assert_eq!(seen, [401, 401, 401, 401, 401, 429, 429, 429]);
     let right = wrong.replace("guess", "right");
-    assert_eq!(send(&at, "POST /api/login", &[], &right).await.0, 429, "not even the right one, yet");
+    assert_eq!(
+        send(&at, "POST /api/login", &[], &right).await.0,
+        429,
+        "not even the right one, yet"
+    );
     let elsewhere = wrong.replace("admin", "agent");
     let headers = ["Origin: https://evil.example"];
-    assert_eq!(send(&at, "POST /api/login", &headers, &elsewhere).await.0, 403);
+    assert_eq!(
+        send(&at, "POST /api/login", &headers, &elsewhere).await.0,
+        403
+    );
     for bad in ["", "[]", "{}", "{\"name\":\"\",\"password\":\"x\"}"] {
         assert_eq!(send(&at, "POST /api/login", &[], bad).await.0, 400, "{bad}");
     }
@@ -541,7 +599,14 @@ async fn passwords_cannot_be_guessed_quickly() {
 #[tokio::test]
 async fn ids_in_orders_are_no_paths_either() {
     let at = running(None).await;
-    for id in ["..%2f..%2fetc%2fpasswd", "%2e%2e", "a%2fb", "a%00b", ".hidden", "a..b"] {
+    for id in [
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e",
+        "a%2fb",
+        "a%00b",
+        ".hidden",
+        "a..b",
+    ] {
         for path in [
             format!("GET /api/calls/{id}/events"),
             format!("GET /api/calls/{id}/peaks"),

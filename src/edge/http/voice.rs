@@ -45,12 +45,14 @@ pub(super) async fn listen(
         return Err(ApiError::NotFound(format!("call {id} is not in progress")));
     }
     let stop = s.stop.clone();
-    Ok(upgrade.max_message_size(LONGEST).on_upgrade(move |socket| async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tell(socket, from) => {}
-        }
-    }))
+    Ok(upgrade
+        .max_message_size(LONGEST)
+        .on_upgrade(move |socket| async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tell(socket, from) => {}
+            }
+        }))
 }
 
 async fn tell(mut socket: WebSocket, mut from: mpsc::Receiver<Both>) {
@@ -91,12 +93,14 @@ pub(super) async fn talk(
         return Err(ApiError::NotFound(format!("call {id} is not in progress")));
     }
     let stop = s.stop.clone();
-    Ok(upgrade.max_message_size(LONGEST).on_upgrade(move |socket| async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = speak(socket, to_leg, from_leg) => {}
-        }
-    }))
+    Ok(upgrade
+        .max_message_size(LONGEST)
+        .on_upgrade(move |socket| async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = speak(socket, to_leg, from_leg) => {}
+            }
+        }))
 }
 
 async fn speak(
@@ -145,11 +149,7 @@ pub struct BrowserLeg {
 }
 
 impl BrowserLeg {
-    fn new(
-        name: String,
-        from: mpsc::Receiver<[i16; FRAME]>,
-        to: mpsc::Sender<Bytes>,
-    ) -> Self {
+    fn new(name: String, from: mpsc::Receiver<[i16; FRAME]>, to: mpsc::Sender<Bytes>) -> Self {
         Self {
             name,
             from,
@@ -264,7 +264,11 @@ mod tests {
         for n in 0..40 {
             to_leg.try_send([100 + n; FRAME]).unwrap();
         }
-        assert_eq!(leg.pull().pcm[0], 140 - PILE as i16, "what is too old is dropped");
+        assert_eq!(
+            leg.pull().pcm[0],
+            140 - PILE as i16,
+            "what is too old is dropped"
+        );
         leg.push(&[7; FRAME]);
         assert_eq!(from_leg.try_recv().unwrap()[..2], [7, 0]);
         drop(to_leg);

@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_waveform_shows_who_spoke_when() {
-        let path = std::env::temp_dir().join(format!("firstline-peaks-{}.wav", uuid::Uuid::new_v4()));
+        let path =
+            std::env::temp_dir().join(format!("firstline-peaks-{}.wav", uuid::Uuid::new_v4()));
         let mut pcm = Vec::new();
         for n in 0..16_000 {
             // The caller in the first half, the line in the second.
@@ -173,7 +174,10 @@ mod tests {
         let wave = peaks(&path, 10).unwrap();
         assert_eq!(wave["ms"], 1000);
         assert_eq!(wave["caller"], json!([50, 50, 50, 50, 50, 0, 0, 0, 0, 0]));
-        assert_eq!(wave["line"], json!([0, 0, 0, 0, 0, 100, 100, 100, 100, 100]));
+        assert_eq!(
+            wave["line"],
+            json!([0, 0, 0, 0, 0, 100, 100, 100, 100, 100])
+        );
         std::fs::write(&path, b"RIFF").unwrap();
         assert!(peaks(&path, 10).is_none());
         std::fs::remove_file(&path).unwrap();

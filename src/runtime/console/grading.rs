@@ -35,8 +35,9 @@ pub(super) async fn sample(line: &LineState, console: &Console, asked: Option<St
     let today = now.to_zoned_datetime(tz.clone()).date();
     let this_week = today.iso_week_date();
     let chosen = match asked.filter(|w| !w.is_empty()) {
-        Some(text) => week(&text)
-            .ok_or_else(|| ApiError::Bad("week is an ISO week like 2026-W48".into()))?,
+        Some(text) => {
+            week(&text).ok_or_else(|| ApiError::Bad("week is an ISO week like 2026-W48".into()))?
+        }
         None => {
             // Last week's, unless nobody rang then.
             let last = today
@@ -99,18 +100,12 @@ async fn records(
     tz: &jiff::tz::TimeZone,
 ) -> Result<Vec<CallRecord>, ApiError> {
     let bad = |e: jiff::Error| ApiError::Bad(e.to_string());
-    let from = tz
-        .to_timestamp(week.date().at(0, 0, 0, 0))
-        .map_err(bad)?;
+    let from = tz.to_timestamp(week.date().at(0, 0, 0, 0)).map_err(bad)?;
     let until = from
         .checked_add(SignedDuration::from_hours(7 * 24))
         .map_err(bad)?;
     let mut records = line.store.records(Some(from)).await.map_err(unavailable)?;
-    records.retain(|r| {
-        r.started_at
-            .parse::<Timestamp>()
-            .is_ok_and(|at| at < until)
-    });
+    records.retain(|r| r.started_at.parse::<Timestamp>().is_ok_and(|at| at < until));
     Ok(records)
 }
 
@@ -158,7 +153,11 @@ pub(super) async fn question(
     who: &Who,
     question: Question,
 ) -> Answer {
-    let text = question.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = question
+        .text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     if text.is_empty() || text.len() > 1000 {
         return Err(ApiError::Bad("a question has words".into()));
     }
@@ -208,7 +207,9 @@ pub(super) async fn question(
     .await?
     .map_err(ApiError::Unavailable)?;
     if !added {
-        return Err(ApiError::Conflict("the set has this question already".into()));
+        return Err(ApiError::Conflict(
+            "the set has this question already".into(),
+        ));
     }
     act(line, who, "question added", &id, "").await?;
     Ok(json!({ "added": true }))

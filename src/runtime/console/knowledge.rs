@@ -17,7 +17,12 @@ const DAYS: i64 = 30;
 /// Questions shown of each kind.
 const SHOWN: usize = 8;
 /// Why the line had nothing to say.
-const OPEN: [&str; 4] = ["no_answer", "not_grounded", "low_confidence", "out_of_scope"];
+const OPEN: [&str; 4] = [
+    "no_answer",
+    "not_grounded",
+    "low_confidence",
+    "out_of_scope",
+];
 
 /// Questions that were not answered, or wrongly, by what they seem to be about; the commonest first.
 pub(super) async fn gaps(line: &LineState, console: &Console) -> Answer {
@@ -42,20 +47,29 @@ pub(super) async fn gaps(line: &LineState, console: &Console) -> Answer {
                 "answered wrongly"
             } else if d.route == Route::Transfer
                 && (OPEN.contains(&d.reason.as_str())
-                    || r.handoff.as_ref().is_some_and(|h| OPEN.contains(&h.reason.as_str())))
+                    || r.handoff
+                        .as_ref()
+                        .is_some_and(|h| OPEN.contains(&h.reason.as_str())))
             {
                 "no article answers it"
-            } else if d.route == Route::Clarify && d.intent.is_some() && caller.text.len() > 12 && d.reason.starts_with("confidence") {
+            } else if d.route == Route::Clarify
+                && d.intent.is_some()
+                && caller.text.len() > 12
+                && d.reason.starts_with("confidence")
+            {
                 "not sure enough"
             } else {
                 continue;
             };
             let about = d.intent.clone().unwrap_or_else(|| "unknown".into());
-            found.entry((about, why.to_owned())).or_default().push(json!({
-                "text": caller.text, "call_id": r.id, "turn": t.index, "at": r.started_at,
-                "reply": d.reply, "confidence": d.confidence,
-                "source": d.sources.first().map(|s| &s.id),
-            }));
+            found
+                .entry((about, why.to_owned()))
+                .or_default()
+                .push(json!({
+                    "text": caller.text, "call_id": r.id, "turn": t.index, "at": r.started_at,
+                    "reply": d.reply, "confidence": d.confidence,
+                    "source": d.sources.first().map(|s| &s.id),
+                }));
         }
     }
     let desk = console.pilot.desk();
@@ -73,7 +87,8 @@ pub(super) async fn gaps(line: &LineState, console: &Console) -> Answer {
             })
         })
         .collect();
-    groups.sort_by_key(|g| std::cmp::Reverse((g["why"] == "answered wrongly", g["count"].as_u64())));
+    groups
+        .sort_by_key(|g| std::cmp::Reverse((g["why"] == "answered wrongly", g["count"].as_u64())));
     Ok(json!(groups))
 }
 
@@ -100,7 +115,11 @@ pub(super) async fn article(
     article: Article,
 ) -> Answer {
     let desk = console.pilot.files();
-    let title = article.title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title = article
+        .title
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     if title.is_empty() || article.text.trim().is_empty() {
         return Err(ApiError::Bad("an article has a title and a text".into()));
     }
@@ -118,7 +137,14 @@ pub(super) async fn article(
     let shown = path.clone();
     let done = aside(move || write_and_learn(&path, &text, || pilot.reload())).await?;
     done.map_err(ApiError::Bad)?;
-    act(line, who, "article written", &id, &shown.display().to_string()).await?;
+    act(
+        line,
+        who,
+        "article written",
+        &id,
+        &shown.display().to_string(),
+    )
+    .await?;
     *console.curve.lock().await = None;
     Ok(json!({ "id": id, "file": shown.display().to_string() }))
 }
@@ -152,8 +178,14 @@ fn place(
         Some(known) if known.file.ends_with(".md") => {
             let below = Path::new(&known.file);
             // The desk's own reading made this name; it is looked at all the same.
-            if below.components().any(|c| matches!(c, std::path::Component::ParentDir)) || below.is_absolute() {
-                return Err(ApiError::Bad("that article's file is not below the desk".into()));
+            if below
+                .components()
+                .any(|c| matches!(c, std::path::Component::ParentDir))
+                || below.is_absolute()
+            {
+                return Err(ApiError::Bad(
+                    "that article's file is not below the desk".into(),
+                ));
             }
             Ok((id, dir.join(below)))
         }
@@ -251,7 +283,10 @@ fn curve(desk: &Desk, path: &Path) -> Value {
     let mut embedder = super::super::engines::embedder().ok();
     let mut said: Vec<(f32, bool)> = Vec::new();
     let mut questions = 0usize;
-    for line in text.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
+    for line in text
+        .lines()
+        .filter_map(|l| serde_json::from_str::<Value>(l).ok())
+    {
         let Some(words) = line["text"].as_str() else {
             continue;
         };
@@ -302,11 +337,15 @@ mod tests {
     use crate::desk::{DeskFiles, parse};
 
     fn desk(knowledge: &[(&str, &str)]) -> Desk {
-        let mut files = BTreeMap::from([("desk.toml".to_owned(), "company = \"Larch\"\n".to_owned())]);
+        let mut files =
+            BTreeMap::from([("desk.toml".to_owned(), "company = \"Larch\"\n".to_owned())]);
         for (name, text) in knowledge {
             files.insert((*name).to_owned(), (*text).to_owned());
         }
-        Desk::build(parse(&DeskFiles(files)).expect("a desk"), &std::collections::HashMap::new())
+        Desk::build(
+            parse(&DeskFiles(files)).expect("a desk"),
+            &std::collections::HashMap::new(),
+        )
     }
 
     #[test]
@@ -333,7 +372,10 @@ mod tests {
         let dir = Path::new("/desk");
         let at = |id: Option<&str>, title: &str| place(&desk, dir, id, title).map(|p| p.1);
         assert_eq!(at(Some("a"), "A"), Ok("/desk/knowledge/sub/a.md".into()));
-        assert_eq!(at(None, "Über-Fees & more!"), Ok("/desk/knowledge/ber-fees-more.md".into()));
+        assert_eq!(
+            at(None, "Über-Fees & more!"),
+            Ok("/desk/knowledge/ber-fees-more.md".into())
+        );
         for bad in ["../../etc/passwd", "a/b", ".hidden", "a..b"] {
             assert!(at(Some(bad), "A").is_err(), "{bad}");
         }
@@ -342,7 +384,8 @@ mod tests {
 
     #[test]
     fn a_desk_that_is_none_keeps_the_old_article() {
-        let path = std::env::temp_dir().join(format!("firstline-article-{}/a.md", uuid::Uuid::new_v4()));
+        let path =
+            std::env::temp_dir().join(format!("firstline-article-{}/a.md", uuid::Uuid::new_v4()));
         assert!(write_and_learn(&path, "new", || Err("no".into())).is_err());
         assert!(!path.exists());
         write_and_learn(&path, "one", || Ok(())).unwrap();

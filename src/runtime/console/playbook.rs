@@ -69,8 +69,9 @@ pub(super) async fn review(
             )));
         }
     };
-    let late =
-        || ApiError::Conflict("this waits no longer: it was too late, or somebody was faster".into());
+    let late = || {
+        ApiError::Conflict("this waits no longer: it was too late, or somebody was faster".into())
+    };
     let Some(waiting) = console.pilot.take(&id) else {
         // A draft of a human's call.
         let counted = line
@@ -152,7 +153,9 @@ pub(super) async fn set_mode(
 ) -> Answer {
     let desk = console.pilot.desk();
     if !desk.intents().any(|known| known == intent) {
-        return Err(ApiError::NotFound(format!("the desk has no intent {intent}")));
+        return Err(ApiError::NotFound(format!(
+            "the desk has no intent {intent}"
+        )));
     }
     if let Some(word) = &wanted
         && mode(word).is_none()
@@ -173,7 +176,11 @@ pub(super) async fn set_mode(
         .set_mode(&intent, wanted.as_deref(), &who.name)
         .await
         .map_err(unavailable)?;
-    console.pilot.refresh(&line.store).await.map_err(unavailable)?;
+    console
+        .pilot
+        .refresh(&line.store)
+        .await
+        .map_err(unavailable)?;
     line.hub.publish("mode", &json!({ "intent": intent }));
     pilot(line, console).await
 }
@@ -196,7 +203,12 @@ pub(super) async fn acts(line: &LineState) -> Answer {
 
 /// A call's drafts: shown, kept, and taken back.
 impl LineState {
-    pub fn review_wanted(self: &std::sync::Arc<Self>, pilot: &Pilot, call: &str, draft: &crate::call::Draft) {
+    pub fn review_wanted(
+        self: &std::sync::Arc<Self>,
+        pilot: &Pilot,
+        call: &str,
+        draft: &crate::call::Draft,
+    ) {
         let waiting = pilot.wanted(call, draft);
         let mut shown = json!(waiting.review);
         shown["decision"] = waiting.decision.clone();
@@ -205,10 +217,20 @@ impl LineState {
         self.keep(waiting.review);
     }
 
-    pub fn review_over(self: &std::sync::Arc<Self>, pilot: &Pilot, call: &str, number: u64, verdict: &Verdict) {
+    pub fn review_over(
+        self: &std::sync::Arc<Self>,
+        pilot: &Pilot,
+        call: &str,
+        number: u64,
+        verdict: &Verdict,
+    ) {
         if let Some(review) = pilot.over(call, number, verdict) {
-            self.hub
-                .publish("review_over", &json!({ "id": review.id, "verdict": review.verdict, "by": review.by }));
+            self.metrics
+                .count(crate::telemetry::Metric::Reviews, &[&review.verdict]);
+            self.hub.publish(
+                "review_over",
+                &json!({ "id": review.id, "verdict": review.verdict, "by": review.by }),
+            );
             self.keep(review);
         }
     }

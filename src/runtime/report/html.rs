@@ -24,7 +24,9 @@ td.n,th.n{text-align:right}svg{width:100%;height:auto;display:block}svg text{fil
 
 /// A whole page. Every word of `report` is put in as text.
 pub fn html(report: &Value, company: &str) -> String {
-    let mut out = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+    let mut out = String::from(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">",
+    );
     let _ = write!(
         out,
         "<title>{0}: the line</title><style>{STYLE}</style></head><body><h1>{0}: how the line did</h1>",
@@ -51,20 +53,53 @@ fn tiles(out: &mut String, r: &Value, calls: u64) {
     let with_quality = &r["quality"]["automation_with_quality"];
     let tiles = [
         ("Calls", calls.to_string(), String::new()),
-        ("Resolved without a person", percent(&r["automation"]["rate"]), interval(&r["automation"])),
-        ("... and graded good", percent(&with_quality["rate"]), interval(with_quality)),
-        ("Quality of graded calls", percent(&r["quality"]["rate"]), interval(&r["quality"])),
-        ("Rang again within a week", number(&r["quality"]["resolved"]["rang_again"]), "of the resolved".into()),
-        ("Satisfaction", number(&r["survey_mean"]), format!("{} answers, 1 to 5", number(&r["survey"]["answers"]))),
-        ("Reply gap", format!("{} ms", number(&r["gap_ms"]["p50"])), format!("95 % under {} ms", number(&r["gap_ms"]["p95"]))),
-        ("Saved", number(&r["savings"]["saved"]), r["savings"]["missing"].as_str().unwrap_or("the desk's currency").into()),
+        (
+            "Resolved without a person",
+            percent(&r["automation"]["rate"]),
+            interval(&r["automation"]),
+        ),
+        (
+            "... and graded good",
+            percent(&with_quality["rate"]),
+            interval(with_quality),
+        ),
+        (
+            "Quality of graded calls",
+            percent(&r["quality"]["rate"]),
+            interval(&r["quality"]),
+        ),
+        (
+            "Rang again within a week",
+            number(&r["quality"]["resolved"]["rang_again"]),
+            "of the resolved".into(),
+        ),
+        (
+            "Satisfaction",
+            number(&r["survey_mean"]),
+            format!("{} answers, 1 to 5", number(&r["survey"]["answers"])),
+        ),
+        (
+            "Reply gap",
+            format!("{} ms", number(&r["gap_ms"]["p50"])),
+            format!("95 % under {} ms", number(&r["gap_ms"]["p95"])),
+        ),
+        (
+            "Saved",
+            number(&r["savings"]["saved"]),
+            r["savings"]["missing"]
+                .as_str()
+                .unwrap_or("the desk's currency")
+                .into(),
+        ),
     ];
     out.push_str("<div class=\"tiles\">");
     for (name, value, note) in tiles {
         let _ = write!(
             out,
             "<div class=\"tile\"><span class=\"soft\">{}</span><b>{}</b><span class=\"soft\">{}</span></div>",
-            text(name), text(&value), text(&note)
+            text(name),
+            text(&value),
+            text(&note)
         );
     }
     out.push_str("</div>");
@@ -73,7 +108,10 @@ fn tiles(out: &mut String, r: &Value, calls: u64) {
 fn key(out: &mut String) {
     out.push_str("<p class=\"key soft\">");
     for (name, colour) in OUTCOMES {
-        let _ = write!(out, "<span><i style=\"background:{colour}\"></i>{name}</span>");
+        let _ = write!(
+            out,
+            "<span><i style=\"background:{colour}\"></i>{name}</span>"
+        );
     }
     out.push_str("</p>");
 }
@@ -89,7 +127,11 @@ fn days(out: &mut String, r: &Value) {
     let step = width / days.len() as f64;
     out.push_str("<h2>Calls a day</h2>");
     key(out);
-    let _ = write!(out, "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"Calls a day by outcome\">", height + 22.0);
+    let _ = write!(
+        out,
+        "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"Calls a day by outcome\">",
+        height + 22.0
+    );
     for (n, (day, counts)) in days.iter().enumerate() {
         let x = n as f64 * step;
         let mut y = height;
@@ -100,12 +142,21 @@ fn days(out: &mut String, r: &Value) {
                 let _ = write!(
                     out,
                     "<rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{h:.1}\" fill=\"{colour}\"><title>{}: {} {outcome}</title></rect>",
-                    x + step * 0.1, step * 0.8, text(day), count(&counts[outcome])
+                    x + step * 0.1,
+                    step * 0.8,
+                    text(day),
+                    count(&counts[outcome])
                 );
             }
         }
         if n % (days.len() / 10 + 1) == 0 {
-            let _ = write!(out, "<text x=\"{:.1}\" y=\"{}\">{}</text>", x + step * 0.1, height + 16.0, text(day.get(5..).unwrap_or(day)));
+            let _ = write!(
+                out,
+                "<text x=\"{:.1}\" y=\"{}\">{}</text>",
+                x + step * 0.1,
+                height + 16.0,
+                text(day.get(5..).unwrap_or(day))
+            );
         }
     }
     out.push_str("</svg>");
@@ -124,10 +175,19 @@ fn intents(out: &mut String, r: &Value) {
     let line = 24.0;
     out.push_str("<h2>What callers wanted, and how it ended</h2>");
     key(out);
-    let _ = write!(out, "<svg viewBox=\"0 0 900 {}\" role=\"img\" aria-label=\"Matters by outcome\">", rows.len() as f64 * line);
+    let _ = write!(
+        out,
+        "<svg viewBox=\"0 0 900 {}\" role=\"img\" aria-label=\"Matters by outcome\">",
+        rows.len() as f64 * line
+    );
     for (n, (name, counts)) in rows.iter().enumerate() {
         let y = n as f64 * line;
-        let _ = write!(out, "<text x=\"0\" y=\"{:.1}\">{}</text>", y + 16.0, text(name));
+        let _ = write!(
+            out,
+            "<text x=\"0\" y=\"{:.1}\">{}</text>",
+            y + 16.0,
+            text(name)
+        );
         let mut x = 230.0;
         for (outcome, colour) in OUTCOMES {
             let w = count(&counts[outcome]) / most * 600.0;
@@ -135,12 +195,19 @@ fn intents(out: &mut String, r: &Value) {
                 let _ = write!(
                     out,
                     "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{w:.1}\" height=\"16\" fill=\"{colour}\"><title>{} {outcome}</title></rect>",
-                    y + 4.0, count(&counts[outcome])
+                    y + 4.0,
+                    count(&counts[outcome])
                 );
                 x += w;
             }
         }
-        let _ = write!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 6.0, y + 16.0, total(counts));
+        let _ = write!(
+            out,
+            "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            x + 6.0,
+            y + 16.0,
+            total(counts)
+        );
     }
     out.push_str("</svg>");
 }
@@ -164,7 +231,12 @@ fn gaps(out: &mut String, r: &Value) {
             out,
             "<text x=\"0\" y=\"{0:.1}\">{name}</text><rect x=\"230\" y=\"{1:.1}\" width=\"{2:.1}\" height=\"16\" fill=\"#3f6fb5\"/>\
              <line x1=\"230\" x2=\"{3:.1}\" y1=\"{4:.1}\" y2=\"{4:.1}\" stroke=\"#c98a1b\" stroke-width=\"3\"/><text x=\"{5:.1}\" y=\"{0:.1}\">{mid} / {high}</text>",
-            y + 16.0, y + 4.0, mid / most * 560.0, 230.0 + high / most * 560.0, y + 12.0, 240.0 + high / most * 560.0
+            y + 16.0,
+            y + 4.0,
+            mid / most * 560.0,
+            230.0 + high / most * 560.0,
+            y + 12.0,
+            240.0 + high / most * 560.0
         );
     }
     out.push_str("</svg>");
@@ -178,8 +250,16 @@ fn overrides(out: &mut String, r: &Value) {
     let x = |p: f64| 230.0 + p * 560.0;
     let height = rows.len() as f64 * 24.0;
     out.push_str("<h2>Replies that reviewers changed or stopped</h2><p class=\"soft\">With the 95 % interval (Wilson). The dashed line is 5 %: under it, over enough replies, more trust is proposed. A person decides.</p>");
-    let _ = write!(out, "<svg viewBox=\"0 0 900 {}\" role=\"img\" aria-label=\"Override rate by intent\">", height + 4.0);
-    let _ = write!(out, "<line x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"{height}\" stroke=\"#b3362b\" stroke-dasharray=\"4\"/>", x(0.05));
+    let _ = write!(
+        out,
+        "<svg viewBox=\"0 0 900 {}\" role=\"img\" aria-label=\"Override rate by intent\">",
+        height + 4.0
+    );
+    let _ = write!(
+        out,
+        "<line x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"{height}\" stroke=\"#b3362b\" stroke-dasharray=\"4\"/>",
+        x(0.05)
+    );
     for (n, (intent, o)) in rows.iter().enumerate() {
         let y = n as f64 * 24.0 + 12.0;
         let at = |key: &str| o[key].as_f64().unwrap_or(0.0);
@@ -187,7 +267,14 @@ fn overrides(out: &mut String, r: &Value) {
             out,
             "<text x=\"0\" y=\"{:.1}\">{}</text><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#3f6fb5\" stroke-width=\"3\"/>\
              <circle cx=\"{:.1}\" cy=\"{y}\" r=\"5\" fill=\"#3f6fb5\"/><text x=\"800\" y=\"{:.1}\">{} of {}</text>",
-            y + 4.0, text(intent), x(at("low")), x(at("high")), x(at("rate")), y + 4.0, number(&o["count"]), number(&o["of"])
+            y + 4.0,
+            text(intent),
+            x(at("low")),
+            x(at("high")),
+            x(at("rate")),
+            y + 4.0,
+            number(&o["count"]),
+            number(&o["of"])
         );
     }
     out.push_str("</svg>");
@@ -198,12 +285,19 @@ fn survey(out: &mut String, r: &Value) {
         return;
     }
     out.push_str("<h2>Satisfaction</h2><table><thead><tr><th>Split by</th><th></th><th class=\"n\">Mean</th><th class=\"n\">Answers</th><th class=\"n\">1 or 2</th></tr></thead><tbody>");
-    for (table, title) in [("by_who", "who had the call"), ("by_intent", "matter"), ("by_mood", "mood")] {
+    for (table, title) in [
+        ("by_who", "who had the call"),
+        ("by_intent", "matter"),
+        ("by_mood", "mood"),
+    ] {
         for (name, row) in r["survey"][table].as_object().into_iter().flatten() {
             let _ = write!(
                 out,
                 "<tr><td>{title}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-                text(name), number(&row["mean"]), number(&row["answers"]), number(&row["unhappy"])
+                text(name),
+                number(&row["mean"]),
+                number(&row["answers"]),
+                number(&row["unhappy"])
             );
         }
     }
@@ -215,7 +309,11 @@ fn handover(out: &mut String, r: &Value) {
     let _ = write!(
         out,
         "<h2>Hand-overs</h2><p>{} accepted; ringing took {} ms at the median. The caller had to say it again in {} ({} of {} where notes were taken).</p>",
-        number(&h["accepted"]), number(&h["wait_ms"]["p50"]), percent(&h["repeated"]["rate"]), number(&h["repeated"]["count"]), number(&h["repeated"]["of"])
+        number(&h["accepted"]),
+        number(&h["wait_ms"]["p50"]),
+        percent(&h["repeated"]["rate"]),
+        number(&h["repeated"]["count"]),
+        number(&h["repeated"]["of"])
     );
     out.push_str("<table><thead><tr><th>Why</th><th>Ended</th></tr></thead><tbody>");
     for (reason, results) in r["transfers"].as_object().into_iter().flatten() {
@@ -225,14 +323,23 @@ fn handover(out: &mut String, r: &Value) {
             .flatten()
             .map(|(k, v)| format!("{k} {v}"))
             .collect();
-        let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", text(reason), text(&results.join(", ")));
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td>{}</td></tr>",
+            text(reason),
+            text(&results.join(", "))
+        );
     }
     out.push_str("</tbody></table>");
 }
 
 fn savings(out: &mut String, r: &Value) {
     let s = &r["savings"];
-    let _ = write!(out, "<h2>Savings</h2><p class=\"soft\">{}</p><table><tbody>", text(s["formula"].as_str().unwrap_or("")));
+    let _ = write!(
+        out,
+        "<h2>Savings</h2><p class=\"soft\">{}</p><table><tbody>",
+        text(s["formula"].as_str().unwrap_or(""))
+    );
     for (name, key) in [
         ("Resolved calls", "resolved_calls"),
         ("Rang again", "rang_again"),
@@ -244,7 +351,11 @@ fn savings(out: &mut String, r: &Value) {
         ("Saved", "saved"),
         ("Cost of a resolved call", "cost_per_resolved_call"),
     ] {
-        let _ = write!(out, "<tr><td>{name}</td><td class=\"n\">{}</td></tr>", number(&s[key]));
+        let _ = write!(
+            out,
+            "<tr><td>{name}</td><td class=\"n\">{}</td></tr>",
+            number(&s[key])
+        );
     }
     out.push_str("</tbody></table>");
 }

@@ -81,7 +81,11 @@ pub fn report(facts: &Facts) -> Value {
         let outcome = r.outcome.map(word).unwrap_or_default();
         *outcomes.entry(outcome.clone()).or_default() += 1;
         let day = r.started_at.get(..10).unwrap_or("?").to_owned();
-        *days.entry(day).or_default().entry(outcome.clone()).or_default() += 1;
+        *days
+            .entry(day)
+            .or_default()
+            .entry(outcome.clone())
+            .or_default() += 1;
         let long = length(r).unwrap_or(0);
         seconds += long;
         if r.outcome == Some(CallOutcome::Resolved) {

@@ -61,11 +61,7 @@ pub fn override_rates(reviews: &[Review]) -> Map<String, Value> {
 }
 
 /// Quality by grades of whole calls, and automation by quality.
-pub(super) fn quality(
-    ended: &[&CallRecord],
-    grades: &[Grade],
-    again: &BTreeSet<String>,
-) -> Value {
+pub(super) fn quality(ended: &[&CallRecord], grades: &[Grade], again: &BTreeSet<String>) -> Value {
     let graded: BTreeMap<&str, &str> = grades
         .iter()
         .filter(|g| g.turn < 0)
@@ -107,10 +103,7 @@ pub(super) fn quality(
     })
 }
 
-fn grade_rate(
-    ended: &[&CallRecord],
-    graded: &BTreeMap<&str, &str>,
-) -> (f64, (f64, f64), usize) {
+fn grade_rate(ended: &[&CallRecord], graded: &BTreeMap<&str, &str>) -> (f64, (f64, f64), usize) {
     let mut strata: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
     for r in ended {
         let s = strata.entry(stratum(r)).or_default();
@@ -124,11 +117,7 @@ fn grade_rate(
 }
 
 /// The state of a week's sample: how many of it are graded, and the quality of the week's calls.
-pub fn grade_sample(
-    week: &[CallRecord],
-    sample: &[(String, String)],
-    grades: &[Grade],
-) -> Value {
+pub fn grade_sample(week: &[CallRecord], sample: &[(String, String)], grades: &[Grade]) -> Value {
     let drawn: BTreeSet<&str> = sample.iter().map(|(id, _)| id.as_str()).collect();
     let graded: BTreeMap<&str, &str> = grades
         .iter()
@@ -146,7 +135,8 @@ pub(super) fn survey(ended: &[&CallRecord]) -> Value {
     for r in ended {
         let Some(score) = r.survey else { continue };
         let accepted = r.handoff.as_ref().is_some_and(|h| h.result == "accepted");
-        let handed_over_first = accepted && r.turns.iter().filter(|t| t.caller.is_some()).count() <= 1;
+        let handed_over_first =
+            accepted && r.turns.iter().filter(|t| t.caller.is_some()).count() <= 1;
         // A call that went to a person with its first words was a person's all along.
         let who = match (accepted, handed_over_first) {
             (false, _) => "assistant",
@@ -243,8 +233,14 @@ fn content(text: &str) -> Vec<String> {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|w| w.chars().count() >= 4 && !COMMON.contains(w))
         .map(|w| {
-            let w = w.strip_suffix("ing").or_else(|| w.strip_suffix("ed")).unwrap_or(w);
-            w.strip_suffix('s').unwrap_or(w).trim_end_matches('e').to_owned()
+            let w = w
+                .strip_suffix("ing")
+                .or_else(|| w.strip_suffix("ed"))
+                .unwrap_or(w);
+            w.strip_suffix('s')
+                .unwrap_or(w)
+                .trim_end_matches('e')
+                .to_owned()
         })
         .collect()
 }

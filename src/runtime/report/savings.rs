@@ -39,8 +39,8 @@ pub fn savings(counted: &Counted, costs: Option<&SavingsConfig>) -> Value {
         out["missing"] = json!("put [savings] with human_minute and human_minutes into desk.toml");
         return out;
     };
-    let looked_at = counted.reviews as f64 * costs.review_minutes
-        + counted.grades as f64 * costs.grade_minutes;
+    let looked_at =
+        counted.reviews as f64 * costs.review_minutes + counted.grades as f64 * costs.grade_minutes;
     // 365.25 / 12
     let months = counted.days / 30.4375;
     let gained = kept as f64 * costs.human_minutes * costs.human_minute;
@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(out["people"], json!(180.0), "100 x 2 x 0.90");
         assert_eq!(out["saved"], json!(2800.0));
         assert_eq!(out["cost_per_resolved_call"], json!(0.71));
-        assert!(savings(&counted, None)["saved"].is_null(), "no numbers, no claim");
+        assert!(
+            savings(&counted, None)["saved"].is_null(),
+            "no numbers, no claim"
+        );
     }
 
     #[test]

@@ -73,7 +73,10 @@ pub fn stratified(
                 .copied();
             next.map(|name| (name, 1_isize))
         } else if taken > goal {
-            let next = places.iter().max_by_key(|(_, n)| **n).map(|(name, _)| *name);
+            let next = places
+                .iter()
+                .max_by_key(|(_, n)| **n)
+                .map(|(name, _)| *name);
             next.map(|name| (name, -1))
         } else {
             None
@@ -133,7 +136,10 @@ mod tests {
             (1.0, 29.0, 0.0061, 0.1718),
         ] {
             let (l, h) = wilson(k / n, n);
-            assert!((l - low).abs() < 1e-3 && (h - high).abs() < 1e-3, "{k}/{n}: {l} {h}");
+            assert!(
+                (l - low).abs() < 1e-3 && (h - high).abs() < 1e-3,
+                "{k}/{n}: {l} {h}"
+            );
         }
         assert_eq!(wilson(0.0, 0.0), (0.0, 1.0));
     }
@@ -157,7 +163,11 @@ mod tests {
         assert_eq!(of("resolved"), 76);
         assert_eq!(drawn, stratified(&calls, 100, 5, "2026-W48"));
         assert_ne!(drawn, stratified(&calls, 100, 5, "2026-W49"));
-        assert_eq!(stratified(&calls[..7], 100, 5, "w").len(), 7, "all there are");
+        assert_eq!(
+            stratified(&calls[..7], 100, 5, "w").len(),
+            7,
+            "all there are"
+        );
         assert!(stratified(&[], 100, 5, "w").is_empty());
     }
 
@@ -174,7 +184,10 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_were_seen() {
         let sorted: Vec<u64> = (1..=100).collect();
-        assert_eq!((percentile(&sorted, 50), percentile(&sorted, 95)), (Some(50), Some(95)));
+        assert_eq!(
+            (percentile(&sorted, 50), percentile(&sorted, 95)),
+            (Some(50), Some(95))
+        );
         assert_eq!(percentile(&[], 50), None);
     }
 }

@@ -1,7 +1,5 @@
 use super::*;
-use crate::desk::{
-    CallerTurn, Decision, Handoff, Mood, NoteLine, Route, TurnRecord,
-};
+use crate::desk::{CallerTurn, Decision, Handoff, Mood, NoteLine, Route, TurnRecord};
 
 fn call(id: &str, outcome: Option<CallOutcome>, gaps: &[u64]) -> CallRecord {
     CallRecord {
@@ -120,8 +118,16 @@ fn overrides_are_edits_and_rejections_and_trust_takes_enough_of_them() {
     };
     assert_eq!(of(98, 2, 30)["rate"], json!(0.02));
     assert_eq!(of(98, 2, 30)["proposed"], json!(true));
-    assert_eq!(of(40, 0, 30)["proposed"], json!(false), "too few were looked at");
-    assert_eq!(of(90, 10, 0)["proposed"], json!(false), "too many were changed");
+    assert_eq!(
+        of(40, 0, 30)["proposed"],
+        json!(false),
+        "too few were looked at"
+    );
+    assert_eq!(
+        of(90, 10, 0)["proposed"],
+        json!(false),
+        "too many were changed"
+    );
     let (low, high) = (of(98, 2, 0)["low"].as_f64(), of(98, 2, 0)["high"].as_f64());
     assert!(low < Some(0.02) && high > Some(0.02));
 }
@@ -140,12 +146,21 @@ fn quality_is_of_what_was_graded_and_automation_is_cut_by_it() {
     };
     let r = report(&Facts {
         records: calls,
-        grades: vec![grade("r0", "good"), grade("r1", "good"), grade("r2", "good"), grade("r3", "wrong")],
+        grades: vec![
+            grade("r0", "good"),
+            grade("r1", "good"),
+            grade("r2", "good"),
+            grade("r3", "wrong"),
+        ],
         ..Facts::default()
     });
     assert_eq!(r["quality"]["resolved"]["good"], 3);
     assert_eq!(r["quality"]["wrong_calls"], 1);
-    assert_eq!(r["quality"]["automation_with_quality"]["rate"], json!(0.6), "0.8 x 3/4");
+    assert_eq!(
+        r["quality"]["automation_with_quality"]["rate"],
+        json!(0.6),
+        "0.8 x 3/4"
+    );
     assert_eq!(r["savings"]["resolved_calls"], 8);
 }
 
@@ -156,13 +171,40 @@ fn satisfaction_is_split_by_who_had_the_call_and_how_it_felt() {
         c.mood = mood;
         c
     };
-    let alone = scored(about(call("a", Some(CallOutcome::Resolved), &[]), "late_fee", "x"), 5, Mood::Calm);
-    let human = scored(about(call("b", Some(CallOutcome::Transferred), &[]), "dispute", "x"), 4, Mood::Calm);
-    let both = about(about(call("c", Some(CallOutcome::Transferred), &[]), "late_fee", "x"), "dispute", "y");
+    let alone = scored(
+        about(call("a", Some(CallOutcome::Resolved), &[]), "late_fee", "x"),
+        5,
+        Mood::Calm,
+    );
+    let human = scored(
+        about(
+            call("b", Some(CallOutcome::Transferred), &[]),
+            "dispute",
+            "x",
+        ),
+        4,
+        Mood::Calm,
+    );
+    let both = about(
+        about(
+            call("c", Some(CallOutcome::Transferred), &[]),
+            "late_fee",
+            "x",
+        ),
+        "dispute",
+        "y",
+    );
     let both = scored(both, 1, Mood::Angry);
     let r = report(&of(vec![alone, human, both]));
     let by = &r["survey"]["by_who"];
-    assert_eq!((&by["assistant"]["mean"], &by["human"]["mean"], &by["handed over"]["mean"]), (&json!(5.0), &json!(4.0), &json!(1.0)));
+    assert_eq!(
+        (
+            &by["assistant"]["mean"],
+            &by["human"]["mean"],
+            &by["handed over"]["mean"]
+        ),
+        (&json!(5.0), &json!(4.0), &json!(1.0))
+    );
     assert_eq!(r["survey"]["by_mood"]["angry"]["unhappy"], 1);
     assert_eq!(r["survey"]["by_intent"]["dispute"]["answers"], 2);
 }
@@ -177,8 +219,16 @@ fn callers_who_say_it_again_are_noticed() {
         );
         if let Some(h) = &mut c.handoff {
             h.notes = vec![
-                NoteLine { by: "colleague".into(), text: "I have read what happened.".into(), at_ms: 1 },
-                NoteLine { by: "caller".into(), text: caller.into(), at_ms: 2 },
+                NoteLine {
+                    by: "colleague".into(),
+                    text: "I have read what happened.".into(),
+                    at_ms: 1,
+                },
+                NoteLine {
+                    by: "caller".into(),
+                    text: caller.into(),
+                    at_ms: 2,
+                },
             ];
         }
         c
@@ -198,6 +248,9 @@ fn the_page_keeps_words_as_words() {
         h.reason = "<script>alert(1)</script>".into();
     }
     let page = html(&report(&of(vec![bad])), "Larch & \"Pay\"");
-    assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");
+    assert!(
+        !page.contains("<script>") && page.contains("&lt;script&gt;"),
+        "{page}"
+    );
     assert!(page.contains("Larch &amp; &quot;Pay&quot;"));
 }
