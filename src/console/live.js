@@ -19,7 +19,7 @@ export function happened(kind, data) {
 // One turn of a conversation. `seek`: called with milliseconds since answer.
 export function turnView(t, { seek, pick } = {}) {
   const d = t.decision;
-  const at = (ms) => (seek ? el("button", { type: "button", class: "seek", onclick: (e) => { e.stopPropagation(); seek(ms); }, "aria-label": "Play from " + clock(ms) }, clock(ms)) : clock(ms));
+  const at = (ms) => (seek ? el("button", { type: "button", class: "seek", onclick: (e) => { e.stopPropagation(); if (e.detail) e.currentTarget.blur(); seek(ms); }, "aria-label": "Play from " + clock(ms) }, clock(ms)) : clock(ms));
   const parts = [];
   if (t.caller && (t.caller.text || t.caller.keyed)) {
     const keyed = t.caller.keyed ? " ⌨ " + t.caller.keyed : "";

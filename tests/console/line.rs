@@ -105,6 +105,10 @@ impl Line {
             reason: "the caller hung up".into(),
         };
         if outcome == CallOutcome::Transferred {
+            if let Some(decision) = &mut record.turns[1].decision {
+                decision.route = Route::Transfer;
+                decision.reason = "no_answer".into();
+            }
             record.handoff = Some(Handoff {
                 reason: "no_answer".into(),
                 intent: Some("late_fee".into()),

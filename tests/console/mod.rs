@@ -408,7 +408,7 @@ async fn every_page_can_be_read() {
                 "report",
                 "people",
             ] {
-                browser.js(&format!("document.querySelector('main').replaceChildren(); location.hash = '#{page}';")).await;
+                browser.js(&format!("document.querySelector('main').replaceChildren(); location.hash = '#{page}'; window.dispatchEvent(new Event('again'));")).await;
                 browser.until("document.querySelector('main h1')").await;
                 assert_eq!(
                     browser.js(READABLE).await,
