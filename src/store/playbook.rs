@@ -399,3 +399,160 @@ fn review(row: &sqlx::sqlite::SqliteRow) -> Result<Review, StoreError> {
         decided_at: row.try_get::<Option<i64>, _>(12)?.map(rfc3339),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Pass;
+
+    async fn store() -> (std::path::PathBuf, Store) {
+        let dir = std::env::temp_dir().join(format!("firstline-book-{}", uuid::Uuid::new_v4()));
+        let store = Store::open(&format!("sqlite:{}/line.db", dir.display()))
+            .await
+            .expect("a store");
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn reviews_are_decided_once_and_grades_may_be_mended() {
+        let (dir, store) = store().await;
+        let review = Review {
+            id: "r1".into(),
+            call_id: "c1".into(),
+            mode: "shadow".into(),
+            intent: "late_fee".into(),
+            ..Review::default()
+        };
+        store.put_review(&review).await.unwrap();
+        assert_eq!(store.reviews(true, 0, 10).await.unwrap().len(), 1);
+        assert!(
+            store
+                .decide_review("r1", "approved", "", "ada")
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .decide_review("r1", "rejected", "", "bob")
+                .await
+                .unwrap()
+        );
+        assert!(store.reviews(true, 0, 10).await.unwrap().is_empty());
+        let kept = &store.reviews(false, 0, 10).await.unwrap()[0];
+        assert_eq!(
+            (kept.verdict.as_str(), kept.by.as_str()),
+            ("approved", "ada")
+        );
+        let grade = |grade: &str| Grade {
+            call_id: "c1".into(),
+            turn: -1,
+            grade: grade.into(),
+            ..Grade::default()
+        };
+        store.put_grade(&grade("wrong")).await.unwrap();
+        store.put_grade(&grade("good")).await.unwrap();
+        assert_eq!(store.grades(Some("c1")).await.unwrap()[0].grade, "good");
+        assert_eq!(store.grades(None).await.unwrap().len(), 1);
+        let drawn = [("c1".to_owned(), "resolved".to_owned())];
+        store.keep_sample("2026-W48", &drawn).await.unwrap();
+        store.keep_sample("2026-W48", &drawn).await.unwrap();
+        assert_eq!(store.sample("2026-W48").await.unwrap(), drawn);
+        store
+            .set_mode("late_fee", Some("human"), "ada")
+            .await
+            .unwrap();
+        store
+            .set_mode("late_fee", Some("shadow"), "ada")
+            .await
+            .unwrap();
+        assert_eq!(store.modes().await.unwrap()[0].mode, "shadow");
+        store.set_mode("late_fee", None, "ada").await.unwrap();
+        assert!(store.modes().await.unwrap().is_empty());
+        store
+            .note_act("ada", "mode set", "late_fee", "{}")
+            .await
+            .unwrap();
+        assert_eq!(store.acts(5).await.unwrap()[0].by, "ada");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_is_its_users_and_ends_with_them() {
+        let (dir, store) = store().await;
+        assert!(!store.has_users().await.unwrap());
+        store.put_user("ada", "agent", "hash").await.unwrap();
+        let pass = |digest: &str, kind: &str| Pass {
+            digest: digest.into(),
+            kind: kind.into(),
+            name: "ada".into(),
+            role: "agent".into(),
+            csrf: "secret".into(),
+            created_at: String::new(),
+        };
+        store
+            .add_pass(&pass("d1", "session"), 60_000)
+            .await
+            .unwrap();
+        store.add_pass(&pass("d2", "session"), -1).await.unwrap();
+        assert_eq!(store.pass("d1").await.unwrap().unwrap().role, "agent");
+        assert_eq!(store.pass("d2").await.unwrap(), None, "over");
+        assert_eq!(store.pass("d3").await.unwrap(), None, "never was");
+        // Another role or password ends what was begun with the old one.
+        store.put_user("ada", "admin", "hash").await.unwrap();
+        assert_eq!(store.pass("d1").await.unwrap(), None);
+        store
+            .add_pass(&pass("d1", "session"), 60_000)
+            .await
+            .unwrap();
+        assert_eq!(
+            store.pass("d1").await.unwrap().unwrap().role,
+            "admin",
+            "as the user is now"
+        );
+        store.add_pass(&pass("t1", "token"), 60_000).await.unwrap();
+        assert!(
+            store.remove_user("ada").await.unwrap() && !store.remove_user("ada").await.unwrap()
+        );
+        assert_eq!(store.pass("d1").await.unwrap(), None);
+        assert!(
+            store.pass("t1").await.unwrap().is_some(),
+            "a token is nobody's session"
+        );
+        assert_eq!(store.remove_token("ada").await.unwrap(), 1);
+        assert_eq!(store.pass("t1").await.unwrap(), None);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn search_takes_words_as_words() {
+        let (dir, store) = store().await;
+        for (id, from, outcome) in [
+            ("a", "+15550100", Some(crate::desk::CallOutcome::Resolved)),
+            ("b_%", "+15550199", None),
+        ] {
+            let record = crate::desk::CallRecord {
+                id: id.into(),
+                from: Some(from.into()),
+                started_at: "2026-11-23T10:00:00Z".into(),
+                outcome,
+                ..crate::desk::CallRecord::default()
+            };
+            store.save_call(&record).await.unwrap();
+        }
+        let found = async |text: &str, outcome: &str| -> Vec<String> {
+            let found = store.search(text, outcome, 10).await.unwrap();
+            found.into_iter().map(|c| c.id).collect()
+        };
+        assert_eq!(found("", "").await.len(), 2);
+        assert_eq!(found("0100", "").await, ["a"]);
+        assert_eq!(
+            found("b_%", "").await,
+            ["b_%"],
+            "no wildcards of the caller's"
+        );
+        assert_eq!(found("_%_%_%_%_%", "").await, Vec::<String>::new());
+        assert_eq!(found("' or 1=1 --", "").await, Vec::<String>::new());
+        assert_eq!(found("+1555", "resolved").await, ["a"]);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
