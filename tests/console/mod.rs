@@ -23,6 +23,9 @@ async fn log_in(browser: &Browser, line: &Line, name: &str, page: &str) {
     browser
         .until("!document.getElementById('shell').hidden && document.querySelector('main h1')")
         .await;
+    // That nobody was logged in is in the browser's log, and no more than that.
+    let said = browser.complaints().await;
+    assert!(said.iter().all(|c| c.contains("401")), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
