@@ -25,7 +25,7 @@ mod schema;
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
 pub use error::StoreError;
-pub use ledger::{Claim, OpenClaim};
+pub use ledger::{Claim, Intent, OpenClaim};
 pub use outbox::Packet;
 pub use people::{Pass, User};
 pub use playbook::{Act, Grade, ModeSet, Review};
