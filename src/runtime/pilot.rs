@@ -340,6 +340,7 @@ mod tests {
                 reply: "Seven dollars.".into(),
                 reason: String::new(),
                 pending: None,
+                model: None,
             },
         };
         let id = pilot.wanted("c1", &draft).review.id;

@@ -197,6 +197,7 @@ pub fn call(id: &str, words: &str) -> CallRecord {
         reply: reply.into(),
         reason: "answered from late-fee at 0.86".into(),
         pending: None,
+        model: None,
     };
     let agent = |text: &str, start: u64, end: u64| AgentTurn {
         text: text.into(),

@@ -40,6 +40,7 @@ fn about(mut call: CallRecord, intent: &str, words: &str) -> CallRecord {
             reply: "On Friday.".into(),
             reason: String::new(),
             pending: None,
+            model: None,
         }),
         ..TurnRecord::default()
     });
