@@ -473,7 +473,7 @@ impl<M: Mind> Call<M> {
             .as_ref()
             .is_some_and(|u| (UNHEARD_MS..NO_CALLER_MS).contains(&u.length_ms()));
         if long {
-            self.unheard(out);
+            self.made_out_nothing(out);
         } else {
             self.drop_utterance(out);
             self.resume_line(out);

@@ -14,6 +14,8 @@ pub(super) const NO_CALLER_MS: u64 = 6_000;
 const HELD_MS: u64 = 10 * 60_000;
 /// The same words so often in a row are a recording.
 const SAME: u32 = 4;
+/// The desk gives up on what it cannot make out before this.
+const MOST_UNHEARD: u32 = 4;
 /// Turns of a caller without a human: more is no conversation.
 const MOST_TURNS: usize = 120;
 
@@ -23,6 +25,8 @@ pub(super) struct FarEnd {
     last: String,
     same: u32,
     machine: u32,
+    /// Sounds in a row that could not be made out.
+    unheard: u32,
 }
 
 /// What machines say and callers do not, unless they quote one.
@@ -63,6 +67,19 @@ fn machine_signs(words: &str) -> usize {
 }
 
 impl<M: Mind> Call<M> {
+    /// There was speech, it seems, and it could not be made out. A few times that is said; after that it is no caller's.
+    pub(super) fn made_out_nothing(&mut self, out: &mut Vec<Command<M>>) {
+        self.far_end.unheard += 1;
+        if self.far_end.unheard <= MOST_UNHEARD {
+            return self.unheard(out);
+        }
+        self.drop_utterance(out);
+        self.cut_line(out);
+        if self.request.is_none() {
+            self.ask_if_there(out);
+        }
+    }
+
     pub(super) fn fell_silent(&mut self, out: &mut Vec<Command<M>>) {
         if self.stage != Stage::Talking
             || self.caller.speaking
@@ -93,6 +110,7 @@ impl<M: Mind> Call<M> {
     pub(super) fn is_a_machine(&mut self, words: &str, out: &mut Vec<Command<M>>) -> bool {
         let said = normalise(words);
         let far = &mut self.far_end;
+        far.unheard = 0;
         if said.split(' ').count() >= 4 && said == far.last {
             far.same += 1;
         } else {
