@@ -171,7 +171,7 @@ impl Task {
             started_at: super::clock::now().to_string(),
             accept_key: shared.accept_key,
             notes: shared.notes,
-            release: shared.release,
+            release: shared.release || (shared.conference && info.channel == "twilio"),
             split: crate::speech::spoken::clauses,
             words: shared.words.clone(),
         };

@@ -18,6 +18,7 @@ pub mod leg;
 pub mod line;
 pub mod live;
 pub mod models;
+pub mod numbers;
 pub mod pool;
 pub mod priority;
 pub mod queues;

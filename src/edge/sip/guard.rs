@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::stack::Incoming;
-use super::trunk::Trunk;
+use super::trunk::{Account, Trunk};
 use crate::wire::sip::digest::{Algorithm, Credentials, Fresh, Nonces, challenge};
 
 /// As challenges name us.
@@ -22,8 +22,12 @@ pub(super) enum Known {
     Stranger,
     /// Showed a trunk's password.
     Trunk { vouched: bool },
+    /// Showed the password of a desk phone.
+    Phone { user: String },
     /// Is to show one: headers for a 401.
     Ask(Vec<(&'static str, String)>),
+    /// Showed one that is wrong, or a user that is nobody's.
+    Wrong(Vec<(&'static str, String)>),
     /// No password would help: none is configured.
     Nobody,
 }
@@ -31,6 +35,8 @@ pub(super) enum Known {
 struct Login {
     password: String,
     vouched: bool,
+    /// A desk phone's, not a trunk's.
+    phone: bool,
 }
 
 /// A request on its way: its identity, and the hop it came by.
@@ -49,7 +55,15 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(trunks: &[Trunk]) -> Self {
+    pub(super) fn new(trunks: &[Trunk], phones: &[Account]) -> Self {
+        let phones = phones.iter().map(|account| {
+            let login = Login {
+                password: account.password.clone(),
+                vouched: false,
+                phone: true,
+            };
+            (account.user.clone(), login)
+        });
         let logins = trunks
             .iter()
             .filter_map(|trunk| {
@@ -57,9 +71,11 @@ impl Guard {
                 let login = Login {
                     password: account.password.clone(),
                     vouched: trunk.vouched,
+                    phone: false,
                 };
                 Some((account.user.clone(), login))
             })
+            .chain(phones)
             .collect();
         let secret: [u64; 4] = rand::random();
         Self {
@@ -104,13 +120,18 @@ impl Guard {
         let password = login.map_or("", |l| l.password.as_str());
         if !credentials.prove(method, password) || login.is_none() {
             tracing::warn!(source = ?request.source(), "a wrong SIP password was shown");
-            return Known::Ask(self.challenges(false));
+            return Known::Wrong(self.challenges(false));
         }
         if !self.counts_up(&credentials) {
             return Known::Ask(self.challenges(true));
         }
-        Known::Trunk {
-            vouched: login.is_some_and(|l| l.vouched),
+        match login {
+            Some(login) if login.phone => Known::Phone {
+                user: credentials.user,
+            },
+            login => Known::Trunk {
+                vouched: login.is_some_and(|l| l.vouched),
+            },
         }
     }
 
