@@ -80,7 +80,7 @@ async fn a_flood_is_cut_off_and_other_callers_do_not_notice() {
     })
     .await;
     assert!(
-        (50..200).contains(&answers),
+        (50..300).contains(&answers),
         "{answers} of 3000 were answered"
     );
     let flood: IpAddr = "127.0.0.9".parse().unwrap();

@@ -60,7 +60,7 @@ impl Linphone {
         phone.types(&format!("play {files}/tone.wav")).await;
         phone.types(&format!("record {files}/heard.wav")).await;
         phone.types(&format!("ports sip {port}")).await;
-        phone.until("ports", "sip").await;
+        phone.until("ports", &format!("sip port = {port}")).await;
         phone
     }
 

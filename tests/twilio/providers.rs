@@ -47,7 +47,7 @@ async fn talk(wire: &mut Wire, leg: &mut dyn Leg, marked: impl Fn(&str) -> Value
     assert_eq!(saw.keys, "5", "{saw:?}");
     assert!(saw.loud >= 4 && saw.packets_out >= 15, "{saw:?}");
     let mut sent = Vec::new();
-    while sent.len() < 24 {
+    while sent.len() < 28 {
         sent.push(wire.next().await.expect("a message"));
     }
     // The first mark comes back: what stood before it was played.
