@@ -30,7 +30,8 @@ fn request(first: &str, headers: &str, body: &str) -> Vec<u8> {
         ("max-forwards", "Max-Forwards: 20".into()),
         ("from", "From: <sip:torture@192.0.2.9>;tag=t1".into()),
         ("to", "To: <sip:line@127.0.0.1>".into()),
-        ("call-id", format!("Call-ID: {unique}")),
+        // Another word than the branch, so that it is found.
+        ("call-id", format!("Call-ID: id-{unique}")),
         ("cseq", format!("CSeq: 9 {method}")),
         ("content-length", format!("Content-Length: {}", body.len())),
     ] {
@@ -67,10 +68,10 @@ fn odd_method() -> Vec<u8> {
 }
 
 fn long_invite() -> Vec<u8> {
-    let long = "long".repeat(60);
+    let long = "long".repeat(20);
     let mut headers = format!(
         "To: \"{long}\"<sip:line@127.0.0.1:6000;unknown={long};{long}=short;{long}>\r\nFrom: <sip:{long}@192.0.2.9>;tag={};{long};a={long}\r\nUnknown-{long}: {long}; {long}={long}\r\nContent-Type: application/sdp",
-        "12".repeat(200)
+        "12".repeat(100)
     );
     for n in 0..33 {
         headers += &format!("\r\nVia: SIP/2.0/TCP hop{n}.example;branch=z9hG4bK{long}{n}");
@@ -120,7 +121,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, Wanted)> {
         ("who are you", request("REGISTER sip:127.0.0.1 SIP/2.0", "Authorization: Nobody knows=\"this\"", ""), &[Some(401)]),
         ("an answer to nothing", b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKnone\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: none\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n".to_vec(), SILENCE),
         ("an impossible answer", b"SIP/2.0 4294967301 Better\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKnone\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: none\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n".to_vec(), SILENCE),
-        ("wsinv", request(&format!("{INVITE};oddparam"), "no to\r\nno via\r\nno cseq\r\nTO :\r\n  <sip:line@127.0.0.1> ;  tag =  17n\r\ncSeQ:  0012\r\n   INVITE\r\nVIA  : SIP / 2.0\r\n  /UDP\r\n  192.0.2.2;branch=z9hG4bKws1\r\ns :\r\nBrandNewHeader:  new\r\n  and folded\r\nOdd: ;;,,;;,;\r\nv:  SIP  / 2.0  / TCP   other.example ;\r\n  branch  =  z9hG4bKws2 , SIP / 2.0 / UDP 192.0.2.7 ; branch= z9hG4bKws3\r\nm:\"Quoted \\\"\\\"\" <sip:torture@192.0.2.9> ; p =\r\n   v ;  q = 0.3", ""), &[Some(481)]),
+        ("wsinv", request("INVITE sip:line@127.0.0.1;oddparam SIP/2.0", "no to\r\nno via\r\nno cseq\r\nTO :\r\n  <sip:line@127.0.0.1> ;  tag =  17n\r\ncSeQ:  0012\r\n   INVITE\r\nVIA  : SIP / 2.0\r\n  /UDP\r\n  192.0.2.2;branch=z9hG4bKws1\r\ns :\r\nBrandNewHeader:  new\r\n  and folded\r\nOdd: ;;,,;;,;\r\nv:  SIP  / 2.0  / TCP   other.example ;\r\n  branch  =  z9hG4bKws2 , SIP / 2.0 / UDP 192.0.2.7 ; branch= z9hG4bKws3\r\nm:\"Quoted \\\"\\\"\" <sip:torture@192.0.2.9> ; p =\r\n   v ;  q = 0.3", ""), &[Some(481)]),
         ("intmeth", odd_method(), &[Some(501)]),
         ("esc01", request("INVITE sip:sips%3Aline%40here.example@127.0.0.1 SIP/2.0", "From: <sip:with%20spaces@192.0.2.9>;tag=e1\r\nContact: <sip:%74orture@192.0.2.9;%6c%72;n%61me=v%25>\r\nC: application/sdp", SDP), TAKEN),
         ("escnull", request("REGISTER sip:127.0.0.1 SIP/2.0", "To: <sip:nul-%00-nul@127.0.0.1>\r\nContact: <sip:%00@192.0.2.9>\r\nContact: <sip:%00%00@192.0.2.9>", ""), &[Some(401)]),
@@ -153,6 +154,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, Wanted)> {
         ("cparam02", request("REGISTER sip:127.0.0.1 SIP/2.0", "Contact: <sip:+15550100@192.0.2.9;oddparam>", ""), &[Some(401)]),
         ("regescrt", request("REGISTER sip:127.0.0.1 SIP/2.0", "m: <sip:torture@192.0.2.9?Route=%3Csip:192.0.2.1%3E>", ""), &[Some(401)]),
         ("inv2543", request(INVITE, "no max-forwards\r\nno content-length\r\nFrom: <sip:+15550100@192.0.2.9;user=phone>\r\nVia: SIP/2.0/UDP 192.0.2.9\r\nRecord-Route: <sip:line@127.0.0.1;maddr=192.0.2.9>\r\nContent-Type: application/sdp", SDP), TAKEN),
+        ("too large", request(options, &format!("Subject: {}", "x".repeat(9_000)), ""), &[Some(513), Some(200)]),
         ("no version", b"INVITE sip:line@127.0.0.1\r\nTO : line@127.0.0.1\r\nFrom: x@192.0.2.9\r\nCall-ID: nothing.1\r\nFoobar roobar\r\nContent-Length: 18\r\n\r\nv=0\r\ntesting=123\r\n".to_vec(), SILENCE),
         ("noise", vec![0xFF, 0xFE, 0, 1, 2, 3, b'\r', b'\n', b'\r', b'\n'], SILENCE),
     ]

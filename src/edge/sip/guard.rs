@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::party_of;
 use super::stack::Incoming;
 use super::trunk::{Account, Trunk};
 use crate::wire::sip::digest::{Algorithm, Credentials, Fresh, Nonces, challenge};
@@ -87,11 +88,13 @@ impl Guard {
         }
     }
 
-    /// Headers of a 401.
-    pub(super) fn challenges(&self, stale: bool) -> Vec<(&'static str, String)> {
+    /// Headers of a 401. Carriers choose between SHA-256 and MD5 (RFC 8760 section 2.4); many desk phones give up at the sight of a digest they do
+    /// not know, so that they are asked for MD5 alone.
+    pub(super) fn challenges(&self, stale: bool, phone: bool) -> Vec<(&'static str, String)> {
         let nonce = self.nonces.make(self.now());
         [Algorithm::Sha256, Algorithm::Md5]
             .into_iter()
+            .filter(|a| !phone || *a == Algorithm::Md5)
             .map(|a| ("WWW-Authenticate", challenge(REALM, &nonce, a, stale)))
             .collect()
     }
@@ -101,6 +104,11 @@ impl Guard {
         if self.logins.is_empty() {
             return Known::Nobody;
         }
+        let named = party_of(&request.from());
+        let phone = method == "REGISTER"
+            || named
+                .and_then(|user| self.logins.get(&user))
+                .is_some_and(|login| login.phone);
         let shown = request
             .headers()
             .into_iter()
@@ -108,11 +116,11 @@ impl Guard {
             .filter_map(|(_, v)| Credentials::parse(&v))
             .find(|c| c.realm == REALM);
         let Some(credentials) = shown else {
-            return Known::Ask(self.challenges(false));
+            return Known::Ask(self.challenges(false, phone));
         };
         match self.nonces.check(&credentials.nonce, self.now()) {
-            Fresh::No => return Known::Ask(self.challenges(false)),
-            Fresh::Stale => return Known::Ask(self.challenges(true)),
+            Fresh::No => return Known::Ask(self.challenges(false, phone)),
+            Fresh::Stale => return Known::Ask(self.challenges(true, phone)),
             Fresh::Yes => {}
         }
         // A wrong user costs the same as a wrong password and is told the same.
@@ -120,10 +128,10 @@ impl Guard {
         let password = login.map_or("", |l| l.password.as_str());
         if !credentials.prove(method, password) || login.is_none() {
             tracing::warn!(source = ?request.source(), "a wrong SIP password was shown");
-            return Known::Wrong(self.challenges(false));
+            return Known::Wrong(self.challenges(false, phone));
         }
         if !self.counts_up(&credentials) {
-            return Known::Ask(self.challenges(true));
+            return Known::Ask(self.challenges(true, phone));
         }
         match login {
             Some(login) if login.phone => Known::Phone {

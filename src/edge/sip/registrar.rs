@@ -111,7 +111,7 @@ pub(super) fn register(shared: &Arc<Shared>, incoming: Incoming) {
         Known::Trunk { .. } => return refuse(incoming, 403, vec![]),
         Known::Stranger | Known::Nobody => {
             limiter.strike(source.ip(), Offence::Guessed);
-            let challenges = shared.guard.challenges(false);
+            let challenges = shared.guard.challenges(false, true);
             return refuse(incoming, 401, challenges);
         }
     };

@@ -124,7 +124,7 @@ async fn hello(socket: &mut WebSocket) -> Result<Start, Close> {
             Ok(FromTwilio::Start(start)) => {
                 let mu_law = matches!(
                     start.encoding.to_ascii_lowercase().as_str(),
-                    "" | "audio/x-mulaw" | "audio/mulaw" | "audio/pcmu"
+                    "" | "audio/x-mulaw" | "audio/mulaw" | "audio/pcmu" | "pcmu" | "mulaw"
                 );
                 if !mu_law || !matches!(start.sample_rate, 0 | 8_000) || start.channels > 1 {
                     return Err(Close {
