@@ -45,6 +45,7 @@ pub struct Config {
     pub llm: Option<Llm>,
     pub storage: Storage,
     pub limits: Limits,
+    pub survey: Survey,
 }
 
 #[derive(Debug, Clone)]
@@ -234,6 +235,13 @@ pub const PROVIDERS: [(&str, bool); 4] = [
 pub struct Phone {
     pub user: String,
     pub password: Secret,
+}
+
+/// One question at a call's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Of a hundred calls, how many are asked.
+    pub percent: u32,
 }
 
 #[derive(Debug, Clone)]
