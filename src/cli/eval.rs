@@ -41,6 +41,8 @@ enum What {
     Confidence(Confidence),
     /// Word errors of the recogniser
     Speech(super::eval_speech::Args),
+    /// How often a pause is taken for the end of a turn, and how long the end of one is waited for
+    Turns(super::eval_turns::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -121,6 +123,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Retrieval(a) => retrieval(&a),
         What::Confidence(a) => confidence::run(&a),
         What::Speech(a) => super::eval_speech::run(a),
+        What::Turns(a) => super::eval_turns::run(a),
     }
 }
 

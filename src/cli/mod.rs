@@ -19,6 +19,7 @@ mod doctor_trunk;
 mod drain;
 mod eval;
 mod eval_speech;
+mod eval_turns;
 mod kb;
 mod mic;
 mod models;

@@ -30,6 +30,9 @@ use super::under_way::UnderWay;
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
 
+/// Our voice while something is heard that may become the caller's: 12 dB down.
+const DUCKED: f32 = 0.25;
+
 /// Everything one call owns.
 struct Task {
     shared: Arc<Shared>,
@@ -252,6 +255,7 @@ impl Task {
                 to_caller = heard;
             }
         }
+        self.caller.sent(&to_caller);
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
         let (legs, under_way) = (&self.legs, &mut self.under_way);
         let heard = |(id, voice): (&LegId, &mut Playout)| {
@@ -341,6 +345,7 @@ impl Task {
                 from,
                 to,
                 listen,
+                early,
             } => {
                 self.wanted.newest(attempt);
                 let pcm = self.caller.cut(from, to);
@@ -348,6 +353,7 @@ impl Task {
                     attempt,
                     pcm,
                     hints: self.hints(listen),
+                    early,
                 };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
@@ -358,6 +364,7 @@ impl Task {
                 text,
                 keyed,
                 evidence,
+                early,
             } => {
                 self.wanted.newest(attempt);
                 let work = Work::Decide {
@@ -366,6 +373,7 @@ impl Task {
                     text,
                     keyed,
                     evidence,
+                    early,
                 };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
@@ -418,6 +426,18 @@ impl Task {
                         pcm: pcm.to_vec(),
                     });
                 }
+            }
+            Command::Judge { .. } => {}
+            Command::Warm { text } => {
+                if self.shared.pool.voice().ready(&text).is_none() {
+                    self.shared
+                        .pool
+                        .submit(Work::Warm { text }, &self.wanted, &self.inbox);
+                }
+            }
+            Command::LookUp { ticket, request } => self.look_up(ticket, request),
+            Command::Duck { leg, on } => {
+                self.with_voice(leg, |voice| voice.duck(if on { DUCKED } else { 1.0 }));
             }
             Command::Pause { leg } => self.with_voice(leg, Playout::pause),
             Command::Resume { leg } => self.with_voice(leg, Playout::resume),
@@ -510,6 +530,16 @@ impl Task {
             if sent.is_ok() {
                 shared.told(&request).await;
             }
+        });
+    }
+
+    fn look_up(&self, ticket: u64, request: crate::desk::Request) {
+        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
+        tokio::spawn(async move {
+            let outcome = shared.perform(&id, &request).await;
+            let _ = inbox
+                .send(Msg::Event(Event::LookedUp { ticket, outcome }))
+                .await;
         });
     }
 

@@ -20,6 +20,7 @@ pub mod live;
 pub mod model;
 pub mod models;
 pub mod numbers;
+mod perform;
 pub mod pool;
 pub mod priority;
 pub mod queues;
@@ -38,3 +39,5 @@ pub fn call_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 pub mod phone;
+
+pub(crate) use perform::matters;
