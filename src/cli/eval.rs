@@ -36,7 +36,8 @@ enum What {
     #[command(
         after_help = "Example: firstline eval confidence --desk examples/larchpay --test questions.jsonl --write\n\
         Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids] and \"route\" (a line whose route is not answer has no right\n\
-        answer). The floor is what conformal risk control gives: of questions like these, at most --most are expected to be answered wrongly."
+        answer), \"must\":[words a right reply holds]. Two floors: conformal risk control's, at which at most --most of questions like these are expected\n\
+        to be answered wrongly, and Learn then Test's, at which they are with certainty --certainty; --write takes the latter where there are lines enough."
     )]
     Confidence(Confidence),
     /// What callers would be told: how many are answered, and how many wrongly
@@ -115,6 +116,9 @@ struct Confidence {
     /// Share of questions that may be answered wrongly
     #[arg(long, default_value_t = 0.01)]
     most: f32,
+    /// Certainty with which the floor keeps that share (Learn then Test)
+    #[arg(long, default_value_t = 0.9)]
+    certainty: f32,
     /// Draw the reliability diagram into this SVG file
     #[arg(long)]
     picture: Option<PathBuf>,

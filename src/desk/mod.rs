@@ -28,7 +28,9 @@ pub mod inquiry;
 pub mod knowledge;
 mod linear;
 pub mod meaning;
+pub mod mine;
 mod naming;
+mod near;
 pub mod parse;
 mod patterns;
 pub mod phrase;
@@ -39,6 +41,7 @@ pub(crate) mod text;
 pub mod tone;
 mod tree;
 pub mod types;
+mod variants;
 
 pub use answer::{Answer, AnswerEvidence};
 pub use confidence::confidence;
