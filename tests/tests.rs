@@ -10,6 +10,9 @@
 mod cli;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
+/// Desks that nothing was shaped for: how many questions are answered, and how many wrongly.
+#[cfg(all(feature = "line", feature = "onnx"))]
+mod quality;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.

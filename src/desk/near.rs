@@ -46,10 +46,6 @@ impl Near {
         out
     }
 
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Whether every row is looked at.
     pub fn is_small(&self) -> bool {
         self.sketches.is_empty()
