@@ -16,6 +16,9 @@ mod conversation;
 /// A language model's words, good and bad, from a scripted server and from a real one.
 #[cfg(feature = "line")]
 mod model;
+/// Desks that nothing was shaped for: how many questions are answered, and how many wrongly.
+#[cfg(all(feature = "line", feature = "onnx"))]
+mod quality;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.

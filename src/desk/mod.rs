@@ -29,7 +29,9 @@ pub mod knowledge;
 mod linear;
 pub mod meaning;
 pub mod model;
+pub mod mine;
 mod naming;
+mod near;
 pub mod parse;
 mod patterns;
 pub mod phrase;
@@ -40,6 +42,7 @@ pub(crate) mod text;
 pub mod tone;
 mod tree;
 pub mod types;
+mod variants;
 
 pub use answer::{Answer, AnswerEvidence};
 pub use confidence::confidence;
