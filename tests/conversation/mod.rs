@@ -1,7 +1,10 @@
 //! Scripts of whole conversations.
 
 mod answers;
-mod desk;
+mod context;
+pub mod desk;
 mod doing;
+mod history;
 mod people;
 mod proof;
+mod rules;

@@ -3,13 +3,15 @@
 //! A step machine. Words or an outcome go in, one [`Reply`] comes out; nothing here reads a clock or waits. A clone is cheap, so
 //! the runtime may decide on a clone before the caller has finished and keep it if the turn becomes final.
 //!
-//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `items`
-//! finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
-//! who is calling, `human` hands over and promises callbacks, `saying` words the replies.
+//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `change`
+//! takes back and alters, `items` finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
+//! who is calling, `history` takes up what was before, `human` hands over and promises callbacks, `saying` words the replies.
 
 mod back;
+mod change;
 mod doing;
 mod hear;
+mod history;
 mod human;
 mod items;
 mod question;
@@ -29,7 +31,7 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Route, Say, Tier,
+    Caller, Decision, Listen, Mood, Next, Outcome, Pending, Reply, Route, Say, Tier,
 };
 
 /// One caller's conversation with one desk.
@@ -71,6 +73,8 @@ pub struct Conversation {
     misses: u32,
     clarified: u32,
     outside: u32,
+    /// Attempts to talk the line out of its rules.
+    refused: u32,
     answered: u32,
     /// Article of the last answer, to notice that it did not help.
     last_source: Option<String>,
@@ -99,7 +103,7 @@ enum Waiting {
     /// "Anything else?" was asked.
     More,
     /// "You rang on Tuesday about ...?"
-    History(EarlierCall),
+    History(history::Before),
     Clarify {
         between: Vec<Choice>,
         text: String,
@@ -192,7 +196,7 @@ impl Conversation {
             currency: "USD".into(),
             tz: jiff::tz::TimeZone::UTC,
         });
-        Self {
+        let mut conversation = Self {
             desk,
             locale,
             caller,
@@ -220,6 +224,7 @@ impl Conversation {
             misses: 0,
             clarified: 0,
             outside: 0,
+            refused: 0,
             answered: 0,
             last_source: None,
             last_answer: None,
@@ -234,7 +239,11 @@ impl Conversation {
             transfers_failed: 0,
             targets: Vec::new(),
             rehearsal: false,
+        };
+        if conversation.guessed_too_often() {
+            conversation.identity.lock();
         }
+        conversation
     }
 
     /// A conversation for one question of an unknown caller: what would be done is decided, whether or not the desk has a back
