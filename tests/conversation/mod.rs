@@ -4,6 +4,7 @@ mod answers;
 mod context;
 pub mod desk;
 mod doing;
+mod feeling;
 mod history;
 mod people;
 mod proof;

@@ -68,7 +68,8 @@ pub struct Conversation {
     tried: Vec<String>,
     actions: Vec<ActionRecord>,
     mood: Mood,
-    acknowledged: u32,
+    /// What was said of how the caller feels.
+    acknowledged: Vec<&'static str>,
     /// Turns in a row that could not be made out.
     misses: u32,
     clarified: u32,
@@ -220,7 +221,7 @@ impl Conversation {
             tried: Vec::new(),
             actions: Vec::new(),
             mood: Mood::Calm,
-            acknowledged: 0,
+            acknowledged: Vec::new(),
             misses: 0,
             clarified: 0,
             outside: 0,

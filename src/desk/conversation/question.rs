@@ -8,7 +8,7 @@ use crate::desk::record::ActionStatus;
 use crate::desk::tone;
 use crate::desk::types::{Mood, Next, Reply, Route, Said, Say, Tier};
 
-use super::{Conversation, Topic, Waiting};
+use super::{Conversation, Party, Topic, Waiting};
 
 /// Confidence from which a fragment is a question of its own.
 const CLEAR: f32 = 0.9;
@@ -246,14 +246,29 @@ impl Conversation {
         if self.mood == crate::desk::types::Mood::Confused && self.last_answer.is_none() {
             return;
         }
-        if let Some(words) = tone::acknowledge(self.mood, None, self.acknowledged) {
-            self.acknowledged += 1;
+        // A feeling is met when it is shown, not at every turn after it; and nobody is told the same twice.
+        let shown = self
+            .lines
+            .iter()
+            .rev()
+            .find(|line| line.by == Party::Caller)
+            .is_some_and(|line| tone::mood(&line.text, Mood::Calm) != Mood::Calm);
+        if !shown {
+            return;
+        }
+        let words = (0..tone::WAYS)
+            .filter_map(|n| tone::acknowledge(self.mood, None, n))
+            .find(|words| !self.acknowledged.contains(words));
+        if let Some(words) = words {
+            self.acknowledged.push(words);
             self.lead.insert(0, Say::new(words));
         }
     }
 
     fn clarify(&mut self, between: Vec<Choice>, text: &str, vector: &[f32], reason: &str) -> Reply {
-        if self.clarified >= 1 {
+        // Whoever is beside themselves is not asked what exactly they mean.
+        let upset = matches!(self.mood, Mood::Angry | Mood::Distressed);
+        if self.clarified >= 1 || upset {
             return self.transfer("low_confidence");
         }
         self.clarified += 1;

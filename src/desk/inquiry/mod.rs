@@ -21,6 +21,9 @@ const IN_SCOPE: f32 = 0.5;
 const NEAR: f32 = 0.5;
 /// From here on an intent that is kept for a human counts, even where the line would not be sure enough to act on it.
 const LIKELY: f32 = 0.4;
+/// Together from here on, intents that are kept for a human go there, and from a little below the scope's own threshold.
+const MOSTLY: f32 = 0.5;
+const ALMOST_IN_SCOPE: f32 = 0.4;
 /// An intent at least this share as likely as the likeliest is taken where the best article serves it.
 const NEARLY: f32 = 0.5;
 /// From here on, words that no intent takes and no article answers are still a matter for this company.
@@ -217,6 +220,19 @@ fn judge(
                 would_have,
             },
             why,
+        );
+    }
+    // Several intents kept for a human may share what is likely: then it is one of them, whichever.
+    let kept: f32 = understood
+        .intents
+        .iter()
+        .filter(|(name, _)| desk.policy(name).mode == Mode::Human)
+        .map(|(_, p)| p)
+        .sum();
+    if in_scope >= ALMOST_IN_SCOPE && kept >= MOSTLY {
+        return (
+            transfer("policy"),
+            format!("what is kept for a human, at {kept:.2}"),
         );
     }
     if inside && let Some(action) = desk.actions.iter().position(|action| action.intent == name) {
