@@ -95,7 +95,7 @@ fn bench() -> Option<Bench> {
     let texts: Vec<&str> = lines.iter().map(|l| l.text.as_str()).collect();
     let read = encoder.read(&texts).expect("readings");
     let read = texts.iter().map(|t| (*t).to_owned()).zip(read).collect();
-    let mut desk = |files| {
+    let mut desk = |files: &firstline::desk::DeskFiles| {
         let source = parse(files).unwrap_or_else(|problems| panic!("{problems:?}"));
         Arc::new(desks::build(source, Some(encoder.as_mut())).expect("a desk"))
     };
