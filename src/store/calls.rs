@@ -92,7 +92,7 @@ impl Store {
     /// Calls of `number` that have ended, newest first.
     pub async fn history(&self, number: &str, limit: u32) -> Result<Vec<EarlierCall>, StoreError> {
         let rows = sqlx::query(
-            "select id, started_ms, intent, outcome, summary from calls
+            "select id, started_ms, intent, outcome, summary, record from calls
              where from_number = $1 and ended_ms is not null order by started_ms desc, id desc limit $2",
         )
         .bind(number)
@@ -107,6 +107,15 @@ impl Store {
                     intent: row.try_get(2)?,
                     outcome: row.try_get::<Option<String>, _>(3)?.unwrap_or_default(),
                     summary: row.try_get(4)?,
+                    proof_failed: from_json::<CallRecord>(
+                        "a call's record",
+                        &row.try_get::<String, _>(5)?,
+                    )
+                    .is_ok_and(|record| {
+                        record
+                            .handoff
+                            .is_some_and(|handoff| handoff.reason == "verify_failed")
+                    }),
                 })
             })
             .collect()

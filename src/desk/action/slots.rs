@@ -50,6 +50,12 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
         SlotType::Date => {
             let found = keyed
                 .and_then(|keys| keyed_date(keys, today, locale))
+                .or_else(|| {
+                    let days = entity::days_beside(text)?;
+                    near?
+                        .checked_add(jiff::Span::new().try_days(days).ok()?)
+                        .ok()
+                })
                 .or_else(|| weekday_near(slot, text, near?, today))
                 .or_else(|| entity::date(text, today, locale));
             found.map_or(Reading::Nothing, |date| date_within(slot, date, words))
