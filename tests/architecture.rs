@@ -73,6 +73,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokenizers", &["reason/"]),
     ("rubato", &["audio/resample.rs"]),
     ("clap", &["cli/", "main.rs"]),
+    ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/"]),
+    ("ring", &["runtime/seal.rs", "runtime/trail.rs"]),
     ("anyhow", &["cli/", "main.rs", "runtime/"]),
 ];
 

@@ -42,6 +42,9 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let stt = stt(root.section_or_default("stt"));
     let tts = tts(root.section_or_default("tts"));
     let llm = llm(root.section_or_default("llm"), env);
+    let mut node = root.section_or_default("node");
+    let node_name = node.maybe("name", model_name);
+    node.done();
     let storage = storage(root.section_or_default("storage"));
     let limits = limits(root.section_or_default("limits"));
     for (index, trunk) in trunks.iter().enumerate() {
@@ -62,6 +65,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     }
     Ok(Config {
         file: None,
+        node: node_name,
         sip,
         trunks,
         http,
@@ -416,7 +420,7 @@ fn storage(mut s: Section<'_>) -> Storage {
             match known.iter().find_map(|k| t.strip_prefix(k)) {
                 Some(rest) if !rest.is_empty() => Ok(t.to_owned()),
                 _ => Err(format!(
-                    "must be like \"sqlite:recordings/firstline.db\", not `{t}`"
+                    "must be like \"sqlite:recordings/firstline.db\" or \"postgres://user@host/database\", not `{t}`"
                 )),
             }
         }),

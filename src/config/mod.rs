@@ -24,6 +24,8 @@ pub const DEFAULT_FILE: &str = "sip-config/firstline.toml";
 /// A line's whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What this machine is called among others; none: its host name.
+    pub node: Option<String>,
     /// The file it was read from; none when everything is a default or from the environment.
     pub file: Option<PathBuf>,
     pub sip: Sip,
@@ -272,12 +274,6 @@ impl Config {
     /// in silence.
     pub fn not_yet(&self) -> Vec<String> {
         let mut said = Vec::new();
-        if self.storage.url.starts_with("postgres") {
-            said.push(
-                "storage.url names Postgres, and this version keeps its records in SQLite only"
-                    .into(),
-            );
-        }
         if let Llm::OpenAi { .. } = self.llm {
             said.push(
                 "llm.engine is `openai`, and this version answers from the desk's articles alone"

@@ -105,6 +105,7 @@ async fn drive(
     let started = task.started;
     shared.state.began(&task.call.record());
     task.shared.recorder.record(&id, task.call.record());
+    shared.is_up(task.call.record());
     task.obey();
     let mut ticks = interval_at(
         tokio::time::Instant::from_std(started),

@@ -18,6 +18,7 @@ pub mod leg;
 pub mod line;
 pub mod live;
 pub mod models;
+pub mod node;
 pub mod pool;
 pub mod priority;
 pub mod queues;

@@ -26,7 +26,7 @@ use super::live::Live;
 use super::pool::Pool;
 use super::recording::Recorder;
 use super::webhook::Webhook;
-use super::{call_task, engines, voice};
+use super::{call_task, engines, node, voice};
 
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -53,14 +53,27 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     let metrics = Arc::new(Metrics::new());
     let live = Live::new(line::capacity(&config));
-    let store = open_store(&config).await?;
+    metrics.set(Metric::Capacity, live.most() as f64);
+    let mut node = node::this(
+        config.node.as_deref(),
+        String::new(),
+        String::new(),
+        live.most(),
+    );
+    let store = open_store(&config).await?.for_node(&node.id);
+    node::forget_ended(&store).await?;
+    store.beat(&node, 0, false).await?;
     let recorder = Recorder::start(&config.storage.recordings).map_err(anyhow::Error::msg)?;
-    for record in line::close_unfinished(&config.storage.recordings) {
-        tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
-        store.save_call(&record).await?;
-    }
-    for claim in store.open_claims().await? {
-        tracing::error!(key = %claim.key, call = %claim.call_id, action = %claim.action, "this write was begun and its outcome never learnt; it is not sent again: look it up by hand");
+    for (folder, record) in line::unfinished(&config.storage.recordings) {
+        // Several nodes may share the folder.
+        if store.is_up_elsewhere(&record.id).await? {
+            continue;
+        }
+        let record = node::ended_by_death(record);
+        if line::close(&folder, &record) {
+            tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
+            store.save_call(&record).await?;
+        }
     }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
     let desk =
@@ -164,6 +177,20 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             )
         })?;
     let calls = call_runtime()?;
+    node.sip = addresses(&sip);
+    node.http = http.addr().to_string();
+    let reconcile: node::Reconcile = Arc::new(|claim| {
+        tracing::error!(key = %claim.key, call = %claim.call_id, action = %claim.action, "this write was begun and its outcome never learnt; it is not sent again: look it up by hand");
+    });
+    let beating = CancellationToken::new();
+    let beats = tokio::spawn(node::run(
+        node.clone(),
+        store.clone(),
+        live.clone(),
+        metrics.clone(),
+        reconcile,
+        beating.clone(),
+    ));
     if let Some(webhook) = webhook {
         tokio::spawn(webhook.run(stopping.clone()));
     }
@@ -243,6 +270,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         twilio.stop();
     }
     pool.stop();
+    beating.cancel();
+    let _ = beats.await;
+    // What came in last; what cannot be written now is brought in by the next run.
+    let _ = store.catch_up().await;
+    let _ = store.leave(&node.id).await;
     store.close().await;
     calls.shutdown_background();
     Ok(())
@@ -277,7 +309,8 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     }
     Ok(Store::open(&config.storage.url)
         .await?
-        .with_clock(super::clock::now))
+        .with_clock(super::clock::now)
+        .with_spool(&config.storage.recordings.join("owed")))
 }
 
 fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffice> {

@@ -1,8 +1,9 @@
 //! The ledger of writes: a claim is on the disk before anything is sent, and settled when the outcome is known.
 
 use serde_json::Value;
-use sqlx::Row;
 
+use super::db::{Row, query};
+use super::spool::Owed;
 use super::{Store, StoreError, from_json, rfc3339, to_json};
 use crate::desk::Outcome;
 
@@ -39,10 +40,10 @@ impl Store {
         action: &str,
         request: &Value,
     ) -> Result<Claim, StoreError> {
-        let made = sqlx::query(
-            "insert into ledger (idempotency_key, call_id, action, request, status, claimed_ms) values ($1, $2, $3, $4, 'open', $5)
+        let made = query(
+            "insert into ledger (idempotency_key, call_id, action, request, status, claimed_ms, node) values ($1, $2, $3, $4, 'open', $5, $6)
              on conflict (idempotency_key) do update set status = 'open', result = null, settled_ms = null,
-                claimed_ms = excluded.claimed_ms, call_id = excluded.call_id
+                claimed_ms = excluded.claimed_ms, call_id = excluded.call_id, node = excluded.node
              where ledger.status = 'failed' and ledger.request = excluded.request",
         )
         .bind(key)
@@ -50,18 +51,29 @@ impl Store {
         .bind(action)
         .bind(to_json(request))
         .bind(self.now_ms())
+        .bind(self.node())
         .execute(&self.ledger)
-        .await?;
-        if made.rows_affected() == 1 {
+        .await;
+        let made = match made {
+            Err(gone @ StoreError::Gone(_)) => {
+                // It may have been written all the same; nothing is sent for it, and that is what is to stand there. Until this is
+                // brought in no claim succeeds, so that it can meet no later one.
+                let nothing = Outcome::Failed("nothing was sent: the database was gone".into());
+                self.settle(key, &nothing).await?;
+                return Err(gone);
+            }
+            made => made?,
+        };
+        if made == 1 {
             return Ok(Claim::New);
         }
-        let row = sqlx::query("select request, result from ledger where idempotency_key = $1")
+        let row = query("select request, result from ledger where idempotency_key = $1")
             .bind(key)
             .fetch_one(&self.ledger)
             .await?;
-        let outcome: Option<String> = row.try_get(1)?;
+        let outcome: Option<String> = row.get(1)?;
         Ok(Claim::Exists {
-            request: from_json("a ledger entry", &row.try_get::<String, _>(0)?)?,
+            request: from_json("a ledger entry", &row.get::<String>(0)?)?,
             outcome: outcome
                 .map(|text| from_json("a ledger entry", &text))
                 .transpose()?,
@@ -70,7 +82,19 @@ impl Store {
 
     /// Writes down how it went. The first outcome stands; only an unknown one can be replaced (somebody looked).
     pub async fn settle(&self, key: &str, outcome: &Outcome) -> Result<(), StoreError> {
-        sqlx::query(
+        self.owe(Owed::Settled {
+            key: key.into(),
+            outcome: outcome.clone(),
+        })
+        .await
+    }
+
+    pub(super) async fn write_outcome(
+        &self,
+        key: &str,
+        outcome: &Outcome,
+    ) -> Result<(), StoreError> {
+        query(
             "update ledger set status = $2, result = $3, settled_ms = $4 where idempotency_key = $1 and status in ('open', 'unknown')",
         )
         .bind(key)
@@ -82,25 +106,47 @@ impl Store {
         Ok(())
     }
 
-    /// Claims without an outcome, oldest first. At start these are writes whose fate nobody knows.
+    /// Claims without an outcome, oldest first: writes that are under way on some node, or whose fate nobody knows.
     pub async fn open_claims(&self) -> Result<Vec<OpenClaim>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "select idempotency_key, call_id, action, request, claimed_ms from ledger where status = 'open' order by claimed_ms",
         )
         .fetch_all(&self.ledger)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(OpenClaim {
-                    key: row.try_get(0)?,
-                    call_id: row.try_get(1)?,
-                    action: row.try_get(2)?,
-                    request: from_json("a ledger entry", &row.try_get::<String, _>(3)?)?,
-                    claimed_at: rfc3339(row.try_get(4)?),
-                })
-            })
-            .collect()
+        rows.iter().map(open_claim).collect()
     }
+
+    /// Open claims of nodes that have gone, oldest first, this node's from now on: whose fate this node is to find out. Each is given
+    /// to one node only.
+    pub async fn adopt_claims(&self, limit: u32) -> Result<Vec<OpenClaim>, StoreError> {
+        let orphaned = self.orphaned("node");
+        let rows = query(format!(
+            "update ledger set node = $1 where idempotency_key in (
+               select idempotency_key from ledger where status = 'open' and {orphaned} order by claimed_ms limit $2)
+               and status = 'open' and {orphaned}
+             returning idempotency_key, call_id, action, request, claimed_ms"
+        ))
+        .bind(self.node())
+        .bind(limit)
+        .fetch_all(&self.ledger)
+        .await?;
+        let mut claims = rows
+            .iter()
+            .map(open_claim)
+            .collect::<Result<Vec<_>, _>>()?;
+        claims.sort_by(|a, b| a.claimed_at.cmp(&b.claimed_at));
+        Ok(claims)
+    }
+}
+
+fn open_claim(row: &Row) -> Result<OpenClaim, StoreError> {
+    Ok(OpenClaim {
+        key: row.get(0)?,
+        call_id: row.get(1)?,
+        action: row.get(2)?,
+        request: from_json("a ledger entry", &row.get::<String>(3)?)?,
+        claimed_at: rfc3339(row.get(4)?),
+    })
 }
 
 fn status_word(outcome: &Outcome) -> &'static str {

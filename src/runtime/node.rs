@@ -1,0 +1,152 @@
+//! This node among others: it says that it is there, brings in what the database did not take, and finishes what a node that died
+//! left undone. On one machine the node that died is the last run of this program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::desk::{CallOutcome, CallRecord};
+use crate::store::{Node, OpenClaim, Store, StoreError};
+use crate::telemetry::{Metric, Metrics};
+
+use super::live::Live;
+
+/// How often the database is looked for, and told that this node is there every second time. Five of these are missed before
+/// others take over what it had in hand.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Who this node is: a name of its own at each start, so that what the last run left is not held to be this one's.
+pub fn this(name: Option<&str>, sip: String, http: String, capacity: usize) -> Node {
+    let name = name.map_or_else(host_name, str::to_owned);
+    Node {
+        id: format!("{name}/{}", uuid::Uuid::now_v7()),
+        name,
+        host: machine(),
+        pid: i64::from(std::process::id()),
+        sip,
+        http,
+        capacity: i64::try_from(capacity).unwrap_or(i64::MAX),
+    }
+}
+
+fn host_name() -> String {
+    let said = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match said.trim() {
+        "" => "firstline".into(),
+        name => name.into(),
+    }
+}
+
+/// This machine since it was last started, and the process numbers it counts in: two containers do not share theirs.
+fn machine() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), space.display())
+}
+
+/// A process of this number runs this program, here.
+fn runs(pid: i64) -> bool {
+    let name = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    name(&pid.to_string()).is_some_and(|other| Some(other) == name("self"))
+}
+
+/// Takes the names of this machine's ended runs off the list: what they had in hand need not wait until they have been silent for
+/// long enough.
+pub async fn forget_ended(store: &Store) -> Result<(), StoreError> {
+    let here = machine();
+    for known in store.nodes().await? {
+        let node = known.node;
+        if node.host == here && node.pid != i64::from(std::process::id()) && !runs(node.pid) {
+            store.leave(&node.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Told of each write that was begun and whose outcome nobody knows, once: finds out what became of it, and settles it.
+pub type Reconcile = Arc<dyn Fn(OpenClaim) + Send + Sync>;
+
+/// Runs until `stopping`.
+pub async fn run(
+    node: Node,
+    store: Store,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    reconcile: Reconcile,
+    stopping: CancellationToken,
+) {
+    let mut beats = tokio::time::interval(BEAT);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut turn = 0_u64;
+    let mut was_up = true;
+    loop {
+        tokio::select! {
+            _ = beats.tick() => {}
+            () = stopping.cancelled() => break,
+        }
+        match store.catch_up().await {
+            Ok(0) => {}
+            Ok(came) => {
+                tracing::info!("the database is back: {came} writes that waited were brought in")
+            }
+            Err(error) if was_up => {
+                tracing::error!(%error, "calls go on; what is owed to the database waits beside it");
+            }
+            Err(_) => {}
+        }
+        let up = store.is_up();
+        metrics.set(Metric::StoreUp, f64::from(u8::from(up)));
+        metrics.set(Metric::StoreOwed, store.owed() as f64);
+        was_up = up;
+        turn += 1;
+        if !up {
+            continue;
+        }
+        if turn % 2 == 1 {
+            let active = i64::try_from(live.active()).unwrap_or(i64::MAX);
+            if let Err(error) = store.beat(&node, active, live.is_draining()).await {
+                tracing::debug!(%error, "the database was not told that this node is there");
+            }
+        }
+        if turn % 5 == 1
+            && let Err(error) = take_over(&store, &metrics, &reconcile).await
+        {
+            tracing::debug!(%error, "what nodes that died have left was not looked for");
+        }
+    }
+}
+
+/// What nodes that died had in hand.
+async fn take_over(
+    store: &Store,
+    metrics: &Metrics,
+    reconcile: &Reconcile,
+) -> Result<(), StoreError> {
+    for record in store.adopt_calls().await? {
+        let record = ended_by_death(record);
+        tracing::warn!(call = %record.id, "the node that had this call has died; its record is closed");
+        store.save_call(&record).await?;
+    }
+    let reopened = store.reopen_callbacks().await?;
+    if reopened > 0 {
+        tracing::warn!("{reopened} callbacks that a node which died was making are due again");
+    }
+    for claim in store.adopt_claims(50).await? {
+        metrics.count(Metric::ClaimsAdopted, &[]);
+        reconcile(claim);
+    }
+    Ok(())
+}
+
+/// A record as it is when its program ended during the call.
+pub fn ended_by_death(mut record: CallRecord) -> CallRecord {
+    record.outcome = Some(CallOutcome::Failed);
+    record.ended_at = Some(super::clock::now().to_string());
+    record.termination.cause = "ours".into();
+    record.termination.reason = "the program ended during the call".into();
+    if let Some(handoff) = record.handoff.as_mut().filter(|h| h.result.is_empty()) {
+        handoff.result = "returned".into();
+    }
+    record
+}
