@@ -474,6 +474,33 @@ impl Metrics {
     }
 }
 
+/// Every metric as a page to read (Markdown).
+pub fn page() -> String {
+    let mut out = String::from(
+        "# Metrics\n\n`/metrics` in Prometheus' text format. Made from the table in `src/telemetry.rs`; a test holds the two together.\n\n\
+         | name | kind | labels | is |\n|---|---|---|---|\n",
+    );
+    for row in TABLE {
+        let kind = match row.shape {
+            Shape::Counter => "counter".to_owned(),
+            Shape::Gauge => "gauge".to_owned(),
+            Shape::Histogram(bounds) => format!(
+                "histogram ({} to {})",
+                bounds.first().copied().unwrap_or_default(),
+                bounds.last().copied().unwrap_or_default()
+            ),
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {kind} | {} | {} |",
+            row.name,
+            row.labels.join(", "),
+            row.help
+        );
+    }
+    out
+}
+
 fn empty(row: &Row) -> Cell {
     match row.shape {
         Shape::Histogram(bounds) => Cell::Histogram {
@@ -576,6 +603,49 @@ mod tests {
             );
         }
         assert_eq!(TABLE.len(), Metric::Panics as usize + 1);
+    }
+
+    fn beside(name: &str) -> std::path::PathBuf {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scripts/packaging")
+            .join(name)
+    }
+
+    /// To bring the page up to date: FIRSTLINE_WRITE_PAGES=1 cargo test --lib telemetry
+    #[test]
+    fn the_page_of_metrics_is_the_table() {
+        let path = beside("metrics.md");
+        if std::env::var_os("FIRSTLINE_WRITE_PAGES").is_some() {
+            std::fs::write(&path, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page());
+    }
+
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        for file in ["alerts.yml", "grafana.json"] {
+            let text = std::fs::read_to_string(beside(file)).unwrap();
+            let mut asked = 0;
+            for (at, _) in text.match_indices("firstline_") {
+                let name: String = text[at..]
+                    .chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .collect();
+                let plain = ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|end| name.strip_suffix(end))
+                    .unwrap_or(&name);
+                assert!(
+                    TABLE.iter().any(|row| row.name == plain || row.name == name),
+                    "{file} asks for {name}"
+                );
+                asked += 1;
+            }
+            assert!(asked > 10, "{file}");
+        }
+        let board = std::fs::read_to_string(beside("grafana.json")).unwrap();
+        let board: serde_json::Value = serde_json::from_str(&board).unwrap();
+        assert!(board["panels"].as_array().is_some_and(|p| p.len() > 10));
     }
 
     #[test]

@@ -10,6 +10,9 @@
 mod cli;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
+/// Many machines: two of the program behind Kamailio, sharing PostgreSQL.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod nodes;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.

@@ -22,6 +22,7 @@ mod eval_speech;
 mod kb;
 mod mic;
 mod models;
+mod privacy;
 mod replay;
 mod report;
 mod serve;
@@ -73,8 +74,9 @@ enum Command {
     Report(report::Args),
     /// Check a call's trail is whole and unaltered
     Audit(audit::Args),
+    /// What is kept of one caller: hand it out, delete it; decrypt a call
+    Privacy(privacy::Args),
     /// Run a recorded call's events through the engine again
-    #[command(after_help = "Example:\n  firstline replay CALL_ID    (not in this version)")]
     Replay(replay::Args),
 }
 
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Report(args) => report::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Privacy(args) => privacy::run(args),
         Command::Replay(args) => replay::run(args),
     };
     done.unwrap_or_else(|error| {

@@ -45,6 +45,10 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let mut node = root.section_or_default("node");
     let node_name = node.maybe("name", model_name);
     node.done();
+    let privacy = super::privacy::privacy(root.section_or_default("privacy"), env);
+    let mut trace = root.section_or_default("trace");
+    let trace_to = trace.maybe("otlp", |t| web_address(t, &["https", "http"]));
+    trace.done();
     let storage = storage(root.section_or_default("storage"));
     let limits = limits(root.section_or_default("limits"));
     for (index, trunk) in trunks.iter().enumerate() {
@@ -77,6 +81,8 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         tts,
         llm,
         storage,
+        privacy,
+        trace: trace_to,
         limits,
     })
 }
@@ -452,7 +458,7 @@ fn limits(mut s: Section<'_>) -> Limits {
 }
 
 /// The value of the variable that `key` names; a name whose variable is not set is a problem.
-fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
+pub(super) fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
     s.maybe(key, |name| {
         let name = variable(name)?;
         match env.get(&name).filter(|v| !v.is_empty()) {
@@ -550,7 +556,7 @@ fn choice(text: &str, known: &[&str]) -> Result<String, String> {
     }
 }
 
-fn one_of(text: &str, known: &[&str]) -> String {
+pub(super) fn one_of(text: &str, known: &[&str]) -> String {
     let hint = nearest(text, known).map_or(String::new(), |n| format!("; did you mean \"{n}\"?"));
     format!("must be one of {}, not `{text}`{hint}", known.join(", "))
 }

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 
 mod check;
 mod net;
+mod privacy;
 mod raw;
 mod secret;
 mod target;
 
 pub use net::{Listen, Net, Transport};
+pub use privacy::{Consent, PRIVATE, Privacy};
 pub use raw::nearest;
 pub use secret::Secret;
 pub use target::{Target, TargetKind};
@@ -41,6 +43,9 @@ pub struct Config {
     pub tts: Tts,
     pub llm: Llm,
     pub storage: Storage,
+    pub privacy: Privacy,
+    /// Where traces go (OTLP over HTTP); none: nowhere.
+    pub trace: Option<url::Url>,
     pub limits: Limits,
 }
 

@@ -1,7 +1,6 @@
 //! The line: everything that outlives a call, and the only list of tasks in the program.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoffice::HttpBackoffice;
 use crate::call::{Plan, Words};
-use crate::config::{Config, Target, TargetKind, Via};
-use crate::desk::conversation::Conversation;
+use crate::config::{Config, Consent, Privacy, Target, TargetKind, Via};
+use crate::desk::conversation::{self, Conversation};
+use crate::desk::redact::Redactor;
 use crate::desk::{
     ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request,
 };
@@ -70,6 +70,10 @@ pub struct Shared {
     pub has_trunk: bool,
     /// Whom our calls to humans come from, where the caller's number is withheld.
     pub own_number: String,
+    pub privacy: Privacy,
+    pub redactor: Redactor,
+    /// None: traces go nowhere.
+    pub tracer: Option<super::trace::Tracer>,
     /// Cancelled to end every call kindly.
     pub stopping: CancellationToken,
 }
@@ -102,7 +106,12 @@ impl Shared {
             vouched: info.vouched,
             history,
         };
-        Conversation::new(self.desk.clone(), caller, id, super::clock::now())
+        let consent = match self.privacy.consent_of(info.from.as_deref()) {
+            Consent::None => conversation::Consent::Free,
+            Consent::Announce => conversation::Consent::Announce { heard: false },
+            Consent::Ask => conversation::Consent::Ask { heard: false },
+        };
+        Conversation::new(self.desk.clone(), caller, id, super::clock::now()).with_consent(consent)
     }
 
     /// Whom to ring for a hand-over, now.
@@ -308,6 +317,9 @@ impl Shared {
         self.recorder.end(&id, record.clone()).await;
         // Last: whatever is wrong with a figure, the record is safe.
         self.measure(&record);
+        if let Some(tracer) = &self.tracer {
+            tracer.call(&record);
+        }
     }
 
     fn measure(&self, record: &CallRecord) {
@@ -378,34 +390,4 @@ pub fn words(desk: &Desk, accept: char) -> Words {
         |key| desk.phrases.all(key).to_vec(),
         &[("accept", &accept), ("company", &desk.config.company)],
     )
-}
-
-/// Calls that were up when the program last died, by their folders: their records are to be closed, so that none stays open for ever.
-pub fn unfinished(recordings: &Path) -> Vec<(PathBuf, CallRecord)> {
-    let Ok(folders) = std::fs::read_dir(recordings) else {
-        return Vec::new();
-    };
-    folders
-        .flatten()
-        .filter_map(|folder| {
-            let folder = folder.path();
-            let bytes = std::fs::read(folder.join("record.json")).ok()?;
-            let record: CallRecord = serde_json::from_slice(&bytes).ok()?;
-            record.outcome.is_none().then_some((folder, record))
-        })
-        .collect()
-}
-
-/// Writes the record of a call that is over into its folder; false: the disk does not take it.
-pub fn close(folder: &Path, record: &CallRecord) -> bool {
-    let path = folder.join("record.json");
-    let beside = path.with_extension("part");
-    let done = serde_json::to_vec_pretty(record)
-        .map_err(std::io::Error::other)
-        .and_then(|bytes| std::fs::write(&beside, bytes))
-        .and_then(|()| std::fs::rename(&beside, &path));
-    if let Err(error) = &done {
-        tracing::error!("{} could not be closed: {error}", path.display());
-    }
-    done.is_ok()
 }

@@ -1,8 +1,9 @@
 //! This node among others: it says that it is there, brings in what the database did not take, and finishes what a node that died
 //! left undone. On one machine the node that died is the last run of this program.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +74,7 @@ pub async fn run(
     store: Store,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
+    recordings: PathBuf,
     reconcile: Reconcile,
     stopping: CancellationToken,
 ) {
@@ -80,6 +82,7 @@ pub async fn run(
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut turn = 0_u64;
     let mut was_up = true;
+    let mut clock = Step::default();
     loop {
         tokio::select! {
             _ = beats.tick() => {}
@@ -95,6 +98,16 @@ pub async fn run(
             }
             Err(_) => {}
         }
+        if let Some(by) = clock.step() {
+            tracing::warn!("the wall clock jumped by {by} s; calls are timed by another one, but dates said to callers may be wrong");
+            metrics.count(Metric::ClockSteps, &[]);
+        }
+        metrics.set(Metric::Draining, f64::from(u8::from(live.is_draining())));
+        if turn.is_multiple_of(30)
+            && let Some(free) = disk_free(&recordings).await
+        {
+            metrics.set(Metric::DiskFree, free as f64);
+        }
         let up = store.is_up();
         metrics.set(Metric::StoreUp, f64::from(u8::from(up)));
         metrics.set(Metric::StoreOwed, store.owed() as f64);
@@ -109,11 +122,65 @@ pub async fn run(
                 tracing::debug!(%error, "the database was not told that this node is there");
             }
         }
+        if turn % 5 == 2
+            && let Err(error) = queues(&store, &metrics).await
+        {
+            tracing::debug!(%error, "what waits was not counted");
+        }
         if turn % 5 == 1
             && let Err(error) = take_over(&store, &metrics, &reconcile).await
         {
             tracing::debug!(%error, "what nodes that died have left was not looked for");
         }
+    }
+}
+
+async fn queues(store: &Store, metrics: &Metrics) -> Result<(), StoreError> {
+    let (waiting, given_up) = store.packet_counts().await?;
+    metrics.set(Metric::WebhooksWaiting, waiting as f64);
+    metrics.set(Metric::WebhooksDead, given_up as f64);
+    let open = store.callbacks_open().await?;
+    metrics.set(Metric::CallbacksOpen, open as f64);
+    Ok(())
+}
+
+/// Free bytes where `path` is, as `df` says (POSIX).
+pub async fn disk_free(path: &Path) -> Option<u64> {
+    let mut df = tokio::process::Command::new("df");
+    df.arg("-kP").arg(path).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(5), df.output())
+        .await
+        .ok()?
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let kilobytes: u64 = text
+        .lines()
+        .nth(1)?
+        .split_whitespace()
+        .nth(3)?
+        .parse()
+        .ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Notices when the wall clock does not go as time does.
+#[derive(Debug, Default)]
+struct Step {
+    last: Option<(Instant, std::time::SystemTime)>,
+}
+
+impl Step {
+    /// Seconds it has jumped by since the last look, where that is more than two.
+    fn step(&mut self) -> Option<i64> {
+        let now = (Instant::now(), std::time::SystemTime::now());
+        let (then, wall) = self.last.replace(now)?;
+        let went = now.0.duration_since(then).as_secs_f64();
+        let told = match now.1.duration_since(wall) {
+            Ok(forward) => forward.as_secs_f64(),
+            Err(back) => -back.duration().as_secs_f64(),
+        };
+        let by = told - went;
+        (by.abs() > 2.).then_some(by.round() as i64)
     }
 }
 

@@ -18,7 +18,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"FLSEAL1\n";
-const HEAD: usize = 8 + 4 + 16;
+/// Bytes before the first piece.
+pub const HEAD: usize = 8 + 4 + 16;
 const TAG: usize = 16;
 /// Longest piece; a longer one in a file is no piece.
 const LONGEST: usize = 64 << 20;
@@ -133,6 +134,20 @@ impl Keys {
             rest = after;
         }
         Ok(pieces)
+    }
+
+    /// One piece of a file that begins with `head`.
+    pub fn open_piece(&self, head: &[u8], place: u64, piece: &[u8]) -> Option<Vec<u8>> {
+        let (key, id) = self.of(head)?;
+        let (nonce, sealed) = piece.get(4..)?.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = sealed.to_vec();
+        let opened = key
+            .key
+            .open_in_place(nonce, Aad::from(aad(&id, place)), &mut text);
+        let length = opened.ok()?.len();
+        text.truncate(length);
+        Some(text)
     }
 
     fn of(&self, file: &[u8]) -> Option<(&Key, [u8; 16])> {

@@ -11,6 +11,7 @@ use crate::audio::codec::Codec;
 use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
 use crate::desk::Caller;
+use crate::desk::redact::{Private, Redactor};
 use crate::desk::conversation::Conversation;
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
@@ -24,9 +25,12 @@ use super::api::LineState;
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pool::Pool;
+use super::call_files::{self, Keeping};
 use super::recording::Recorder;
+use super::seal::Keys;
+use super::trail::Signer;
 use super::webhook::Webhook;
-use super::{call_task, engines, node, voice};
+use super::{call_task, capacity, engines, node, voice};
 
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -53,7 +57,6 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     let metrics = Arc::new(Metrics::new());
     let live = Live::new(line::capacity(&config));
-    metrics.set(Metric::Capacity, live.most() as f64);
     let mut node = node::this(
         config.node.as_deref(),
         String::new(),
@@ -63,16 +66,23 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let store = open_store(&config).await?.for_node(&node.id);
     node::forget_ended(&store).await?;
     store.beat(&node, 0, false).await?;
-    let recorder = Recorder::start(&config.storage.recordings).map_err(anyhow::Error::msg)?;
-    for (folder, record) in line::unfinished(&config.storage.recordings) {
+    let keeping = Arc::new(keeping(&config, metrics.clone()).map_err(anyhow::Error::msg)?);
+    tracing::info!(key = %keeping.signer.public(), "trails are signed; keep a copy of this public key elsewhere");
+    let recorder = Recorder::start(&config.storage.recordings, keeping.clone())
+        .map_err(anyhow::Error::msg)?;
+    for id in call_files::unfinished(&config.storage.recordings) {
         // Several nodes may share the folder.
-        if store.is_up_elsewhere(&record.id).await? {
+        if store.is_up_elsewhere(&id).await? {
             continue;
         }
-        let record = node::ended_by_death(record);
-        if line::close(&folder, &record) {
-            tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
-            store.save_call(&record).await?;
+        let folder = config.storage.recordings.join(&id);
+        match call_files::recover(&folder, &id, &keeping, node::ended_by_death) {
+            Ok(None) => {}
+            Ok(Some(record)) => {
+                tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
+                store.save_call(&record).await?;
+            }
+            Err(why) => tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}"),
         }
     }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
@@ -86,13 +96,23 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let language = desk.config.language.clone();
     let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let pool = Pool::start(
-        workers,
-        voice,
-        live.clone(),
-        engines::maker(&config).map_err(anyhow::Error::msg)?,
-    )
-    .map_err(anyhow::Error::msg)?;
+    let maker = engines::maker(&config).map_err(anyhow::Error::msg)?;
+    if config.limits.calls.is_none() {
+        let mut engines = maker().map_err(anyhow::Error::msg)?;
+        let measured = capacity::measure(&mut engines).map_err(anyhow::Error::msg)?;
+        live.set_most(capacity::calls(measured, workers));
+        tracing::info!(
+            hear_ms = measured.hear.as_millis() as u64,
+            speak_ms = measured.speak.as_millis() as u64,
+            cores = workers,
+            "this machine holds {} calls at once (limits.calls says otherwise where it is set)",
+            live.most()
+        );
+    }
+    metrics.set(Metric::Capacity, live.most() as f64);
+    node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
+    let pool =
+        Pool::start(workers, voice, live.clone(), maker).map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
@@ -112,6 +132,10 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     };
     let mut settings = sip_config(&config, admit.clone()).await?;
     settings.overflow = desk.config.escalation.overflow.clone();
+    settings.room = Some({
+        let live = live.clone();
+        Arc::new(move || live.has_room())
+    });
     let (sip, mut incoming) = SipEdge::start(settings).await?;
     let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
     let words = line::words(&desk, config.transfer.accept_key);
@@ -165,6 +189,19 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         state: state.clone(),
         sip: sip.clone(),
         twilio: twilio.clone(),
+        redactor: Redactor::new(
+            Private::ALL
+                .into_iter()
+                .filter(|kind| config.privacy.redact.iter().any(|k| k == kind.word())),
+        ),
+        privacy: config.privacy.clone(),
+        tracer: match &config.trace {
+            Some(url) => Some(
+                super::trace::Tracer::start(url.as_str(), &node.name, metrics.clone())
+                    .map_err(anyhow::Error::msg)?,
+            ),
+            None => None,
+        },
         stopping: stopping.clone(),
     });
     let token = config.http.token.as_ref().map(|t| t.reveal());
@@ -176,6 +213,12 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
                 config.http.listen
             )
         })?;
+    tokio::spawn(super::retention::run(
+        store.clone(),
+        config.storage.recordings.clone(),
+        config.privacy.clone(),
+        stopping.clone(),
+    ));
     let calls = call_runtime()?;
     node.sip = addresses(&sip);
     node.http = http.addr().to_string();
@@ -188,6 +231,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         store.clone(),
         live.clone(),
         metrics.clone(),
+        config.storage.recordings.clone(),
         reconcile,
         beating.clone(),
     ));
@@ -298,6 +342,40 @@ fn call_runtime() -> anyhow::Result<Runtime> {
         .build()?)
 }
 
+/// How calls are kept, by configuration; the signing key is made at the first start.
+///
+/// # Errors
+/// One sentence: a key that is none, or a folder that cannot be written.
+pub fn keeping(config: &Config, metrics: Arc<Metrics>) -> Result<Keeping, String> {
+    let recordings = &config.storage.recordings;
+    std::fs::create_dir_all(recordings).map_err(|e| {
+        format!(
+            "cannot make the recordings folder {}: {e}; make its parent writable or name another in storage.recordings",
+            recordings.display()
+        )
+    })?;
+    let signer = Signer::open(&recordings.join(TRAIL_KEY))?;
+    Ok(Keeping {
+        keys: keys(config)?,
+        signer,
+        metrics,
+    })
+}
+
+/// Where the key lies that trails are signed with.
+pub const TRAIL_KEY: &str = "trail.key";
+
+/// What recordings and transcripts are encrypted with.
+///
+/// # Errors
+/// One sentence: the variable holds no key.
+pub fn keys(config: &Config) -> Result<Option<Keys>, String> {
+    let key = config.privacy.key.as_ref();
+    key.map(|key| Keys::read(key.reveal()))
+        .transpose()
+        .map_err(|why| format!("the variable that privacy.key_env names {why}"))
+}
+
 async fn open_store(config: &Config) -> anyhow::Result<Store> {
     if let Some(parent) = config
         .storage
@@ -380,6 +458,7 @@ pub async fn sip_config(
         user_agent: concat!("firstline/", env!("CARGO_PKG_VERSION")).into(),
         admit,
         overflow: None,
+        room: None,
         tls: TlsFiles {
             cert: config.sip.tls_cert.clone(),
             key: config.sip.tls_key.clone(),

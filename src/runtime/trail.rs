@@ -187,6 +187,11 @@ impl<'a> Link<'a> {
     }
 }
 
+/// Whether a line is the one that ends a trail.
+pub fn is_seal(line: &str) -> bool {
+    Link::read(line).is_some_and(|link| link.signature.is_some())
+}
+
 /// What the last line says about a call's files.
 pub fn sealed(why: &str, at: &str, files: &[(String, u64, [u8; 32])], key: &Signer) -> String {
     let files: serde_json::Map<String, Value> = files

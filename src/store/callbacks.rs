@@ -135,6 +135,14 @@ impl Store {
         rows.iter().map(callback).collect()
     }
 
+    /// How many are promised and not made.
+    pub async fn callbacks_open(&self) -> Result<u64, StoreError> {
+        let row = query("select count(*) from callbacks where status in ('open', 'calling')")
+            .fetch_one(&self.main)
+            .await?;
+        Ok(u64::try_from(row.get::<i64>(0)?).unwrap_or(0))
+    }
+
     /// The open callback that has been due for longest, if any is; it is being called from now on, by this node alone.
     pub async fn claim_callback(&self) -> Result<Option<Callback>, StoreError> {
         let row = query(format!(

@@ -45,6 +45,8 @@ pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), StoreError>
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .foreign_keys(true)
+        // What is deleted is overwritten, not only left out.
+        .pragma("secure_delete", "on")
         .busy_timeout(Duration::from_secs(5));
     let durable = SqlitePoolOptions::new()
         .max_connections(1)

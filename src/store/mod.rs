@@ -19,6 +19,7 @@ mod error;
 mod ledger;
 mod nodes;
 mod outbox;
+mod privacy;
 mod schema;
 mod spool;
 
@@ -28,6 +29,7 @@ pub use error::StoreError;
 pub use ledger::{Claim, OpenClaim};
 pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
+pub use privacy::CallerData;
 
 use db::{Pool, query};
 use spool::Spool;

@@ -87,6 +87,7 @@ on_both! {
     one_callback_claimed_by_many_at_once_is_called_by_one,
     what_the_database_does_not_take_waits_in_order,
     text_of_any_kind_comes_back,
+    everything_of_a_caller_can_be_given_and_deleted,
 }
 
 fn record(id: &str, from: &str, started: &str) -> CallRecord {
@@ -633,4 +634,50 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
     assert_eq!(open.len(), 1);
     assert_eq!(store.due_packets(9).await.unwrap().len(), 1);
     let _ = std::fs::remove_dir_all(&dir);
+}
+
+async fn everything_of_a_caller_can_be_given_and_deleted(db: &Db) {
+    let store = db.open().await;
+    let mine = record("mine", "+15550100", "2026-11-23T10:00:00Z");
+    let other = record("other", "+15550199", "2026-11-23T11:00:00Z");
+    store.save_call(&mine).await.unwrap();
+    store.save_call(&other).await.unwrap();
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    store.add_callback("mine", &wanted).await.unwrap();
+    let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
+    for (key, call) in [("k", "mine"), ("open", "mine"), ("o", "other")] {
+        store.claim(key, call, "pay", &request).await.unwrap();
+    }
+    let done = Outcome::Done(json!({ "id": 7 }));
+    store.settle("k", &done).await.unwrap();
+    store
+        .queue_packet("mine", "http://h/", &json!({ "secret": 1 }))
+        .await
+        .unwrap();
+
+    let data = store.caller_data("+15550100").await.unwrap();
+    assert_eq!(data.calls, [mine]);
+    assert_eq!((data.callbacks.len(), data.actions.len()), (1, 2));
+    assert_eq!(data.actions[0]["request"]["body"]["n"], 1);
+    assert_eq!(store.calls_of("+15550100").await.unwrap(), ["mine"]);
+    let all = store.calls_ended_before(i64::MAX, 9).await.unwrap();
+    assert_eq!(all, ["mine", "other"]);
+
+    store.delete_call("mine").await.unwrap();
+    store.settle_deletions().await.unwrap();
+    let left = store.caller_data("+15550100").await.unwrap();
+    assert_eq!(left, CallerData::default());
+    assert!(store.due_packets(9).await.unwrap().is_empty());
+    assert_eq!(store.call("other").await.unwrap(), Some(other));
+    let open: Vec<String> = store
+        .open_claims()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|c| c.key)
+        .collect();
+    assert_eq!(open, ["open", "o"], "what is still to be found out stays");
 }

@@ -211,20 +211,24 @@ impl Redactor {
             earlier.summary = self.text(&earlier.summary, false).text;
         }
         for action in &mut clean.actions {
-            for (_, value) in &mut action.slots {
-                self.value(value);
+            for (name, value) in &mut action.slots {
+                match is_card_slot(name) && self.kinds.contains(&Private::Cards) {
+                    true => *value = Private::Cards.mark().into(),
+                    false => self.value(value),
+                }
             }
             self.value(&mut action.result);
         }
         if let Some(handoff) = &mut clean.handoff {
-            for text in [&mut handoff.summary, &mut handoff.spoken_brief] {
+            for text in [
+                &mut handoff.summary,
+                &mut handoff.spoken_brief,
+                &mut handoff.open_question,
+            ] {
                 *text = self.text(text, false).text;
             }
             for text in &mut handoff.tried {
                 *text = self.text(text, false).text;
-            }
-            if let Some(question) = &mut handoff.open_question {
-                *question = self.text(question, false).text;
             }
         }
         (clean, said)
@@ -241,6 +245,15 @@ impl Redactor {
             _ => {}
         }
     }
+}
+
+/// A slot that takes a card's number or what belongs to one, by its name.
+pub fn is_card_slot(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.contains("security_code")
+        || name
+            .split('_')
+            .any(|part| ["card", "cvv", "cvc", "expiry", "pin"].contains(&part))
 }
 
 /// The caller's next words answer a question for proof.
