@@ -15,11 +15,13 @@ mod call;
 mod chat;
 mod desk;
 mod doctor;
+mod doctor_more;
 mod doctor_trunk;
 mod drain;
 mod eval;
 mod eval_speech;
 mod kb;
+mod manual;
 mod mic;
 mod models;
 mod privacy;
@@ -74,6 +76,10 @@ enum Command {
     Report(report::Args),
     /// Check a call's trail is whole and unaltered
     Audit(audit::Args),
+    /// Completions for a shell
+    Completions(manual::Completions),
+    /// The manual's pages
+    Man(manual::Man),
     /// What is kept of one caller: hand it out, delete it; decrypt a call
     Privacy(privacy::Args),
     /// Run a recorded call's events through the engine again
@@ -99,6 +105,8 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Report(args) => report::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         Command::Privacy(args) => privacy::run(args),
         Command::Replay(args) => replay::run(args),
     };

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::Config;
-use crate::runtime::serve::keys;
+use crate::runtime::serve::{keys, open_store};
+use crate::runtime::s3::Bucket;
 use crate::runtime::{call_files, clock, retention};
-use crate::store::Store;
 
 /// What is kept of a caller: hand it out, delete it, decrypt it; and delete what has been kept for long enough.
 #[derive(Debug, clap::Args)]
@@ -67,10 +67,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Ok(())
             }
             What::Sweep => {
-                let store = Store::open(&config.storage.url).await?;
+                let store = open_store(&config).await?;
                 let swept = retention::sweep(
                     &store,
                     &config.storage.recordings,
+                    bucket(&config)?.as_ref(),
                     &config.privacy,
                     clock::now(),
                 )
@@ -88,7 +89,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn export(config: &Config, number: &str, out: &Path) -> anyhow::Result<()> {
-    let store = Store::open(&config.storage.url).await?;
+    let store = open_store(config).await?;
     let data = store.caller_data(number).await?;
     let ids = store.calls_of(number).await?;
     store.close().await;
@@ -115,6 +116,14 @@ async fn export(config: &Config, number: &str, out: &Path) -> anyhow::Result<()>
     Ok(())
 }
 
+fn bucket(config: &Config) -> anyhow::Result<Option<Bucket>> {
+    let settings = config.storage.s3.as_ref();
+    settings
+        .map(Bucket::new)
+        .transpose()
+        .map_err(anyhow::Error::msg)
+}
+
 /// A call's files, decrypted; how many.
 fn copy(config: &Config, folder: &Path, out: &Path) -> anyhow::Result<usize> {
     let keys = keys(config).map_err(anyhow::Error::msg)?;
@@ -139,7 +148,7 @@ fn copy(config: &Config, folder: &Path, out: &Path) -> anyhow::Result<usize> {
 }
 
 async fn erase(config: &Config, number: &str, yes: bool) -> anyhow::Result<()> {
-    let store = Store::open(&config.storage.url).await?;
+    let store = open_store(config).await?;
     let calls = store.calls_of(number).await?.len();
     if calls == 0 {
         anyhow::bail!(
@@ -160,7 +169,13 @@ async fn erase(config: &Config, number: &str, yes: bool) -> anyhow::Result<()> {
             anyhow::bail!("nothing was deleted");
         }
     }
-    let gone = retention::erase(&store, &config.storage.recordings, number).await?;
+    let gone = retention::erase(
+        &store,
+        &config.storage.recordings,
+        bucket(config)?.as_ref(),
+        number,
+    )
+    .await?;
     store.close().await;
     eprintln!("{gone} calls were deleted: database rows, recordings, transcripts, events");
     Ok(())

@@ -49,7 +49,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let mut trace = root.section_or_default("trace");
     let trace_to = trace.maybe("otlp", |t| web_address(t, &["https", "http"]));
     trace.done();
-    let storage = storage(root.section_or_default("storage"));
+    let storage = storage(root.section_or_default("storage"), env);
     let limits = limits(root.section_or_default("limits"));
     for (index, trunk) in trunks.iter().enumerate() {
         if trunks[..index]
@@ -419,7 +419,7 @@ fn llm(mut s: Section<'_>, env: &Env) -> Llm {
     read
 }
 
-fn storage(mut s: Section<'_>) -> Storage {
+fn storage(mut s: Section<'_>, env: &Env) -> Storage {
     let read = Storage {
         url: s.get("url", "sqlite:recordings/firstline.db".to_owned(), |t| {
             let known = ["sqlite:", "postgres:", "postgresql:"];
@@ -431,7 +431,33 @@ fn storage(mut s: Section<'_>) -> Storage {
             }
         }),
         recordings: s.get("recordings", PathBuf::from("recordings"), path),
+        s3: None,
     };
+    let url = s.maybe("s3", |t| web_address(t, &["https", "http"]));
+    let region = s.get("s3_region", "us-east-1".to_owned(), some_text);
+    let named = |s: &mut Section<'_>, key, usual: &str| {
+        let name = s.get(key, usual.to_owned(), variable);
+        let value = env.get(&name).filter(|v| !v.is_empty()).cloned();
+        (name, value)
+    };
+    let access = named(&mut s, "s3_access_key_env", "AWS_ACCESS_KEY_ID");
+    let secret_key = named(&mut s, "s3_secret_key_env", "AWS_SECRET_ACCESS_KEY");
+    let s3 = match (url, access, secret_key) {
+        (None, ..) => None,
+        (Some(url), (_, Some(access_key)), (_, Some(secret_key))) => Some(super::S3 {
+            url,
+            region,
+            access_key,
+            secret_key: Secret::new(secret_key),
+        }),
+        (Some(_), (access, _), (secret_key, _)) => {
+            s.problem(format!(
+                "storage.s3 needs the environment variables {access} and {secret_key}: set both"
+            ));
+            None
+        }
+    };
+    let read = Storage { s3, ..read };
     s.done();
     read
 }

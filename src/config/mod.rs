@@ -224,6 +224,18 @@ pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
     pub recordings: PathBuf,
+    /// None: recordings stay in their folder.
+    pub s3: Option<S3>,
+}
+
+/// A bucket that recordings go to.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// `https://host/bucket/prefix`.
+    pub url: url::Url,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: Secret,
 }
 
 #[derive(Debug, Clone)]

@@ -410,7 +410,7 @@ impl Task {
 
     /// The record as it is stored: without what is private, which is covered in the recording, too.
     fn kept(&self) -> CallRecord {
-        let (record, spans) = self.veil.redactor.record(&self.call.record());
+        let (record, spans) = self.veil.record(&self.call.record());
         self.shared.recorder.cover(&self.id, spans);
         record
     }
@@ -632,6 +632,7 @@ impl Task {
         ) {
             let record = self.kept();
             self.shared.state.changed(&record);
+            self.shared.is_up(record.clone());
             self.shared.recorder.record(&self.id, record);
         }
         if let Note::Ended {

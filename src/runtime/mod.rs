@@ -29,6 +29,7 @@ pub mod queues;
 pub mod recording;
 pub mod rerun;
 pub mod retention;
+pub mod s3;
 pub mod seal;
 pub mod serve;
 pub mod shapes;

@@ -88,7 +88,10 @@ pub fn rerun(
                 let Some(asked) = asked.remove(&attempt) else {
                     continue;
                 };
-                decide(asked, attempt, ms, &clock, embedder.as_deref_mut())?
+                {
+                let embedder = embedder.as_mut().map(|e| &mut **e as &mut dyn Embedder);
+                decide(asked, attempt, ms, &clock, embedder)?
+            }
             }
             input => match input.event() {
                 Some(event) => event,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::s3::Bucket;
 use crate::config::Privacy;
 use crate::store::{Store, StoreError};
 
@@ -32,6 +33,7 @@ pub struct Swept {
 pub async fn run(
     store: Store,
     recordings: std::path::PathBuf,
+    bucket: Option<Bucket>,
     privacy: Privacy,
     stopping: CancellationToken,
 ) {
@@ -39,7 +41,13 @@ pub async fn run(
         return;
     }
     loop {
-        match sweep(&store, &recordings, &privacy, super::clock::now()).await {
+        match sweep(
+            &store,
+            &recordings,
+            bucket.as_ref(),
+            &privacy,
+            super::clock::now(),
+        ).await {
             Ok(swept) if swept != Swept::default() => tracing::info!(
                 "retention: recordings of {} calls and records of {} calls were deleted",
                 swept.recordings,
@@ -55,10 +63,28 @@ pub async fn run(
     }
 }
 
+/// What a call's files are called, in a bucket.
+const FILES: [&str; 4] = ["audio.wav", "events.jsonl", "transcript.md", "record.json"];
+
+/// Deletes a call's files from the bucket, where there is one; false: they are there yet, to be tried again.
+async fn delete_remote(bucket: Option<&Bucket>, id: &str, files: &[&str]) -> bool {
+    let Some(bucket) = bucket else { return true };
+    for file in files {
+        for name in [format!("{id}/{file}"), format!("{id}/{file}.sealed")] {
+            if let Err(why) = bucket.delete(&name).await {
+                tracing::error!(call = %id, "a recording could not be deleted from the bucket: it {why}");
+                return false;
+            }
+        }
+    }
+    true
+}
+
 /// Deletes what has been kept for long enough at `now`.
 pub async fn sweep(
     store: &Store,
     recordings: &Path,
+    bucket: Option<&Bucket>,
     privacy: &Privacy,
     now: Timestamp,
 ) -> Result<Swept, StoreError> {
@@ -67,12 +93,17 @@ pub async fn sweep(
     if let Some(days) = privacy.keep_records {
         loop {
             let ids = store.calls_ended_before(before(days), BATCH).await?;
+            let mut went = 0;
             for id in &ids {
+                if !delete_remote(bucket, id, &FILES).await {
+                    continue;
+                }
                 store.delete_call(id).await?;
                 let _ = std::fs::remove_dir_all(recordings.join(id));
-                swept.records += 1;
+                went += 1;
             }
-            if ids.len() < BATCH as usize {
+            swept.records += went;
+            if ids.len() < BATCH as usize || went == 0 {
                 break;
             }
         }
@@ -82,7 +113,11 @@ pub async fn sweep(
     }
     if let Some(days) = privacy.keep_recordings {
         for id in store.calls_ended_before(before(days), u32::MAX).await? {
-            if delete_recording(&recordings.join(&id), now) {
+            let folder = recordings.join(&id);
+            if deleted(&folder).is_none()
+                && delete_remote(bucket, &id, &FILES[..3]).await
+                && delete_recording(&folder, now)
+            {
                 swept.recordings += 1;
             }
         }
@@ -122,14 +157,24 @@ pub fn deleted(folder: &Path) -> Option<String> {
 }
 
 /// Deletes everything of this caller, in the database and on the disk; how many calls.
-pub async fn erase(store: &Store, recordings: &Path, number: &str) -> Result<usize, StoreError> {
+pub async fn erase(
+    store: &Store,
+    recordings: &Path,
+    bucket: Option<&Bucket>,
+    number: &str,
+) -> Result<usize, StoreError> {
     let ids = store.calls_of(number).await?;
+    let mut gone = 0;
     for id in &ids {
+        if !delete_remote(bucket, id, &FILES).await {
+            continue;
+        }
+        gone += 1;
         store.delete_call(id).await?;
         let _ = std::fs::remove_dir_all(recordings.join(id));
     }
     store.settle_deletions().await?;
-    Ok(ids.len())
+    Ok(gone)
 }
 
 #[cfg(test)]
@@ -172,7 +217,7 @@ mod tests {
             consent_by_number: Vec::new(),
         };
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
-        let swept = sweep(&store, &dir, &privacy, now).await.unwrap();
+        let swept = sweep(&store, &dir, None, &privacy, now).await.unwrap();
         assert_eq!((swept.recordings, swept.records), (1, 1));
         assert!(!dir.join("older").exists());
         assert_eq!(store.call("older").await.unwrap(), None);
@@ -180,10 +225,10 @@ mod tests {
         assert!(dir.join("old/record.json").exists());
         assert!(deleted(&dir.join("old")).unwrap().contains("2026-11-23"));
         assert!(dir.join("new/audio.wav").exists());
-        let again = sweep(&store, &dir, &privacy, now).await.unwrap();
+        let again = sweep(&store, &dir, None, &privacy, now).await.unwrap();
         assert_eq!(again, Swept::default());
 
-        assert_eq!(erase(&store, &dir, "+12025550163").await.unwrap(), 2);
+        assert_eq!(erase(&store, &dir, None, "+12025550163").await.unwrap(), 2);
         assert!(!dir.join("new").exists() && !dir.join("old").exists());
         assert!(store.calls(9, None).await.unwrap().is_empty());
         store.close().await;

@@ -159,6 +159,18 @@ impl Keys {
     }
 }
 
+impl crate::store::Seal for Keys {
+    fn seal(&self, text: &str) -> String {
+        BASE64.encode(self.whole(text.as_bytes()))
+    }
+
+    fn open(&self, text: &str) -> Result<String, String> {
+        let bytes = BASE64.decode(text).map_err(|_| "it was altered")?;
+        let text = Keys::open(self, &bytes)?.concat();
+        String::from_utf8(text).map_err(|_| "it was altered".into())
+    }
+}
+
 /// Whether these bytes begin an encrypted file.
 pub fn is_sealed(file: &[u8]) -> bool {
     file.len() >= HEAD && file.starts_with(MAGIC)

@@ -63,7 +63,10 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         String::new(),
         live.most(),
     );
-    let store = open_store(&config).await?.for_node(&node.id);
+    let store = open_store(&config)
+        .await?
+        .with_spool(&config.storage.recordings.join("owed"))
+        .for_node(&node.id);
     node::forget_ended(&store).await?;
     store.beat(&node, 0, false).await?;
     let keeping = Arc::new(keeping(&config, metrics.clone()).map_err(anyhow::Error::msg)?);
@@ -139,11 +142,19 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let (sip, mut incoming) = SipEdge::start(settings).await?;
     let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
     let words = line::words(&desk, config.transfer.accept_key);
+    let bucket = match &config.storage.s3 {
+        Some(settings) => Some(super::s3::Bucket::new(settings).map_err(anyhow::Error::msg)?),
+        None => None,
+    };
     let state = LineState::new(
         store.clone(),
         metrics.clone(),
         config.storage.recordings.clone(),
         live.clone(),
+        super::api::Kept {
+            keeping: keeping.clone(),
+            bucket: bucket.clone(),
+        },
     );
     let webhook = match &config.transfer.webhook {
         Some(url) => Some(
@@ -213,9 +224,17 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
                 config.http.listen
             )
         })?;
+    if let Some(bucket) = bucket.clone() {
+        tokio::spawn(super::s3::run(
+            bucket,
+            config.storage.recordings.clone(),
+            stopping.clone(),
+        ));
+    }
     tokio::spawn(super::retention::run(
         store.clone(),
         config.storage.recordings.clone(),
+        bucket.clone(),
         config.privacy.clone(),
         stopping.clone(),
     ));
@@ -359,6 +378,7 @@ pub fn keeping(config: &Config, metrics: Arc<Metrics>) -> Result<Keeping, String
         keys: keys(config)?,
         signer,
         metrics,
+        to_s3: config.storage.s3.is_some(),
     })
 }
 
@@ -376,7 +396,11 @@ pub fn keys(config: &Config) -> Result<Option<Keys>, String> {
         .map_err(|why| format!("the variable that privacy.key_env names {why}"))
 }
 
-async fn open_store(config: &Config) -> anyhow::Result<Store> {
+/// The database as the configuration has it, with the key that its texts are encrypted with.
+///
+/// # Errors
+/// One sentence: what cannot be opened, and what to do.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     if let Some(parent) = config
         .storage
         .url
@@ -385,10 +409,13 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     {
         std::fs::create_dir_all(parent)?;
     }
-    Ok(Store::open(&config.storage.url)
+    let store = Store::open(&config.storage.url)
         .await?
-        .with_clock(super::clock::now)
-        .with_spool(&config.storage.recordings.join("owed")))
+        .with_clock(super::clock::now);
+    Ok(match keys(config).map_err(anyhow::Error::msg)? {
+        Some(keys) => store.with_seal(Arc::new(keys)),
+        None => store,
+    })
 }
 
 fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffice> {

@@ -1,7 +1,10 @@
 //! What a call's notes look like to those who watch and read later: without what is private.
 
+use std::collections::BTreeSet;
+
 use crate::call::Note;
 use crate::desk::conversation::Conversation;
+use crate::desk::CallRecord;
 use crate::desk::redact::{Private, Redactor};
 
 /// Of one call.
@@ -10,6 +13,8 @@ pub struct Veil {
     pub redactor: Redactor,
     /// The caller's next words are a secret.
     pub secret: bool,
+    /// Turns whose words were one.
+    secrets: BTreeSet<u32>,
 }
 
 /// A note without what is private.
@@ -25,6 +30,7 @@ impl Veil {
         Self {
             redactor,
             secret: false,
+            secrets: BTreeSet::new(),
         }
     }
 
@@ -35,6 +41,11 @@ impl Veil {
         }
     }
 
+    /// A record without what is private, and when that was said, milliseconds.
+    pub fn record(&self, record: &CallRecord) -> (CallRecord, Vec<(u64, u64)>) {
+        self.redactor.record(record, &self.secrets)
+    }
+
     /// `mind`: the conversation as it stands with this note.
     pub fn note(&mut self, note: &Note, mind: &Conversation) -> Veiled {
         let mut veiled = Veiled {
@@ -42,14 +53,19 @@ impl Veil {
             kinds: Vec::new(),
             spans: Vec::new(),
         };
-        let clean = |text: &mut String| *text = self.redactor.text(text, false).text;
+        let redactor = self.redactor.clone();
+        let clean = |text: &mut String| *text = redactor.text(text, false).text;
         match &mut veiled.note {
             Note::Caller {
+                turn,
                 text,
                 start_ms,
                 end_ms,
                 ..
             } => {
+                if self.secret {
+                    self.secrets.insert(*turn);
+                }
                 let redacted = self.redactor.text(text, self.secret);
                 veiled.kinds = redacted.taken.iter().map(|(_, kind)| *kind).collect();
                 veiled.spans = redacted.spans(text, *start_ms, *end_ms);

@@ -113,7 +113,7 @@ impl Store {
         .bind(&callback.number)
         .bind(&callback.when)
         .bind(&callback.reason)
-        .bind(to_json(&callback.handoff))
+        .bind(self.sealed(to_json(&callback.handoff)))
         .bind(created_ms)
         .bind(due_ms)
         .execute(&self.ledger)
@@ -132,7 +132,7 @@ impl Store {
         .bind(status.map_or("", CallbackStatus::word))
         .fetch_all(&self.main)
         .await?;
-        rows.iter().map(callback).collect()
+        rows.iter().map(|row| self.callback(row)).collect()
     }
 
     /// How many are promised and not made.
@@ -155,7 +155,7 @@ impl Store {
         .bind(self.node())
         .fetch_optional(&self.ledger)
         .await?;
-        row.as_ref().map(callback).transpose()
+        row.as_ref().map(|row| self.callback(row)).transpose()
     }
 
     /// A try came to nothing. `called`: the caller was called. `next`: when to try again; none gives it up.
@@ -242,7 +242,8 @@ impl Store {
     }
 }
 
-fn callback(row: &Row) -> Result<Callback, StoreError> {
+impl Store {
+fn callback(&self, row: &Row) -> Result<Callback, StoreError> {
     let count = |n: i64| u32::try_from(n).unwrap_or(0);
     Ok(Callback {
         id: row.get(0)?,
@@ -250,7 +251,7 @@ fn callback(row: &Row) -> Result<Callback, StoreError> {
         number: row.get(2)?,
         when: row.get(3)?,
         reason: row.get(4)?,
-        handoff: from_json("a callback", &row.get::<String>(5)?)?,
+        handoff: from_json("a callback", &self.opened(row.get(5)?)?)?,
         status: CallbackStatus::read(&row.get::<String>(6)?),
         created_at: rfc3339(row.get(7)?),
         done_at: row.get::<Option<i64>>(8)?.map(rfc3339),
@@ -259,4 +260,5 @@ fn callback(row: &Row) -> Result<Callback, StoreError> {
         tries: count(row.get(11)?),
         last_error: row.get(12)?,
     })
+}
 }

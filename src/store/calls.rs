@@ -51,9 +51,9 @@ impl Store {
         .bind(record.ended_at.as_deref().and_then(millis))
         .bind(outcome)
         .bind(main_intent(record))
-        .bind(in_short(record))
+        .bind(self.sealed(in_short(record)))
         .bind(i64::try_from(record.turns.len()).unwrap_or(i64::MAX))
-        .bind(to_json(record))
+        .bind(self.sealed(to_json(record)))
         .execute(&self.main)
         .await?;
         if record.ended_at.is_some() {
@@ -73,7 +73,7 @@ impl Store {
         )
         .bind(&record.id)
         .bind(self.node())
-        .bind(to_json(record))
+        .bind(self.sealed(to_json(record)))
         .execute(&self.main)
         .await?;
         Ok(())
@@ -81,6 +81,10 @@ impl Store {
 
     /// Calls that were up on nodes which have gone, this node's from now on: each is given to one node, to be saved with its end.
     pub async fn adopt_calls(&self) -> Result<Vec<CallRecord>, StoreError> {
+        // Told of too late: the call had ended.
+        query("delete from under_way where call_id in (select id from calls where ended_ms is not null)")
+            .execute(&self.main)
+            .await?;
         let rows = query(format!(
             "update under_way set node = $1 where {} returning record",
             self.orphaned("node")
@@ -89,7 +93,7 @@ impl Store {
         .fetch_all(&self.main)
         .await?;
         rows.iter()
-            .map(|row| from_json("a call's record", &row.get::<String>(0)?))
+            .map(|row| self.record(row.get(0)?))
             .collect()
     }
 
@@ -111,7 +115,7 @@ impl Store {
             .bind(id)
             .fetch_optional(&self.main)
             .await?;
-        row.map(|row| from_json("a call's record", &row.get::<String>(0)?))
+        row.map(|row| self.record(row.get(0)?))
             .transpose()
     }
 
@@ -129,7 +133,7 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.main)
         .await?;
-        rows.iter().map(summary).collect()
+        rows.iter().map(|row| self.summary(row)).collect()
     }
 
     /// Whole records, oldest first: for reports.
@@ -140,7 +144,7 @@ impl Store {
                 .fetch_all(&self.main)
                 .await?;
         rows.iter()
-            .map(|row| from_json("a call's record", &row.get::<String>(0)?))
+            .map(|row| self.record(row.get(0)?))
             .collect()
     }
 
@@ -161,14 +165,19 @@ impl Store {
                     started_at: rfc3339(row.get(1)?),
                     intent: row.get(2)?,
                     outcome: row.get::<Option<String>>(3)?.unwrap_or_default(),
-                    summary: row.get(4)?,
+                    summary: self.opened(row.get(4)?)?,
                 })
             })
             .collect()
     }
 }
 
-fn summary(row: &Row) -> Result<CallSummary, StoreError> {
+impl Store {
+    fn record(&self, text: String) -> Result<CallRecord, StoreError> {
+        from_json("a call's record", &self.opened(text)?)
+    }
+
+    fn summary(&self, row: &Row) -> Result<CallSummary, StoreError> {
     Ok(CallSummary {
         id: row.get(0)?,
         channel: row.get(1)?,
@@ -178,9 +187,10 @@ fn summary(row: &Row) -> Result<CallSummary, StoreError> {
         ended_at: row.get::<Option<i64>>(5)?.map(rfc3339),
         outcome: row.get(6)?,
         intent: row.get(7)?,
-        summary: row.get(8)?,
+        summary: self.opened(row.get(8)?)?,
         turns: row.get(9)?,
     })
+}
 }
 
 fn outcome_word(outcome: CallOutcome) -> &'static str {

@@ -21,6 +21,7 @@ mod nodes;
 mod outbox;
 mod privacy;
 mod schema;
+mod sealing;
 mod spool;
 
 pub use callbacks::{Callback, CallbackStatus};
@@ -30,6 +31,7 @@ pub use ledger::{Claim, OpenClaim};
 pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
 pub use privacy::CallerData;
+pub use sealing::Seal;
 
 use db::{Pool, query};
 use spool::Spool;
@@ -43,6 +45,8 @@ pub struct Store {
     /// Whose the claims are that it makes.
     node: Option<Arc<str>>,
     spool: Option<Arc<Spool>>,
+    /// None: texts are stored as they are.
+    seal: Option<Arc<dyn Seal>>,
 }
 
 impl Store {
@@ -64,6 +68,7 @@ impl Store {
             clock: system_now,
             node: None,
             spool: None,
+            seal: None,
         })
     }
 

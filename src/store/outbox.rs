@@ -57,7 +57,7 @@ impl Store {
         .bind(id)
         .bind(call_id)
         .bind(url)
-        .bind(body)
+        .bind(self.sealed(body.to_owned()))
         .bind(created_ms)
         .execute(&self.main)
         .await?;
@@ -93,7 +93,7 @@ impl Store {
                     id: row.get(0)?,
                     call_id: row.get(1)?,
                     url: row.get(2)?,
-                    body: row.get(3)?,
+                    body: self.opened(row.get(3)?)?,
                     attempts: u32::try_from(row.get::<i64>(4)?).unwrap_or(u32::MAX),
                 })
             })

@@ -78,7 +78,7 @@ impl Spool {
 
     #[cfg(test)]
     pub(super) fn leave(&self, owed: &Owed) {
-        self.put(owed).expect("the spool takes it");
+        self.put(super::to_json(owed).as_bytes()).expect("the spool takes it");
     }
 
     fn waiting(&self) -> u64 {
@@ -90,10 +90,9 @@ impl Spool {
         clippy::disallowed_methods,
         reason = "what the database does not take is kept in files"
     )]
-    fn put(&self, owed: &Owed) -> std::io::Result<()> {
+    fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
         use std::io::Write;
         use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        let bytes = serde_json::to_vec(owed)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -108,7 +107,7 @@ impl Spool {
             .write(true)
             .mode(0o600)
             .open(&beside)?;
-        let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
         if let Err(full) = written {
             let _ = std::fs::remove_file(&beside);
             return Err(full);
@@ -157,7 +156,8 @@ impl Store {
             }
         }
         let spool = spool.clone();
-        let put = tokio::task::spawn_blocking(move || spool.put(&owed)).await;
+        let text = self.sealed(super::to_json(&owed));
+        let put = tokio::task::spawn_blocking(move || spool.put(text.as_bytes())).await;
         match put {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(StoreError::Disk(format!(
@@ -229,11 +229,12 @@ impl Store {
                 ..self.clone()
             };
             for path in files(&spool.dir) {
-                let read = std::fs::read(&path)
+                let read = std::fs::read_to_string(&path)
                     .map_err(|e| e.to_string())
-                    .and_then(|b| serde_json::from_slice::<Owed>(&b).map_err(|e| e.to_string()));
+                    .and_then(|text| self.opened(text).map_err(|e| e.to_string()))
+                    .and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
                 let taken = match read {
-                    Ok(owed) => trying.pay(&owed).await,
+                    Ok::<Owed, String>(owed) => trying.pay(&owed).await,
                     Err(why) => Err(StoreError::Damaged(why)),
                 };
                 match taken {

@@ -183,8 +183,13 @@ impl Redactor {
         }
     }
 
-    /// A record without what is private, and from when to when it was said (milliseconds, as in the record).
-    pub fn record(&self, record: &CallRecord) -> (CallRecord, Vec<(u64, u64)>) {
+    /// A record without what is private, and from when to when it was said (milliseconds, as in the record). `secrets`: turns whose
+    /// words are known to have been one.
+    pub fn record(
+        &self,
+        record: &CallRecord,
+        secrets: &BTreeSet<u32>,
+    ) -> (CallRecord, Vec<(u64, u64)>) {
         let mut clean = record.clone();
         let mut said = Vec::new();
         if self.is_off() {
@@ -193,7 +198,7 @@ impl Redactor {
         let mut proof = false;
         for turn in &mut clean.turns {
             if let Some(caller) = &mut turn.caller {
-                let redacted = self.text(&caller.text, proof);
+                let redacted = self.text(&caller.text, proof || secrets.contains(&turn.index));
                 said.extend(redacted.spans(&caller.text, caller.start_ms, caller.end_ms));
                 caller.text = redacted.text;
             }

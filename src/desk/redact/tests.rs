@@ -162,7 +162,7 @@ fn a_record_and_when_it_was_said() {
         ],
         ..CallRecord::default()
     };
-    let (clean, said) = Redactor::new(Private::ALL).record(&record);
+    let (clean, said) = Redactor::new(Private::ALL).record(&record, &BTreeSet::new());
     let text = serde_json::to_string(&clean).unwrap();
     assert!(!text.contains("60614") && !text.contains("4111"), "{text}");
     assert!(text.contains("move my payment"));

@@ -43,20 +43,26 @@ pub fn read(folder: &Path, name: &str, keys: Option<&Keys>) -> Result<Option<Vec
     let Ok(bytes) = fs::read(&path) else {
         return Ok(None);
     };
-    let keys = keys.ok_or_else(|| {
-        format!(
-            "{} is encrypted: set privacy.key_env, and the variable it names",
-            path.display()
-        )
-    })?;
-    let pieces = keys
-        .open(&bytes)
-        .map_err(|why| format!("{}: {why}", path.display()))?;
-    let mut whole = pieces.concat();
+    opened(name, bytes, keys)
+        .map(Some)
+        .map_err(|why| format!("{}: {why}", path.display()))
+}
+
+/// A file's bytes as they were before they were encrypted, where they are.
+///
+/// # Errors
+/// One sentence: there is no key, or another one.
+pub fn opened(name: &str, bytes: Vec<u8>, keys: Option<&Keys>) -> Result<Vec<u8>, String> {
+    if !seal::is_sealed(&bytes) {
+        return Ok(bytes);
+    }
+    let keys =
+        keys.ok_or("it is encrypted: set privacy.key_env, and the variable it names")?;
+    let mut whole = keys.open(&bytes)?.concat();
     if name == AUDIO {
         fit_header(&mut whole);
     }
-    Ok(Some(whole))
+    Ok(whole)
 }
 
 /// Brings the sizes in a WAV header up to the samples behind it.
@@ -102,6 +108,8 @@ pub fn recover(
         open: false,
         trail: None,
         covered: Vec::new(),
+        ahead: Vec::new(),
+        written: 0,
         told: false,
     };
     if let Err(e) = files.mend_audio() {

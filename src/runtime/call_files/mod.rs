@@ -19,7 +19,7 @@ use crate::telemetry::{Metric, Metrics};
 
 mod mend;
 
-pub use mend::{read, recover, unfinished};
+pub use mend::{opened, read, recover, unfinished};
 
 const AUDIO: &str = "audio.wav";
 const EVENTS: &str = "events.jsonl";
@@ -40,6 +40,8 @@ pub struct Keeping {
     pub keys: Option<Keys>,
     pub signer: Signer,
     pub metrics: Arc<Metrics>,
+    /// Files of ended calls are to go to a bucket.
+    pub to_s3: bool,
 }
 
 /// One call's files, open.
@@ -54,6 +56,9 @@ pub(super) struct CallFiles {
     open: bool,
     trail: Option<Trail>,
     covered: Vec<(u64, u64)>,
+    /// Samples to be covered that have not come yet, and how many were written.
+    ahead: Vec<(u64, u64)>,
+    written: u64,
     /// The disk was complained about.
     told: bool,
 }
@@ -92,6 +97,8 @@ impl CallFiles {
             open: sound,
             trail: None,
             covered: Vec::new(),
+            ahead: Vec::new(),
+            written: 0,
             told: false,
         };
         let made = fs::DirBuilder::new()
@@ -198,6 +205,16 @@ impl CallFiles {
         if self.waiting[0].is_empty() {
             return;
         }
+        let first = self.written;
+        self.written += self.waiting[0].len() as u64;
+        for (from, to) in &self.ahead {
+            let begin = from.saturating_sub(first) as usize;
+            let end = (to.saturating_sub(first) as usize).min(self.waiting[0].len());
+            for (n, sample) in self.waiting[0].iter_mut().enumerate().take(end).skip(begin) {
+                *sample = tone(first + n as u64);
+            }
+        }
+        self.ahead.retain(|(_, to)| *to > self.written);
         let done = match &mut self.audio {
             None => Ok(()),
             Some(Audio::Plain { file, wav }) => {
@@ -246,6 +263,9 @@ impl CallFiles {
             }
             self.covered.push((from, to));
             let per_ms = u64::from(RATE) / 1000;
+            if to * per_ms > self.written {
+                self.ahead.push((from * per_ms, to * per_ms));
+            }
             if let Err(e) = self.cover_samples(from * per_ms, to * per_ms) {
                 self.complain("a tone over private words", &e);
             }
@@ -373,6 +393,9 @@ impl CallFiles {
         if let Err(e) = fs::rename(self.path(&next), self.path(RECORD)) {
             return self.complain("its record", &e);
         }
+        if self.keeping.to_s3 {
+            let _ = fs::write(self.folder.join(crate::runtime::s3::WAITING), "");
+        }
         let _ = fs::remove_file(self.folder.join(UP));
     }
 
@@ -467,10 +490,13 @@ fn apply(file: &mut File, op: FileOp) -> std::io::Result<()> {
 /// A tone of 1 kHz, about -23 dBFS, over the caller's side of interleaved samples. `first`: the place of the first of them.
 fn beep(bytes: &mut [u8], first: u64) {
     for (n, sample) in bytes.chunks_exact_mut(SAMPLE as usize).enumerate() {
-        let at = (first + n as u64) as f64 / f64::from(RATE);
-        let value = ((at * 1000. * std::f64::consts::TAU).sin() * 3_300.) as i16;
-        sample[..2].copy_from_slice(&value.to_le_bytes());
+        sample[..2].copy_from_slice(&tone(first + n as u64).to_le_bytes());
     }
+}
+
+fn tone(sample: u64) -> i16 {
+    let at = sample as f64 / f64::from(RATE);
+    ((at * 1000. * std::f64::consts::TAU).sin() * 3_300.) as i16
 }
 
 /// A file's length and SHA-256.
