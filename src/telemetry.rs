@@ -636,7 +636,9 @@ mod tests {
                     .find_map(|end| name.strip_suffix(end))
                     .unwrap_or(&name);
                 assert!(
-                    TABLE.iter().any(|row| row.name == plain || row.name == name),
+                    TABLE
+                        .iter()
+                        .any(|row| row.name == plain || row.name == name),
                     "{file} asks for {name}"
                 );
                 asked += 1;

@@ -75,7 +75,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli/", "main.rs"]),
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),
-    ("ring", &["runtime/seal.rs", "runtime/trail.rs", "runtime/s3.rs"]),
+    (
+        "ring",
+        &["runtime/seal.rs", "runtime/trail.rs", "runtime/s3.rs"],
+    ),
     ("anyhow", &["cli/", "main.rs", "runtime/"]),
 ];
 

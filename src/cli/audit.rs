@@ -7,13 +7,15 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::runtime::call_files;
+use crate::runtime::retention;
 use crate::runtime::serve::{TRAIL_KEY, keys};
 use crate::runtime::trail::{self, Signer};
-use crate::runtime::retention;
 
 /// Checks a call's trail is whole and unaltered.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  firstline audit verify 019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11\n  firstline audit key")]
+#[command(
+    after_help = "Example:\n  firstline audit verify 019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11\n  firstline audit key"
+)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -24,7 +26,9 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Checks one call: its events, and the files they were sealed with
-    #[command(after_help = "Example:\n  firstline audit verify 019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11")]
+    #[command(
+        after_help = "Example:\n  firstline audit verify 019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11"
+    )]
     Verify {
         call_id: String,
         /// The public key it has to be signed by; without it, this machine's own
@@ -86,7 +90,8 @@ pub(super) fn folder(config: &Config, call_id: &str) -> anyhow::Result<PathBuf> 
 /// A call's events as text.
 pub(super) fn events(config: &Config, folder: &Path) -> anyhow::Result<String> {
     let keys = keys(config).map_err(anyhow::Error::msg)?;
-    let bytes = call_files::read(folder, "events.jsonl", keys.as_ref()).map_err(anyhow::Error::msg)?;
+    let bytes =
+        call_files::read(folder, "events.jsonl", keys.as_ref()).map_err(anyhow::Error::msg)?;
     match bytes {
         Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         None => match retention::deleted(folder) {

@@ -89,29 +89,47 @@ pub fn limits(config: &Config, found: &mut Findings) {
 pub fn privacy(config: &Config, found: &mut Findings) {
     let privacy = &config.privacy;
     if privacy.redact.is_empty() {
-        found.warn("privacy", "privacy.redact is empty: card numbers and dates of birth are stored as they are said");
+        found.warn(
+            "privacy",
+            "privacy.redact is empty: card numbers and dates of birth are stored as they are said",
+        );
     } else {
-        found.ok("privacy", format!("kept out of what is stored: {}", privacy.redact.join(", ")));
+        found.ok(
+            "privacy",
+            format!("kept out of what is stored: {}", privacy.redact.join(", ")),
+        );
     }
     match keys(config) {
         Ok(Some(_)) => found.ok("privacy", "recordings and transcripts are encrypted"),
-        Ok(None) => found.warn("privacy", "recordings are not encrypted; set privacy.key_env, unless the disk is"),
+        Ok(None) => found.warn(
+            "privacy",
+            "recordings are not encrypted; set privacy.key_env, unless the disk is",
+        ),
         Err(why) => found.fail("privacy", why),
     }
     if privacy.consent == Consent::None && privacy.consent_by_number.is_empty() {
         found.warn("privacy", "calls are recorded without a word about it; where the law asks for one, set privacy.consent");
     }
     if privacy.keep_recordings.is_none() {
-        found.warn("privacy", "recordings are kept for ever; set privacy.keep_recordings");
+        found.warn(
+            "privacy",
+            "recordings are kept for ever; set privacy.keep_recordings",
+        );
     }
     let key = config.storage.recordings.join(TRAIL_KEY);
     match std::fs::metadata(&key) {
         Ok(meta) => {
             use std::os::unix::fs::PermissionsExt;
             if meta.permissions().mode() & 0o077 == 0 {
-                found.ok("trail", "is signed; `firstline audit key` prints the public key");
+                found.ok(
+                    "trail",
+                    "is signed; `firstline audit key` prints the public key",
+                );
             } else {
-                found.fail("trail", format!("{} can be read by others; `chmod 600` it", key.display()));
+                found.fail(
+                    "trail",
+                    format!("{} can be read by others; `chmod 600` it", key.display()),
+                );
             }
         }
         Err(_) => found.ok("trail", "its signing key is made at the first start"),
@@ -122,7 +140,11 @@ pub fn privacy(config: &Config, found: &mut Findings) {
 pub fn nodes(config: &Config, nodes: &[NodeState], found: &mut Findings) {
     let alive: Vec<&NodeState> = nodes.iter().filter(|n| n.alive).collect();
     for node in &alive {
-        let what = if node.draining { "is draining" } else { "takes calls" };
+        let what = if node.draining {
+            "is draining"
+        } else {
+            "takes calls"
+        };
         found.ok(
             "machines",
             format!(
@@ -134,12 +156,21 @@ pub fn nodes(config: &Config, nodes: &[NodeState], found: &mut Findings) {
     for node in &alive {
         let same = |other: &&&NodeState| other.node.name == node.node.name;
         if alive.iter().filter(same).count() > 1 {
-            found.warn("machines", format!("two are called {}; give each its own node.name", node.node.name));
+            found.warn(
+                "machines",
+                format!(
+                    "two are called {}; give each its own node.name",
+                    node.node.name
+                ),
+            );
             break;
         }
     }
     if alive.len() > 1 && !is_postgres(&config.storage.url) {
-        found.fail("machines", "several run on one SQLite file; use PostgreSQL (storage.url)");
+        found.fail(
+            "machines",
+            "several run on one SQLite file; use PostgreSQL (storage.url)",
+        );
     }
 }
 

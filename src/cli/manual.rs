@@ -17,7 +17,9 @@ pub struct Completions {
 
 /// The manual: one page for the program and one for each command.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  firstline man --out /usr/local/share/man/man1\n  firstline man | man -l -")]
+#[command(
+    after_help = "Example:\n  firstline man --out /usr/local/share/man/man1\n  firstline man | man -l -"
+)]
 pub struct Man {
     /// Every page into this folder; without it the program's own page goes to stdout
     #[arg(long, value_name = "DIR")]

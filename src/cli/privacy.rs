@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::Config;
-use crate::runtime::serve::{keys, open_store};
 use crate::runtime::s3::Bucket;
+use crate::runtime::serve::{keys, open_store};
 use crate::runtime::{call_files, clock, retention};
 
 /// What is kept of a caller: hand it out, delete it, decrypt it; and delete what has been kept for long enough.
@@ -41,7 +41,9 @@ enum What {
         yes: bool,
     },
     /// Decrypts one call's files into a folder
-    #[command(after_help = "Example:\n  firstline privacy open 019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11 --out call")]
+    #[command(
+        after_help = "Example:\n  firstline privacy open 019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11 --out call"
+    )]
     Open {
         call_id: String,
         #[arg(long, value_name = "DIR")]

@@ -13,8 +13,8 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note,
-    Promised, Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note, Promised,
+    Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;
@@ -23,11 +23,11 @@ use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
 use super::ear::Ear;
+use super::inputs::{self, Input};
 use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
 use super::sound::{Said, Sound};
-use super::inputs::{self, Input};
 use super::under_way::UnderWay;
 use super::veil::{Veil, Veiled};
 
@@ -330,7 +330,10 @@ impl Task {
         let mut played = None;
         match Input::of(&event, super::clock::now()) {
             Some(input @ Input::Played { .. }) => {
-                let follows = self.played.as_ref().is_some_and(|(_, last)| last.follows(&input));
+                let follows = self
+                    .played
+                    .as_ref()
+                    .is_some_and(|(_, last)| last.follows(&input));
                 if !follows {
                     self.write_played();
                 }

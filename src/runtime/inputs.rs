@@ -53,8 +53,7 @@ pub enum Input {
         outcome: Outcome,
     },
     Planned {
-        /// Groups of uri, ring_ms, name, blind.
-        rings: Vec<Vec<(String, u64, Option<String>, bool)>>,
+        rings: Vec<Vec<Target>>,
         left_out: Vec<TargetOutcome>,
     },
     HumanVoice {
@@ -74,6 +73,9 @@ pub enum Input {
     Broken(String),
     Tick,
 }
+
+/// Whom to ring: uri, milliseconds, name, whether blind.
+pub type Target = (String, u64, Option<String>, bool);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -176,9 +178,8 @@ impl Input {
                     .rings
                     .iter()
                     .map(|group| {
-                        let one = |t: &CallTarget| {
-                            (t.uri.clone(), t.ring_ms, t.name.clone(), t.blind)
-                        };
+                        let one =
+                            |t: &CallTarget| (t.uri.clone(), t.ring_ms, t.name.clone(), t.blind);
                         group.iter().map(one).collect()
                     })
                     .collect(),

@@ -99,7 +99,9 @@ pub async fn run(
             Err(_) => {}
         }
         if let Some(by) = clock.step() {
-            tracing::warn!("the wall clock jumped by {by} s; calls are timed by another one, but dates said to callers may be wrong");
+            tracing::warn!(
+                "the wall clock jumped by {by} s; calls are timed by another one, but dates said to callers may be wrong"
+            );
             metrics.count(Metric::ClockSteps, &[]);
         }
         metrics.set(Metric::Draining, f64::from(u8::from(live.is_draining())));

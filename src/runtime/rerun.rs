@@ -61,12 +61,13 @@ pub fn rerun(
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    let begin = lines
-        .iter()
-        .find(|line| line["event"] == "begin")
-        .ok_or("it was recorded by an earlier version, which did not write down what the engine was given")?;
+    let begin = lines.iter().find(|line| line["event"] == "begin").ok_or(
+        "it was recorded by an earlier version, which did not write down what the engine was given",
+    )?;
     if begin["outbound"] == true {
-        return Err("it is a call of the line's own, to keep a promise; these cannot be run again".into());
+        return Err(
+            "it is a call of the line's own, to keep a promise; these cannot be run again".into(),
+        );
     }
     let (mut call, mut commands) = start(begin, call_id, desk)?;
     let mut veil = Veil::new(redactor);
@@ -89,9 +90,9 @@ pub fn rerun(
                     continue;
                 };
                 {
-                let embedder = embedder.as_mut().map(|e| &mut **e as &mut dyn Embedder);
-                decide(asked, attempt, ms, &clock, embedder)?
-            }
+                    let embedder = embedder.as_mut().map(|e| &mut **e as &mut dyn Embedder);
+                    decide(asked, attempt, ms, &clock, embedder)?
+                }
             }
             input => match input.event() {
                 Some(event) => event,
@@ -122,7 +123,9 @@ fn start(
         .map_err(|_| "its first line does not say when it began")?;
     let caller: Caller = serde_json::from_value(begin["caller"].clone()).unwrap_or_default();
     let consent = Consent::rule(begin["consent"].as_str().unwrap_or_default());
-    let accept = text("accept_key").and_then(|k| k.chars().next()).unwrap_or('1');
+    let accept = text("accept_key")
+        .and_then(|k| k.chars().next())
+        .unwrap_or('1');
     let mind = Conversation::new(desk.clone(), caller, call_id, clock).with_consent(consent);
     let config = CallConfig {
         id: call_id.to_owned(),

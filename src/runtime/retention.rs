@@ -47,7 +47,9 @@ pub async fn run(
             bucket.as_ref(),
             &privacy,
             super::clock::now(),
-        ).await {
+        )
+        .await
+        {
             Ok(swept) if swept != Swept::default() => tracing::info!(
                 "retention: recordings of {} calls and records of {} calls were deleted",
                 swept.recordings,

@@ -9,7 +9,7 @@ use ring::hmac;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Secret, S3 as Settings};
+use crate::config::{S3 as Settings, Secret};
 
 /// In a call's folder: its files are not in the bucket yet.
 pub const WAITING: &str = ".s3";
@@ -123,7 +123,9 @@ impl Bucket {
         hash: &str,
         more: &[(&str, &str)],
     ) -> Vec<(String, String)> {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let now = jiff::Timestamp::now()
+            .strftime("%Y%m%dT%H%M%SZ")
+            .to_string();
         signed(
             method,
             url,
@@ -285,6 +287,31 @@ mod tests {
 
     type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
+    fn answer(
+        kept: &Kept,
+        signed: bool,
+        method: &str,
+        path: String,
+        body: Vec<u8>,
+    ) -> (&'static str, Vec<u8>) {
+        let mut kept = kept.lock().unwrap();
+        match method {
+            _ if !signed => ("403 Forbidden", Vec::new()),
+            "PUT" => {
+                kept.insert(path, body);
+                ("200 OK", Vec::new())
+            }
+            "DELETE" => {
+                kept.remove(&path);
+                ("204 No Content", Vec::new())
+            }
+            _ => match kept.get(&path) {
+                Some(bytes) => ("200 OK", bytes.clone()),
+                None => ("404 Not Found", Vec::new()),
+            },
+        }
+    }
+
     /// Keeps what is put, gives what is asked for, refuses what is not signed.
     async fn stand_in(kept: Kept) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -317,26 +344,9 @@ mod tests {
                     let first = String::from_utf8_lossy(&bytes[..head]).into_owned();
                     let mut words = first.split(' ');
                     let (method, path) = (words.next().unwrap(), words.next().unwrap().to_owned());
-                    let mut kept = kept.lock().unwrap();
-                    let (status, body) = if !text.contains("authorization: aws4-hmac-sha256") {
-                        ("403 Forbidden", Vec::new())
-                    } else {
-                        match method {
-                            "PUT" => {
-                                kept.insert(path, bytes[head..].to_vec());
-                                ("200 OK", Vec::new())
-                            }
-                            "DELETE" => {
-                                kept.remove(&path);
-                                ("204 No Content", Vec::new())
-                            }
-                            _ => match kept.get(&path) {
-                                Some(bytes) => ("200 OK", bytes.clone()),
-                                None => ("404 Not Found", Vec::new()),
-                            },
-                        }
-                    };
-                    drop(kept);
+                    let signed = text.contains("authorization: aws4-hmac-sha256");
+                    let body = bytes[head..].to_vec();
+                    let (status, body) = answer(&kept, signed, method, path, body);
                     let head = format!(
                         "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                         body.len()

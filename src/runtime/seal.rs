@@ -304,6 +304,10 @@ mod tests {
             let why = Keys::read(bad).unwrap_err();
             assert!(bad.is_empty() || !why.contains(bad), "{why}");
         }
-        assert!(keys(1).open(b"plain text, and long enough to be looked at").is_err());
+        assert!(
+            keys(1)
+                .open(b"plain text, and long enough to be looked at")
+                .is_err()
+        );
     }
 }

@@ -11,8 +11,8 @@ use crate::audio::codec::Codec;
 use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
 use crate::desk::Caller;
-use crate::desk::redact::{Private, Redactor};
 use crate::desk::conversation::Conversation;
+use crate::desk::redact::{Private, Redactor};
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
     Accept, Account, MediaPolicy, Net, Permit, SipConfig, SipEdge, TlsFiles, Transport, Trunk,
@@ -22,10 +22,10 @@ use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
+use super::call_files::{self, Keeping};
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pool::Pool;
-use super::call_files::{self, Keeping};
 use super::recording::Recorder;
 use super::seal::Keys;
 use super::trail::Signer;
@@ -71,8 +71,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     store.beat(&node, 0, false).await?;
     let keeping = Arc::new(keeping(&config, metrics.clone()).map_err(anyhow::Error::msg)?);
     tracing::info!(key = %keeping.signer.public(), "trails are signed; keep a copy of this public key elsewhere");
-    let recorder = Recorder::start(&config.storage.recordings, keeping.clone())
-        .map_err(anyhow::Error::msg)?;
+    let recorder =
+        Recorder::start(&config.storage.recordings, keeping.clone()).map_err(anyhow::Error::msg)?;
     for id in call_files::unfinished(&config.storage.recordings) {
         // Several nodes may share the folder.
         if store.is_up_elsewhere(&id).await? {
@@ -85,7 +85,9 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
                 tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
                 store.save_call(&record).await?;
             }
-            Err(why) => tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}"),
+            Err(why) => {
+                tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}")
+            }
         }
     }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
@@ -114,8 +116,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     metrics.set(Metric::Capacity, live.most() as f64);
     node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
-    let pool =
-        Pool::start(workers, voice, live.clone(), maker).map_err(anyhow::Error::msg)?;
+    let pool = Pool::start(workers, voice, live.clone(), maker).map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {

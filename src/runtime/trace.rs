@@ -267,7 +267,10 @@ mod tests {
             .unwrap()
             .clone();
         let names: Vec<&str> = spans.iter().filter_map(|s| s["name"].as_str()).collect();
-        assert_eq!(names, ["call", "turn", "endpoint", "hear", "decide", "voice"]);
+        assert_eq!(
+            names,
+            ["call", "turn", "endpoint", "hear", "decide", "voice"]
+        );
         let trace = spans[0]["traceId"].as_str().unwrap();
         assert_eq!(trace.len(), 32);
         assert!(spans.iter().all(|s| s["traceId"] == *trace));

@@ -196,12 +196,7 @@ pub fn is_seal(line: &str) -> bool {
 pub fn sealed(why: &str, at: &str, files: &[(String, u64, [u8; 32])], key: &Signer) -> String {
     let files: serde_json::Map<String, Value> = files
         .iter()
-        .map(|(name, bytes, hash)| {
-            (
-                name.clone(),
-                json!({ "bytes": bytes, "sha256": hex(hash) }),
-            )
-        })
+        .map(|(name, bytes, hash)| (name.clone(), json!({ "bytes": bytes, "sha256": hex(hash) })))
         .collect();
     json!({ "event": "sealed", "why": why, "at": at, "files": files, "key": key.public() })
         .to_string()
@@ -347,13 +342,13 @@ mod tests {
     fn trail(key: &Signer) -> Vec<String> {
         let mut chain = Chain::new("call");
         let mut lines: Vec<String> = (0..6)
-            .map(|n| chain.link(&format!("{{\"at_ms\":{n},\"event\":\"x\",\"text\":\"a,\\\"n\\\":7\"}}")))
+            .map(|n| {
+                chain.link(&format!(
+                    "{{\"at_ms\":{n},\"event\":\"x\",\"text\":\"a,\\\"n\\\":7\"}}"
+                ))
+            })
             .collect();
-        let files = [(
-            "audio.wav".to_owned(),
-            3,
-            Sha256::digest(b"abc").into(),
-        )];
+        let files = [("audio.wav".to_owned(), 3, Sha256::digest(b"abc").into())];
         lines.push(chain.seal(&sealed("ended", "2026-11-23T10:00:00Z", &files, key), key));
         lines
     }
@@ -417,8 +412,16 @@ mod tests {
         assert_eq!(changed.wrong, ["audio.wav was changed"]);
         let gone = verify("call", &text, &ours.public(), |_| None);
         assert_eq!(gone.wrong, ["audio.wav is gone"]);
-        assert!(!verify("call", "", &ours.public(), |_| None).wrong.is_empty());
-        assert!(!verify("call", "{}\n", &ours.public(), |_| None).wrong.is_empty());
+        assert!(
+            !verify("call", "", &ours.public(), |_| None)
+                .wrong
+                .is_empty()
+        );
+        assert!(
+            !verify("call", "{}\n", &ours.public(), |_| None)
+                .wrong
+                .is_empty()
+        );
     }
 
     #[test]

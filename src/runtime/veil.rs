@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::call::Note;
-use crate::desk::conversation::Conversation;
 use crate::desk::CallRecord;
+use crate::desk::conversation::Conversation;
 use crate::desk::redact::{Private, Redactor};
 
 /// Of one call.

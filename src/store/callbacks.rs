@@ -87,7 +87,7 @@ impl Store {
         self.owe(Owed::Callback {
             id: id.clone(),
             call_id: call_id.into(),
-            callback: callback.clone(),
+            callback: Box::new(callback.clone()),
             created_ms: self.now_ms(),
             due_ms: due.as_millisecond(),
         })
@@ -243,22 +243,22 @@ impl Store {
 }
 
 impl Store {
-fn callback(&self, row: &Row) -> Result<Callback, StoreError> {
-    let count = |n: i64| u32::try_from(n).unwrap_or(0);
-    Ok(Callback {
-        id: row.get(0)?,
-        call_id: row.get(1)?,
-        number: row.get(2)?,
-        when: row.get(3)?,
-        reason: row.get(4)?,
-        handoff: from_json("a callback", &self.opened(row.get(5)?)?)?,
-        status: CallbackStatus::read(&row.get::<String>(6)?),
-        created_at: rfc3339(row.get(7)?),
-        done_at: row.get::<Option<i64>>(8)?.map(rfc3339),
-        due_at: rfc3339(row.get(9)?),
-        attempts: count(row.get(10)?),
-        tries: count(row.get(11)?),
-        last_error: row.get(12)?,
-    })
-}
+    fn callback(&self, row: &Row) -> Result<Callback, StoreError> {
+        let count = |n: i64| u32::try_from(n).unwrap_or(0);
+        Ok(Callback {
+            id: row.get(0)?,
+            call_id: row.get(1)?,
+            number: row.get(2)?,
+            when: row.get(3)?,
+            reason: row.get(4)?,
+            handoff: from_json("a callback", &self.opened(row.get(5)?)?)?,
+            status: CallbackStatus::read(&row.get::<String>(6)?),
+            created_at: rfc3339(row.get(7)?),
+            done_at: row.get::<Option<i64>>(8)?.map(rfc3339),
+            due_at: rfc3339(row.get(9)?),
+            attempts: count(row.get(10)?),
+            tries: count(row.get(11)?),
+            last_error: row.get(12)?,
+        })
+    }
 }

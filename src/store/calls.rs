@@ -92,9 +92,7 @@ impl Store {
         .bind(self.node())
         .fetch_all(&self.main)
         .await?;
-        rows.iter()
-            .map(|row| self.record(row.get(0)?))
-            .collect()
+        rows.iter().map(|row| self.record(row.get(0)?)).collect()
     }
 
     /// Whether a node that is alive, and not this one, has this call up.
@@ -115,8 +113,7 @@ impl Store {
             .bind(id)
             .fetch_optional(&self.main)
             .await?;
-        row.map(|row| self.record(row.get(0)?))
-            .transpose()
+        row.map(|row| self.record(row.get(0)?)).transpose()
     }
 
     /// Newest first; `since` counts the call's start.
@@ -138,14 +135,11 @@ impl Store {
 
     /// Whole records, oldest first: for reports.
     pub async fn records(&self, since: Option<Timestamp>) -> Result<Vec<CallRecord>, StoreError> {
-        let rows =
-            query("select record from calls where started_ms >= $1 order by started_ms, id")
-                .bind(since.map_or(i64::MIN, Timestamp::as_millisecond))
-                .fetch_all(&self.main)
-                .await?;
-        rows.iter()
-            .map(|row| self.record(row.get(0)?))
-            .collect()
+        let rows = query("select record from calls where started_ms >= $1 order by started_ms, id")
+            .bind(since.map_or(i64::MIN, Timestamp::as_millisecond))
+            .fetch_all(&self.main)
+            .await?;
+        rows.iter().map(|row| self.record(row.get(0)?)).collect()
     }
 
     /// Calls of `number` that have ended, newest first.
@@ -178,19 +172,19 @@ impl Store {
     }
 
     fn summary(&self, row: &Row) -> Result<CallSummary, StoreError> {
-    Ok(CallSummary {
-        id: row.get(0)?,
-        channel: row.get(1)?,
-        from: row.get(2)?,
-        to: row.get(3)?,
-        started_at: rfc3339(row.get(4)?),
-        ended_at: row.get::<Option<i64>>(5)?.map(rfc3339),
-        outcome: row.get(6)?,
-        intent: row.get(7)?,
-        summary: self.opened(row.get(8)?)?,
-        turns: row.get(9)?,
-    })
-}
+        Ok(CallSummary {
+            id: row.get(0)?,
+            channel: row.get(1)?,
+            from: row.get(2)?,
+            to: row.get(3)?,
+            started_at: rfc3339(row.get(4)?),
+            ended_at: row.get::<Option<i64>>(5)?.map(rfc3339),
+            outcome: row.get(6)?,
+            intent: row.get(7)?,
+            summary: self.opened(row.get(8)?)?,
+            turns: row.get(9)?,
+        })
+    }
 }
 
 fn outcome_word(outcome: CallOutcome) -> &'static str {

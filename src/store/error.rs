@@ -121,9 +121,9 @@ fn of_postgres(code: &str, says: &str) -> StoreError {
                 "the database does not let this program in; look at user, password and database in storage.url ({says})"
             ))
         }
-        _ if code.starts_with("XX") => StoreError::Damaged(format!(
-            "the database is damaged; restore a copy ({says})"
-        )),
+        _ if code.starts_with("XX") => {
+            StoreError::Damaged(format!("the database is damaged; restore a copy ({says})"))
+        }
         _ => StoreError::Other(format!("the database refused: {says}")),
     }
 }

@@ -130,10 +130,7 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.ledger)
         .await?;
-        let mut claims = rows
-            .iter()
-            .map(open_claim)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut claims = rows.iter().map(open_claim).collect::<Result<Vec<_>, _>>()?;
         claims.sort_by(|a, b| a.claimed_at.cmp(&b.claimed_at));
         Ok(claims)
     }

@@ -68,7 +68,8 @@ impl Store {
     /// node's to deliver for a minute, or until this node is gone.
     pub async fn due_packets(&self, limit: u32) -> Result<Vec<Packet>, StoreError> {
         let (now, orphaned) = (self.main.now(), self.orphaned("node"));
-        let free = format!("status = 'due' and next_ms <= $1 and (lease_ms <= {now} or {orphaned})");
+        let free =
+            format!("status = 'due' and next_ms <= $1 and (lease_ms <= {now} or {orphaned})");
         let mut rows = query(format!(
             "update packets set node = $3, lease_ms = {now} + {LEASE_MS} where id in (
                select id from packets p where {free}

@@ -117,7 +117,10 @@ impl Store {
             }
         };
         let rows = query(sql).fetch_all(&self.main).await?;
-        let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+        let names: Vec<String> = rows
+            .iter()
+            .map(|row| row.get(0))
+            .collect::<Result<_, _>>()?;
         // They go into a statement as they are.
         let plain = |n: &String| n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         Ok(names.into_iter().filter(plain).collect())

@@ -21,7 +21,7 @@ pub(super) enum Owed {
     Callback {
         id: String,
         call_id: String,
-        callback: CallbackRequest,
+        callback: Box<CallbackRequest>,
         created_ms: i64,
         due_ms: i64,
     },
@@ -78,7 +78,8 @@ impl Spool {
 
     #[cfg(test)]
     pub(super) fn leave(&self, owed: &Owed) {
-        self.put(super::to_json(owed).as_bytes()).expect("the spool takes it");
+        self.put(super::to_json(owed).as_bytes())
+            .expect("the spool takes it");
     }
 
     fn waiting(&self) -> u64 {
@@ -249,10 +250,14 @@ impl Store {
                         let _ = std::fs::rename(&path, path.with_extension("refused"));
                     }
                 }
-                let _ = spool.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+                let _ = spool
+                    .waiting
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
             }
             // Another process's files are counted where they are: the folder says how many there are.
-            spool.waiting.store(files(&spool.dir).len() as u64, Ordering::Relaxed);
+            spool
+                .waiting
+                .store(files(&spool.dir).len() as u64, Ordering::Relaxed);
             if spool.waiting() > 0 {
                 return Ok(came);
             }

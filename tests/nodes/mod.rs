@@ -125,17 +125,15 @@ fn kamailio(dir: &Path, port: u16, nodes: &[&Node]) -> Running {
                 &format!("listen=udp:127.0.0.1:{port}"),
             )
             .replace("listen=tcp:0.0.0.0:5060\n", "");
-        assert!(!text.contains("5060\n"), "the shipped listeners have changed");
+        assert!(
+            !text.contains("5060\n"),
+            "the shipped listeners have changed"
+        );
         std::fs::write(dir.join(name), text).unwrap();
     }
     let list: String = nodes
         .iter()
-        .map(|n| {
-            format!(
-                "1 sip:127.0.0.1:{} 0 0 duid={};maxload=4\n",
-                n.sip, n.name
-            )
-        })
+        .map(|n| format!("1 sip:127.0.0.1:{} 0 0 duid={};maxload=4\n", n.sip, n.name))
         .collect();
     std::fs::write(dir.join("dispatcher.list"), list).unwrap();
     let log = std::fs::File::create(dir.join("kamailio.log")).unwrap();
@@ -265,7 +263,10 @@ async fn two_machines_share_the_calls_and_one_may_leave_or_die() {
     let mut first = None;
     let begun = Instant::now();
     while first.is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "Kamailio finds nobody");
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "Kamailio finds nobody"
+        );
         first = call(&caller, port).await;
     }
     let (mut one, _) = first.unwrap();
@@ -288,7 +289,10 @@ async fn two_machines_share_the_calls_and_one_may_leave_or_die() {
         more.push(leg);
     }
     assert_eq!((active(&a), active(&b)), (1, 3));
-    assert!(talk(&mut *one, Duration::from_secs(2)).await, "no call is lost");
+    assert!(
+        talk(&mut *one, Duration::from_secs(2)).await,
+        "no call is lost"
+    );
     for leg in &mut more {
         leg.hangup(200, "done");
     }
@@ -306,9 +310,11 @@ async fn two_machines_share_the_calls_and_one_may_leave_or_die() {
         if let Some(mut leg) = left.take() {
             leg.hangup(200, "done");
         }
-        until("a ends after its last call", Duration::from_secs(20), || {
-            a.program.0.try_wait().unwrap().is_some()
-        })
+        until(
+            "a ends after its last call",
+            Duration::from_secs(20),
+            || a.program.0.try_wait().unwrap().is_some(),
+        )
         .await;
     }
     assert!(a.program.0.wait().unwrap().success());
@@ -398,9 +404,16 @@ async fn two_machines_share_the_calls_and_one_may_leave_or_die() {
     for mut leg in living.into_iter().chain([next]) {
         leg.hangup(200, "done");
     }
-    until("every call is in the database", Duration::from_secs(15), || {
-        database.sql("line", "select count(*) from calls where ended_ms is not null") == "8"
-    })
+    until(
+        "every call is in the database",
+        Duration::from_secs(15),
+        || {
+            database.sql(
+                "line",
+                "select count(*) from calls where ended_ms is not null",
+            ) == "8"
+        },
+    )
     .await;
     assert_eq!(database.sql("line", "select count(*) from under_way"), "0");
 }

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -174,10 +174,6 @@ impl Postgres {
         let output = psql.wait_with_output().unwrap();
         assert!(output.status.success(), "{statements}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    pub fn folder(&self) -> &Path {
-        &self.dir
     }
 }
 

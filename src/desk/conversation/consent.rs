@@ -14,9 +14,13 @@ pub enum Consent {
     #[default]
     Free,
     /// It has to be announced; whether that was heard.
-    Announce { heard: bool },
+    Announce {
+        heard: bool,
+    },
     /// It has to be asked for; whether the question was heard.
-    Ask { heard: bool },
+    Ask {
+        heard: bool,
+    },
     Given,
     Refused,
 }
@@ -145,7 +149,9 @@ impl Conversation {
             // Whoever does not say yes has not agreed.
             Some(false) => {
                 self.consent = Consent::Refused;
-                bare.then(|| self.say_and_listen(Route::Clarify, "recording is refused", "consent_no"))
+                bare.then(|| {
+                    self.say_and_listen(Route::Clarify, "recording is refused", "consent_no")
+                })
             }
             None => {
                 self.consent = Consent::Refused;
@@ -169,7 +175,8 @@ mod tests {
             ),
             (
                 "knowledge/hours.md".to_owned(),
-                "---\nid: hours\ntitle: Opening hours\n---\nWe open at nine on weekdays.\n".to_owned(),
+                "---\nid: hours\ntitle: Opening hours\n---\nWe open at nine on weekdays.\n"
+                    .to_owned(),
             ),
         ];
         let source = crate::desk::parse(&DeskFiles(files.into())).unwrap();
@@ -233,7 +240,10 @@ mod tests {
         let cut = opening.split(" record").next().unwrap().to_owned();
         talk.heard(&cut, false);
         let again = words(&talk.hear(&said("yes")));
-        assert!(again.contains("May I record") && !talk.may_record(), "{again}");
+        assert!(
+            again.contains("May I record") && !talk.may_record(),
+            "{again}"
+        );
         talk.heard(&again, true);
         talk.hear(&said("yes"));
         assert!(talk.may_record());

@@ -111,7 +111,10 @@ impl Conversation {
         }
         if let Some(notice) = self.notice() {
             // Before "How can I help?"; a question of our own takes its place.
-            let asks = self.lead.last().is_some_and(|s| s.text.ends_with('?') && !s.must_hear);
+            let asks = self
+                .lead
+                .last()
+                .is_some_and(|s| s.text.ends_with('?') && !s.must_hear);
             let question = asks.then(|| self.lead.pop()).flatten();
             self.lead.push(notice);
             if matches!(self.consent, Consent::Announce { .. }) {

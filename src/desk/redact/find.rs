@@ -37,8 +37,10 @@ pub(super) fn numbers(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private
                     end = at;
                 }
                 What::Times(n) => times = *n,
-                _ if matches!(word.lower.as_str(), "and" | "dash" | "uh" | "um" | "er" | "then" | "space")
-                    && words.get(at + 1).is_some_and(Word::is_number) => {}
+                _ if matches!(
+                    word.lower.as_str(),
+                    "and" | "dash" | "uh" | "um" | "er" | "then" | "space"
+                ) && words.get(at + 1).is_some_and(Word::is_number) => {}
                 _ => break,
             }
             at += 1;
@@ -115,13 +117,16 @@ pub(super) fn births(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private)
                     }
                     break;
                 }
-                What::Spelled("2") if words.get(next + 1).is_some_and(|w| w.lower == "thousand") => {
+                What::Spelled("2")
+                    if words.get(next + 1).is_some_and(|w| w.lower == "thousand") =>
+                {
                     year = Some(2000);
                     end = next + 1;
                     let mut more = end + 1;
                     while more < words.len()
                         && more <= next + 3
-                        && (matches!(words[more].what, What::Spelled(_)) || words[more].lower == "and")
+                        && (matches!(words[more].what, What::Spelled(_))
+                            || words[more].lower == "and")
                     {
                         end = more;
                         more += 1;
@@ -209,7 +214,19 @@ pub(super) fn names(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private)>
 
 /// Capital words that follow "I'm" and "this is" and are nobody's names.
 const NOT_NAMES: &[&str] = &[
-    "i", "i'm", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "ok", "okay", "yes", "no",
+    "i",
+    "i'm",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "ok",
+    "okay",
+    "yes",
+    "no",
 ];
 
 /// An answer to a question for proof: everything in it that is a number, a date or a code; a name where there is none of these.
@@ -225,7 +242,11 @@ pub(super) fn answer(words: &[Word<'_>]) -> Option<(Range<usize>, Private)> {
         Some(first) => {
             let last = words.iter().rposition(tells).unwrap_or(first);
             let month = words[first..=last].iter().any(|w| w.what == What::Month);
-            let kind = if month { Private::Births } else { Private::Proof };
+            let kind = if month {
+                Private::Births
+            } else {
+                Private::Proof
+            };
             Some((words[first].at.start..words[last].at.end, kind))
         }
         // "Maria Lopez": short, and no sentence.

@@ -281,7 +281,10 @@ impl Redacted {
             .map(|(range, _)| {
                 let from = start + took * range.start as u64 / length;
                 let to = start + took * range.end as u64 / length;
-                (from.saturating_sub(MARGIN).max(start), (to + MARGIN).min(end + MARGIN))
+                (
+                    from.saturating_sub(MARGIN).max(start),
+                    (to + MARGIN).min(end + MARGIN),
+                )
             })
             .collect()
     }

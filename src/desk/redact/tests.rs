@@ -25,7 +25,10 @@ fn cards_however_they_are_written_or_said() {
     ] {
         assert_eq!(clean(text), "My card is [card].", "{text}");
     }
-    assert_eq!(clean("It is 3782 822463 10005, thanks"), "It is [card], thanks");
+    assert_eq!(
+        clean("It is 3782 822463 10005, thanks"),
+        "It is [card], thanks"
+    );
     assert_eq!(
         clean("My card is 4111 1111 1111 1112."),
         "My card is [number].",
@@ -38,14 +41,35 @@ fn other_numbers_and_what_is_no_secret() {
     for (text, wanted) in [
         ("Account 00482913, please.", "Account [number], please."),
         ("call me on +1 202 555 0163", "call me on [number]"),
-        ("call me on (202) 555-0163 today", "call me on ([number] today"),
-        ("it is two zero two five five five zero one six three", "it is [number]"),
-        ("I owe $1,250.00 and paid 42.50 on the 5th", "I owe $1,250.00 and paid 42.50 on the 5th"),
+        (
+            "call me on (202) 555-0163 today",
+            "call me on ([number] today",
+        ),
+        (
+            "it is two zero two five five five zero one six three",
+            "it is [number]",
+        ),
+        (
+            "I owe $1,250.00 and paid 42.50 on the 5th",
+            "I owe $1,250.00 and paid 42.50 on the 5th",
+        ),
         ("that's 120000 dollars", "that's 120000 dollars"),
-        ("I called on 2026-11-23 at 10:30", "I called on 2026-11-23 at 10:30"),
-        ("move it to Friday, December 4th 2026", "move it to Friday, December 4th 2026"),
-        ("one of my two cards, the first one", "one of my two cards, the first one"),
-        ("write to jane.doe@example.com please", "write to [email] please"),
+        (
+            "I called on 2026-11-23 at 10:30",
+            "I called on 2026-11-23 at 10:30",
+        ),
+        (
+            "move it to Friday, December 4th 2026",
+            "move it to Friday, December 4th 2026",
+        ),
+        (
+            "one of my two cards, the first one",
+            "one of my two cards, the first one",
+        ),
+        (
+            "write to jane.doe@example.com please",
+            "write to [email] please",
+        ),
     ] {
         assert_eq!(clean(text), wanted);
     }
@@ -65,14 +89,20 @@ fn dates_of_birth() {
     ] {
         let said = clean(text);
         assert!(said.contains("[date of birth]"), "{text}: {said}");
-        assert!(!said.contains("85") && !said.contains("eighty") && !said.contains("March"), "{said}");
+        assert!(
+            !said.contains("85") && !said.contains("eighty") && !said.contains("March"),
+            "{said}"
+        );
     }
 }
 
 #[test]
 fn names_where_they_are_told() {
     for (text, wanted) in [
-        ("Hi, my name is Maria Lopez and I have a question.", "Hi, my name is [name] and I have a question."),
+        (
+            "Hi, my name is Maria Lopez and I have a question.",
+            "Hi, my name is [name] and I have a question.",
+        ),
         ("this is Jo Bloggs calling", "this is [name] calling"),
         ("This is about my loan", "This is about my loan"),
         ("I'm calling about Tuesday", "I'm calling about Tuesday"),
@@ -108,7 +138,10 @@ fn what_the_customers_record_holds_is_known() {
     redactor.know("balance", "42.50");
     assert_eq!(
         redactor
-            .text("Thank you, Maria. 60614 is right, you owe 42.50. Mariachi!", false)
+            .text(
+                "Thank you, Maria. 60614 is right, you owe 42.50. Mariachi!",
+                false
+            )
             .text,
         "Thank you, [name]. [proof] is right, you owe 42.50. Mariachi!"
     );
@@ -118,12 +151,17 @@ fn what_the_customers_record_holds_is_known() {
 fn only_the_kinds_asked_for_and_nothing_when_off() {
     let cards = Redactor::new([Private::Cards]);
     assert_eq!(
-        cards.text("4111 1111 1111 1111, my name is Jo Bloggs", false).text,
+        cards
+            .text("4111 1111 1111 1111, my name is Jo Bloggs", false)
+            .text,
         "[card], my name is Jo Bloggs"
     );
     let off = Redactor::default();
     assert!(off.is_off());
-    assert_eq!(off.text("4111 1111 1111 1111", true).text, "4111 1111 1111 1111");
+    assert_eq!(
+        off.text("4111 1111 1111 1111", true).text,
+        "4111 1111 1111 1111"
+    );
 }
 
 #[test]
@@ -151,7 +189,12 @@ fn a_record_and_when_it_was_said() {
     };
     let record = CallRecord {
         turns: vec![
-            turn("I'd like to move my payment", Some(Pending::Verify), 1_000, 3_000),
+            turn(
+                "I'd like to move my payment",
+                Some(Pending::Verify),
+                1_000,
+                3_000,
+            ),
             turn("60614", None, 5_000, 7_000),
             turn(
                 "so my card number is 4111 1111 1111 1111 and I would like to know whether it is the one that you have",
@@ -168,7 +211,10 @@ fn a_record_and_when_it_was_said() {
     assert!(text.contains("move my payment"));
     assert_eq!(said[0], (4_500, 7_500), "all of an answer");
     let (from, to) = said[1];
-    assert!(from < 12_100 && from >= 10_000 && to > 13_900 && to < 15_500, "{from} {to}");
+    assert!(
+        (10_000..12_100).contains(&from) && (13_900..15_500).contains(&to),
+        "{from} {to}"
+    );
 }
 
 #[test]

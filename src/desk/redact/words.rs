@@ -112,14 +112,22 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
             (true, Some(from)) => {
                 start = None;
                 let whole = &text[from..at];
-                let plain = whole.trim_matches(|c: char| !c.is_alphanumeric() && !"$£€+".contains(c));
+                let plain =
+                    whole.trim_matches(|c: char| !c.is_alphanumeric() && !"$£€+".contains(c));
                 if plain.is_empty() {
                     continue;
                 }
-                let left = whole.len() - whole.trim_start_matches(|c: char| !c.is_alphanumeric() && !"$£€+".contains(c)).len();
+                let left = whole.len()
+                    - whole
+                        .trim_start_matches(|c: char| !c.is_alphanumeric() && !"$£€+".contains(c))
+                        .len();
                 let from = from + left;
                 // "forty-two", "four-one-one-one": each part is a word.
-                if plain.contains('-') && plain.split('-').all(|p| spelled(&p.to_lowercase()).is_some()) {
+                if plain.contains('-')
+                    && plain
+                        .split('-')
+                        .all(|p| spelled(&p.to_lowercase()).is_some())
+                {
                     let mut place = from;
                     for part in plain.split('-') {
                         words.push(Word::new(part, place));
@@ -135,8 +143,11 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     for at in 0..words.len() {
         let unit = words.get(at + 1).is_some_and(|next| {
             let unit = next.lower.trim_end_matches('s');
-            ["dollar", "pound", "euro", "cent", "pence", "percent", "%", "am", "pm", "a.m", "p.m", "o'clock"]
-                .contains(&unit)
+            [
+                "dollar", "pound", "euro", "cent", "pence", "percent", "%", "am", "pm", "a.m",
+                "p.m", "o'clock",
+            ]
+            .contains(&unit)
         });
         if unit && matches!(words[at].what, What::Digits(_)) {
             words[at].what = What::Amount;
@@ -163,7 +174,10 @@ impl<'a> Word<'a> {
 
     /// A number of any writing.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self.what, What::Digits(_) | What::Spelled(_) | What::Times(_))
+        matches!(
+            self.what,
+            What::Digits(_) | What::Spelled(_) | What::Times(_)
+        )
     }
 }
 
@@ -197,9 +211,9 @@ fn classify(lower: &str) -> What {
     let others: String = lower.chars().filter(|c| !c.is_ascii_digit()).collect();
     // 1,250 and 42.50: an amount, whatever of.
     let thousands = others.chars().all(|c| c == ',') && !others.is_empty();
-    let cents = lower
-        .rsplit_once('.')
-        .is_some_and(|(whole, part)| part.len() == 2 && whole.chars().all(|c| c.is_ascii_digit() || c == ','));
+    let cents = lower.rsplit_once('.').is_some_and(|(whole, part)| {
+        part.len() == 2 && whole.chars().all(|c| c.is_ascii_digit() || c == ',')
+    });
     if (thousands && lower.split(',').skip(1).all(|p| p.len() == 3) && digits.len() < 10) || cents {
         return What::Amount;
     }
@@ -208,4 +222,3 @@ fn classify(lower: &str) -> What {
     }
     What::Mixed
 }
-

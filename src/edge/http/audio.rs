@@ -82,7 +82,10 @@ pub(super) fn of_bytes(bytes: Vec<u8>, range: Option<&str>) -> Response {
             (StatusCode::RANGE_NOT_SATISFIABLE, says).into_response()
         }
         Part::Whole => (
-            [(header::CONTENT_TYPE, "audio/wav"), (header::ACCEPT_RANGES, "bytes")],
+            [
+                (header::CONTENT_TYPE, "audio/wav"),
+                (header::ACCEPT_RANGES, "bytes"),
+            ],
             bytes,
         )
             .into_response(),
@@ -91,7 +94,10 @@ pub(super) fn of_bytes(bytes: Vec<u8>, range: Option<&str>) -> Response {
             [
                 (header::CONTENT_TYPE, "audio/wav".to_owned()),
                 (header::ACCEPT_RANGES, "bytes".to_owned()),
-                (header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}")),
+                (
+                    header::CONTENT_RANGE,
+                    format!("bytes {first}-{last}/{length}"),
+                ),
             ],
             bytes.slice(first as usize..=last as usize),
         )

@@ -56,8 +56,7 @@ pub fn opened(name: &str, bytes: Vec<u8>, keys: Option<&Keys>) -> Result<Vec<u8>
     if !seal::is_sealed(&bytes) {
         return Ok(bytes);
     }
-    let keys =
-        keys.ok_or("it is encrypted: set privacy.key_env, and the variable it names")?;
+    let keys = keys.ok_or("it is encrypted: set privacy.key_env, and the variable it names")?;
     let mut whole = keys.open(&bytes)?.concat();
     if name == AUDIO {
         fit_header(&mut whole);
@@ -87,7 +86,8 @@ pub fn recover(
     close: impl FnOnce(CallRecord) -> CallRecord,
 ) -> Result<Option<CallRecord>, String> {
     let keys = keeping.keys.as_ref();
-    let of = |bytes: Option<Vec<u8>>| -> Option<CallRecord> { serde_json::from_slice(&bytes?).ok() };
+    let of =
+        |bytes: Option<Vec<u8>>| -> Option<CallRecord> { serde_json::from_slice(&bytes?).ok() };
     let next = format!("{RECORD}{NEXT}");
     let last = read(folder, &next, keys)?;
     let (record, finished) = match (of(last), of(read(folder, RECORD, keys)?)) {

@@ -101,7 +101,10 @@ fn a_call_is_kept_whole_and_its_trail_verifies() {
             }
         }
         if sealed {
-            assert!(read(&place.call(), RECORD, None).is_err(), "without the key");
+            assert!(
+                read(&place.call(), RECORD, None).is_err(),
+                "without the key"
+            );
         }
     }
 }
@@ -137,7 +140,8 @@ fn nothing_is_kept_while_the_gate_is_shut() {
     let place = Place::new();
     let keeping = keeping(&place, false);
     let mut files = CallFiles::begin(&place.call(), "call", keeping, false);
-    let frames = |files: &mut CallFiles| (0..50).for_each(|_| files.sound(&[7; FRAME], &[8; FRAME]));
+    let frames =
+        |files: &mut CallFiles| (0..50).for_each(|_| files.sound(&[7; FRAME], &[8; FRAME]));
     frames(&mut files);
     files.gate(true);
     frames(&mut files);
@@ -149,7 +153,10 @@ fn nothing_is_kept_while_the_gate_is_shut() {
         let samples = wav.channel(channel);
         assert!(samples[..16_000].iter().all(|s| *s == 0));
         assert!(samples[16_000..32_000].iter().all(|s| *s == level));
-        assert!(samples[32_000..].iter().all(|s| *s == 0), "in time with the call");
+        assert!(
+            samples[32_000..].iter().all(|s| *s == 0),
+            "in time with the call"
+        );
     }
 }
 
@@ -185,7 +192,7 @@ fn a_killed_call_is_readable_at_whatever_byte_it_stopped_and_closed_at_restart()
             let keys = keeping.keys.as_ref();
             let wav = wav::read(&read(&place.call(), AUDIO, keys).unwrap().unwrap()).unwrap();
             let kept = wav.channel(0).len();
-            assert!(kept >= 16_000 && kept <= 48_000, "{torn}: {kept}");
+            assert!((16_000..=48_000).contains(&kept), "{torn}: {kept}");
             assert!(wav.channel(0).iter().all(|s| *s == 1000));
             let verdict = look(&place, &keeping);
             assert_eq!(verdict.wrong, Vec::<String>::new(), "{sealed} {torn}");
@@ -200,14 +207,20 @@ fn a_kill_between_seal_and_record_loses_neither() {
     let keeping = keeping(&place, false);
     call(&place, &keeping, 1_000).end(&record(true), "ended");
     // As it was a moment before the end.
-    fs::rename(place.call().join(RECORD), place.call().join("record.json.next")).unwrap();
+    fs::rename(
+        place.call().join(RECORD),
+        place.call().join("record.json.next"),
+    )
+    .unwrap();
     fs::write(
         place.call().join(RECORD),
         serde_json::to_vec(&record(false)).unwrap(),
     )
     .unwrap();
     fs::write(place.call().join(UP), "").unwrap();
-    let closed = recover(&place.call(), "call", &keeping, |_| unreachable!("it is final"));
+    let closed = recover(&place.call(), "call", &keeping, |_| {
+        unreachable!("it is final")
+    });
     assert_eq!(closed.unwrap(), Some(record(true)));
     assert_eq!(look(&place, &keeping).wrong, Vec::<String>::new());
     assert!(unfinished(&place.0).is_empty());
