@@ -9,11 +9,11 @@ use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
-    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Srtp,
-    Storage, Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Secret, Shape, Sip, Srtp, Storage,
+    Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
 };
 
-type Env = BTreeMap<String, String>;
+pub(super) type Env = BTreeMap<String, String>;
 
 const TWILIO_API: &str = "https://api.twilio.com";
 
@@ -41,7 +41,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let callback = callback(root.section_or_default("callback"));
     let stt = stt(root.section_or_default("stt"));
     let tts = tts(root.section_or_default("tts"));
-    let llm = llm(root.section_or_default("llm"), env);
+    let llm = super::llm::llm(root.section_or_default("llm"), env);
     let mut node = root.section_or_default("node");
     let node_name = node.maybe("name", model_name);
     node.done();
@@ -396,29 +396,6 @@ fn tts(mut s: Section<'_>) -> Tts {
     read
 }
 
-fn llm(mut s: Section<'_>, env: &Env) -> Llm {
-    let engine = s.get("engine", "none".to_owned(), |t| {
-        choice(t, &["none", "openai"])
-    });
-    let base_url = s.maybe("base_url", |t| web_address(t, &["https", "http"]));
-    let model = s.maybe("model", some_text);
-    let api_key = secret(&mut s, "api_key_env", env);
-    let read = match (engine.as_str(), base_url, model) {
-        ("openai", Some(base_url), Some(model)) => Llm::OpenAi {
-            base_url,
-            model,
-            api_key,
-        },
-        ("openai", _, _) => {
-            s.problem("llm.engine = \"openai\" needs `base_url` and `model`");
-            Llm::None
-        }
-        _ => Llm::None,
-    };
-    s.done();
-    read
-}
-
 fn storage(mut s: Section<'_>, env: &Env) -> Storage {
     let read = Storage {
         url: s.get("url", "sqlite:recordings/firstline.db".to_owned(), |t| {
@@ -515,7 +492,7 @@ fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn some_text(text: &str) -> Result<String, String> {
+pub(super) fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("is empty".into())
     } else {
@@ -564,7 +541,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     }
 }
 
-fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
+pub(super) fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
     match url::Url::parse(text) {
         Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(url),
         _ => Err(format!(
@@ -574,7 +551,7 @@ fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
     }
 }
 
-fn choice(text: &str, known: &[&str]) -> Result<String, String> {
+pub(super) fn choice(text: &str, known: &[&str]) -> Result<String, String> {
     if known.contains(&text) {
         Ok(text.to_owned())
     } else {

@@ -8,12 +8,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 mod check;
+mod llm;
 mod net;
 mod privacy;
 mod raw;
 mod secret;
 mod target;
 
+pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
 pub use net::{Listen, Net, Transport};
 pub use privacy::{Consent, PRIVATE, Privacy};
 pub use raw::nearest;
@@ -41,7 +43,8 @@ pub struct Config {
     pub callback: Callback,
     pub stt: Stt,
     pub tts: Tts,
-    pub llm: Llm,
+    /// None: replies are worded by the desk alone.
+    pub llm: Option<Llm>,
     pub storage: Storage,
     pub privacy: Privacy,
     /// Where traces go (OTLP over HTTP); none: nowhere.
@@ -210,16 +213,6 @@ pub struct Tts {
 }
 
 #[derive(Debug, Clone)]
-pub enum Llm {
-    None,
-    OpenAi {
-        base_url: url::Url,
-        model: String,
-        api_key: Option<Secret>,
-    },
-}
-
-#[derive(Debug, Clone)]
 pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
@@ -290,14 +283,7 @@ impl Config {
     /// What is asked for and not part of this version, one sentence each: `serve` and `doctor` say them, so that nothing is ignored
     /// in silence.
     pub fn not_yet(&self) -> Vec<String> {
-        let mut said = Vec::new();
-        if let Llm::OpenAi { .. } = self.llm {
-            said.push(
-                "llm.engine is `openai`, and this version answers from the desk's articles alone"
-                    .into(),
-            );
-        }
-        said
+        Vec::new()
     }
 }
 

@@ -1,5 +1,5 @@
 //! This node among others: it says that it is there, brings in what the database did not take, and finishes what a node that died
-//! left undone. On one machine the node that died is the last run of this program.
+//! left undone (its writes are `reconcile`'s). On one machine the node that died is the last run of this program.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::{CallOutcome, CallRecord};
-use crate::store::{Node, OpenClaim, Store, StoreError};
+use crate::store::{Node, Store, StoreError};
 use crate::telemetry::{Metric, Metrics};
 
 use super::live::Live;
@@ -65,9 +65,6 @@ pub async fn forget_ended(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Told of each write that was begun and whose outcome nobody knows, once: finds out what became of it, and settles it.
-pub type Reconcile = Arc<dyn Fn(OpenClaim) + Send + Sync>;
-
 /// Runs until `stopping`.
 pub async fn run(
     node: Node,
@@ -75,7 +72,6 @@ pub async fn run(
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     recordings: PathBuf,
-    reconcile: Reconcile,
     stopping: CancellationToken,
 ) {
     let mut beats = tokio::time::interval(BEAT);
@@ -130,7 +126,7 @@ pub async fn run(
             tracing::debug!(%error, "what waits was not counted");
         }
         if turn % 5 == 1
-            && let Err(error) = take_over(&store, &metrics, &reconcile).await
+            && let Err(error) = take_over(&store).await
         {
             tracing::debug!(%error, "what nodes that died have left was not looked for");
         }
@@ -187,11 +183,7 @@ impl Step {
 }
 
 /// What nodes that died had in hand.
-async fn take_over(
-    store: &Store,
-    metrics: &Metrics,
-    reconcile: &Reconcile,
-) -> Result<(), StoreError> {
+async fn take_over(store: &Store) -> Result<(), StoreError> {
     for record in store.adopt_calls().await? {
         let record = ended_by_death(record);
         tracing::warn!(call = %record.id, "the node that had this call has died; its record is closed");
@@ -200,10 +192,6 @@ async fn take_over(
     let reopened = store.reopen_callbacks().await?;
     if reopened > 0 {
         tracing::warn!("{reopened} callbacks that a node which died was making are due again");
-    }
-    for claim in store.adopt_claims(50).await? {
-        metrics.count(Metric::ClaimsAdopted, &[]);
-        reconcile(claim);
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audio::codec::Codec;
-use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
 use crate::desk::Caller;
 use crate::desk::conversation::Conversation;
@@ -94,13 +93,24 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let desk =
         super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
     drop(embedder);
-    let backoffice = match &desk.config.backoffice {
-        Some(b) => Some(backoffice(&b.url, b.auth_env.as_deref())?),
-        None => None,
-    };
+    let backoffice = super::actions::backoffice(&desk, line::BACKOFFICE_TIMEOUT, false)
+        .map_err(anyhow::Error::msg)?;
+    if backoffice.as_ref().is_some_and(|office| office.is_dry()) {
+        tracing::warn!(
+            "dry run: writes are decided, read back and confirmed, and not sent ([backoffice] dry_run in the desk)"
+        );
+    }
     let language = desk.config.language.clone();
     let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let models = match &config.llm {
+        None => None,
+        Some(llm) => {
+            let models = super::model::Models::new(llm, Some(metrics.clone()))
+                .map_err(anyhow::Error::msg)?;
+            Some((Arc::new(models), tokio::runtime::Handle::current()))
+        }
+    };
     let maker = engines::maker(&config).map_err(anyhow::Error::msg)?;
     if config.limits.calls.is_none() {
         let mut engines = maker().map_err(anyhow::Error::msg)?;
@@ -116,7 +126,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     metrics.set(Metric::Capacity, live.most() as f64);
     node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
-    let pool = Pool::start(workers, voice, live.clone(), maker).map_err(anyhow::Error::msg)?;
+    let pool = Pool::start(workers, voice, live.clone(), models, maker).map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
@@ -242,9 +252,6 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let calls = call_runtime()?;
     node.sip = addresses(&sip);
     node.http = http.addr().to_string();
-    let reconcile: node::Reconcile = Arc::new(|claim| {
-        tracing::error!(key = %claim.key, call = %claim.call_id, action = %claim.action, "this write was begun and its outcome never learnt; it is not sent again: look it up by hand");
-    });
     let beating = CancellationToken::new();
     let beats = tokio::spawn(node::run(
         node.clone(),
@@ -252,13 +259,18 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         live.clone(),
         metrics.clone(),
         config.storage.recordings.clone(),
-        reconcile,
         beating.clone(),
     ));
     if let Some(webhook) = webhook {
         tokio::spawn(webhook.run(stopping.clone()));
     }
     warm(&shared);
+    tokio::spawn(super::reconcile::run(
+        store.clone(),
+        shared.backoffice.clone(),
+        metrics.clone(),
+        stopping.clone(),
+    ));
     tokio::spawn(super::callbacks::run(
         shared.clone(),
         config.callback.clone(),
@@ -417,20 +429,6 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
         Some(keys) => store.with_seal(Arc::new(keys)),
         None => store,
     })
-}
-
-fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffice> {
-    let auth = auth_env
-        .map(|name| {
-            std::env::var(name).map_err(|_| {
-                anyhow::anyhow!(
-                    "the desk's back office needs the environment variable {name}; set it"
-                )
-            })
-        })
-        .transpose()?
-        .map(|token| format!("Bearer {token}"));
-    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map_err(anyhow::Error::msg)
 }
 
 /// What the SIP edge is started with, by configuration.

@@ -164,12 +164,10 @@ impl Pool {
     pub(super) async fn begin_alone(&self, lock: i64) -> Result<Tx, StoreError> {
         match self {
             Pool::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("begin immediate").await?)),
-            Pool::Postgres(pool, _) => {
-                let mut tx = pool.begin().await?;
-                sqlx::query("select pg_advisory_xact_lock($1)")
-                    .bind(lock)
-                    .execute(&mut *tx)
-                    .await?;
+            Pool::Postgres(pool, health) => {
+                let mut tx = health.watch(pool.begin()).await?;
+                let locked = sqlx::query("select pg_advisory_xact_lock($1)").bind(lock);
+                health.watch(locked.execute(&mut *tx)).await?;
                 Ok(Tx::Postgres(tx))
             }
         }
@@ -178,7 +176,7 @@ impl Pool {
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Pool::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
-            Pool::Postgres(pool, _) => Tx::Postgres(pool.begin().await?),
+            Pool::Postgres(pool, health) => Tx::Postgres(health.watch(pool.begin()).await?),
         })
     }
 

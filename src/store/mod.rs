@@ -27,7 +27,7 @@ mod spool;
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
 pub use error::StoreError;
-pub use ledger::{Claim, OpenClaim};
+pub use ledger::{Claim, Intent, OpenClaim};
 pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
 pub use privacy::CallerData;

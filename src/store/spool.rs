@@ -202,7 +202,9 @@ impl Store {
                 self.mark_callback_failed(id, error, *called, *next_ms)
                     .await
             }
-            Owed::Settled { key, outcome } => self.write_outcome(key, outcome).await,
+            Owed::Settled { key, outcome } => {
+                self.write_outcome(key, outcome).await.map(drop)
+            }
         }
     }
 

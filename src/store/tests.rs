@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::desk::{
-    CallOutcome, CallRecord, CallbackRequest, CallerTurn, Decision, Handoff, Outcome, Route,
+    CallOutcome, CallRecord, CallbackRequest, CallerTurn, Decision, Handoff, Outcome, Route, Terms,
     TurnRecord,
 };
 
@@ -114,6 +114,7 @@ fn record(id: &str, from: &str, started: &str) -> CallRecord {
                 reply: "On Friday.".into(),
                 reason: String::new(),
                 pending: None,
+                model: None,
             }),
             ..TurnRecord::default()
         }],
@@ -169,12 +170,29 @@ async fn a_record_comes_back_whole_and_in_short(db: &Db) {
     );
 }
 
+fn intent<'a>(key: &'a str, call_id: &'a str, action: &'a str, request: &'a Value) -> Intent<'a> {
+    static TERMS: std::sync::LazyLock<Terms> = std::sync::LazyLock::new(Terms::default);
+    Intent {
+        key,
+        call_id,
+        action,
+        request,
+        node: "here",
+        lease: Duration::from_secs(10),
+        terms: &TERMS,
+        effect: None,
+    }
+}
+
 async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
     let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
     {
         let store = db.open().await;
         assert_eq!(
-            store.claim("k", "call", "pay", &request).await.unwrap(),
+            store
+                .claim(&intent("k", "call", "pay", &request))
+                .await
+                .unwrap(),
             Claim::New
         );
         store.close().await;
@@ -185,7 +203,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
         (open.len(), open[0].key.as_str(), open[0].action.as_str()),
         (1, "k", "pay")
     );
-    let again = store.claim("k", "call", "pay", &request).await.unwrap();
+    let again = store
+        .claim(&intent("k", "call", "pay", &request))
+        .await
+        .unwrap();
     assert_eq!(
         again,
         Claim::Exists {
@@ -200,7 +221,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
         .settle("k", &Outcome::Failed("late".into()))
         .await
         .unwrap();
-    let again = store.claim("k", "call", "pay", &request).await.unwrap();
+    let again = store
+        .claim(&intent("k", "call", "pay", &request))
+        .await
+        .unwrap();
     assert_eq!(
         again,
         Claim::Exists {
@@ -213,7 +237,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
 
     // Nothing was done: the same write may be tried again; another request under its key may not.
     assert_eq!(
-        store.claim("f", "call", "pay", &request).await.unwrap(),
+        store
+            .claim(&intent("f", "call", "pay", &request))
+            .await
+            .unwrap(),
         Claim::New
     );
     store
@@ -221,11 +248,17 @@ async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
         .await
         .unwrap();
     assert!(matches!(
-        store.claim("f", "call", "pay", &json!({})).await.unwrap(),
+        store
+            .claim(&intent("f", "call", "pay", &json!({})))
+            .await
+            .unwrap(),
         Claim::Exists { .. }
     ));
     assert_eq!(
-        store.claim("f", "call", "pay", &request).await.unwrap(),
+        store
+            .claim(&intent("f", "call", "pay", &request))
+            .await
+            .unwrap(),
         Claim::New
     );
 }
@@ -241,7 +274,11 @@ async fn one_key_claimed_by_many_at_once_is_new_for_one(db: &Db) {
             second.clone()
         };
         tasks.push(tokio::spawn(async move {
-            store.claim("k", "c", "a", &json!({})).await.unwrap() == Claim::New
+            store
+                .claim(&intent("k", "c", "a", &json!({})))
+                .await
+                .unwrap()
+                == Claim::New
         }));
     }
     let mut new = 0;
@@ -462,11 +499,6 @@ async fn what_a_node_had_in_hand_is_anothers_when_it_is_gone(db: &Db) {
     assert!(known.iter().all(|n| n.alive));
     assert!(known.iter().any(|n| n.node.id == "b" && n.draining));
 
-    let request = json!({ "method": "POST", "path": "/x", "body": null });
-    assert_eq!(
-        a.claim("k", "call", "pay", &request).await.unwrap(),
-        Claim::New
-    );
     let wanted = CallbackRequest {
         number: "+15550100".into(),
         ..CallbackRequest::default()
@@ -482,7 +514,6 @@ async fn what_a_node_had_in_hand_is_anothers_when_it_is_gone(db: &Db) {
     up.outcome = None;
     a.call_is_up(&up).await.unwrap();
 
-    assert!(b.adopt_claims(9).await.unwrap().is_empty(), "a is alive");
     assert_eq!(b.reopen_callbacks().await.unwrap(), 0);
     assert!(b.due_packets(9).await.unwrap().is_empty());
     assert!(b.adopt_calls().await.unwrap().is_empty());
@@ -490,11 +521,6 @@ async fn what_a_node_had_in_hand_is_anothers_when_it_is_gone(db: &Db) {
     assert!(!a.is_up_elsewhere("call").await.unwrap());
 
     a.leave("a").await.unwrap();
-    assert_eq!(b.adopt_claims(9).await.unwrap()[0].key, "k");
-    assert!(
-        b.adopt_claims(9).await.unwrap().is_empty(),
-        "given out once"
-    );
     assert_eq!(b.reopen_callbacks().await.unwrap(), 1);
     assert!(b.claim_callback().await.unwrap().is_some());
     assert_eq!(b.due_packets(9).await.unwrap().len(), 1);
@@ -579,13 +605,13 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
         .with_spool(&dir.join("owed"));
     let request = json!({ "method": "POST", "path": "/x", "body": null });
     assert_eq!(
-        store.claim("sent", "c", "pay", &request).await.unwrap(),
+        store.claim(&intent("sent", "c", "pay", &request)).await.unwrap(),
         Claim::New
     );
     server.down();
 
     let began = std::time::Instant::now();
-    let refused = store.claim("not sent", "c", "pay", &request).await;
+    let refused = store.claim(&intent("not sent", "c", "pay", &request)).await;
     assert!(matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
     assert!(!store.is_up());
     store
@@ -616,7 +642,7 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
     assert_eq!(store.catch_up().await.unwrap(), 5);
     assert!(store.is_up());
     assert_eq!(store.owed(), 0);
-    let again = store.claim("sent", "c", "pay", &request).await.unwrap();
+    let again = store.claim(&intent("sent", "c", "pay", &request)).await.unwrap();
     assert_eq!(
         again,
         Claim::Exists {
@@ -625,7 +651,7 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
         }
     );
     assert_eq!(
-        store.claim("not sent", "c", "pay", &request).await.unwrap(),
+        store.claim(&intent("not sent", "c", "pay", &request)).await.unwrap(),
         Claim::New,
         "what was never sent may be sent now"
     );
@@ -649,7 +675,7 @@ async fn everything_of_a_caller_can_be_given_and_deleted(db: &Db) {
     store.add_callback("mine", &wanted).await.unwrap();
     let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
     for (key, call) in [("k", "mine"), ("open", "mine"), ("o", "other")] {
-        store.claim(key, call, "pay", &request).await.unwrap();
+        store.claim(&intent(key, call, "pay", &request)).await.unwrap();
     }
     let done = Outcome::Done(json!({ "id": 7 }));
     store.settle("k", &done).await.unwrap();
@@ -680,4 +706,84 @@ async fn everything_of_a_caller_can_be_given_and_deleted(db: &Db) {
         .map(|c| c.key)
         .collect();
     assert_eq!(open, ["open", "o"], "what is still to be found out stays");
+}
+
+/// A clock that the test moves.
+static CLOCK: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1_800_000_000_000);
+
+fn moved_clock() -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(CLOCK.load(std::sync::atomic::Ordering::SeqCst)).unwrap()
+}
+
+fn pass(seconds: i64) {
+    CLOCK.fetch_add(seconds * 1000, std::sync::atomic::Ordering::SeqCst);
+}
+
+/// One after the other: they share the clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_its_nodes_until_the_lease_is_over_and_then_one_others() {
+    for db in [Some(Db::sqlite()), Db::postgres()].into_iter().flatten() {
+        one_nodes_claim(&db).await;
+    }
+}
+
+async fn one_nodes_claim(db: &Db) {
+    let store = db.open().await.with_clock(moved_clock);
+    let request = json!({});
+    let terms = Terms {
+        ask: Some(crate::desk::Ask {
+            path: "/operations/k".into(),
+            ..crate::desk::Ask::default()
+        }),
+        caller: Some("+15550100".into()),
+        customer: Some("c1".into()),
+        per_day: Some(2),
+        day_from: Some(moved_clock()),
+    };
+    let intent = |key| Intent {
+        terms: &terms,
+        effect: Some("one"),
+        ..intent(key, "call", "pay", &request)
+    };
+    assert_eq!(store.claim(&intent("k")).await.unwrap(), Claim::New);
+    let lease = Duration::from_secs(30);
+    assert!(store.take_over("there", lease).await.unwrap().is_empty());
+    // The same effect under another key has to wait for this one.
+    let Claim::Earlier(earlier) = store.claim(&intent("l")).await.unwrap() else {
+        panic!("a second write of one effect was let through");
+    };
+    assert!(earlier.leased && earlier.outcome.is_none() && earlier.key == "k");
+
+    pass(11);
+    let taken = store.take_over("there", lease).await.unwrap();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].ask, terms.ask);
+    assert_eq!(taken[0].caller.as_deref(), Some("+15550100"));
+    assert!(store.take_over("third", lease).await.unwrap().is_empty());
+
+    // Unknown, with somebody to ask: looked at again once its time has come.
+    let unknown = Outcome::Unknown("?".into());
+    assert!(store.settle("k", &unknown).await.unwrap());
+    pass(31);
+    let taken = store.take_over("third", lease).await.unwrap();
+    assert_eq!((taken.len(), taken[0].asked), (1, 1));
+    assert_eq!(taken[0].outcome, Some(unknown));
+    let done = Outcome::Done(json!({"id": 7}));
+    assert!(store.settle("k", &done).await.unwrap());
+    assert!(!store.settle("k", &Outcome::NotFound).await.unwrap());
+    pass(31);
+    assert!(store.take_over("third", lease).await.unwrap().is_empty());
+
+    // Done, and the caller was not told: not done again. Told: what is asked for again is meant again, as often as a day allows.
+    assert!(matches!(
+        store.claim(&intent("l")).await.unwrap(),
+        Claim::Earlier(_)
+    ));
+    store.told("k").await.unwrap();
+    assert_eq!(store.claim(&intent("l")).await.unwrap(), Claim::New);
+    assert!(store.settle("l", &done).await.unwrap());
+    store.told("l").await.unwrap();
+    assert_eq!(store.claim(&intent("m")).await.unwrap(), Claim::Limited);
+    assert_eq!(store.outcome("l").await.unwrap(), Some(Some(done)));
+    assert_eq!(store.outcome("m").await.unwrap(), None);
 }
