@@ -77,6 +77,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokenizers", &["reason/"]),
     ("rubato", &["audio/resample.rs"]),
     ("clap", &["cli/", "main.rs"]),
+    ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/"]),
+    (
+        "ring",
+        &["runtime/seal.rs", "runtime/trail.rs", "runtime/s3.rs"],
+    ),
     ("anyhow", &["cli/", "main.rs", "runtime/"]),
 ];
 

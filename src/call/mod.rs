@@ -175,6 +175,11 @@ impl<M: Mind> Call<M> {
         self.stage == Stage::Over
     }
 
+    /// A call of our own, to keep a promise.
+    pub fn is_outbound(&self) -> bool {
+        self.outbound.is_some()
+    }
+
     pub fn mind(&self) -> &M {
         &self.mind
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::desk::{ActionStatus, CallOutcome, CallRecord};
 use crate::runtime::clock;
-use crate::store::{Callback, CallbackStatus, OpenClaim, Store};
+use crate::store::{Callback, CallbackStatus, OpenClaim};
 
 /// Automation rate and quality, callbacks that are owed, and the inputs of the savings formula.
 #[derive(Debug, clap::Args)]
@@ -30,14 +30,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     let (records, callbacks, open) = super::block_on(async {
-        let store = Store::open(&config.storage.url).await?;
+        let store = crate::runtime::serve::open_store(&config).await?;
         let read = (
             store.records(args.since).await?,
             store.callbacks(Some(CallbackStatus::Open)).await?,
             store.open_claims().await?,
         );
         store.close().await;
-        Ok::<_, crate::store::StoreError>(read)
+        Ok::<_, anyhow::Error>(read)
     })??;
     let report = report(&records, &callbacks, &open);
     if args.json {

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 mod check;
 mod llm;
 mod net;
+mod privacy;
 mod raw;
 mod secret;
 mod target;
 
 pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
 pub use net::{Listen, Net, Transport};
+pub use privacy::{Consent, PRIVATE, Privacy};
 pub use raw::nearest;
 pub use secret::Secret;
 pub use target::{Target, TargetKind};
@@ -26,6 +28,8 @@ pub const DEFAULT_FILE: &str = "sip-config/firstline.toml";
 /// A line's whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What this machine is called among others; none: its host name.
+    pub node: Option<String>,
     /// The file it was read from; none when everything is a default or from the environment.
     pub file: Option<PathBuf>,
     pub sip: Sip,
@@ -44,6 +48,9 @@ pub struct Config {
     /// None: replies are worded by the desk alone.
     pub llm: Option<Llm>,
     pub storage: Storage,
+    pub privacy: Privacy,
+    /// Where traces go (OTLP over HTTP); none: nowhere.
+    pub trace: Option<url::Url>,
     pub limits: Limits,
 }
 
@@ -218,6 +225,18 @@ pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
     pub recordings: PathBuf,
+    /// None: recordings stay in their folder.
+    pub s3: Option<S3>,
+}
+
+/// A bucket that recordings go to.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// `https://host/bucket/prefix`.
+    pub url: url::Url,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: Secret,
 }
 
 /// Providers of media streams, by the names that `twilio.provider` takes; whether each can be asked for calls (Twilio's REST API, or one
@@ -288,14 +307,7 @@ impl Config {
     /// What is asked for and not part of this version, one sentence each: `serve` and `doctor` say them, so that nothing is ignored
     /// in silence.
     pub fn not_yet(&self) -> Vec<String> {
-        let mut said = Vec::new();
-        if self.storage.url.starts_with("postgres") {
-            said.push(
-                "storage.url names Postgres, and this version keeps its records in SQLite only"
-                    .into(),
-            );
-        }
-        said
+        Vec::new()
     }
 }
 

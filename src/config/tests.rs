@@ -289,13 +289,17 @@ fn a_secret_typed_in_place_of_its_variable_is_not_repeated() {
 }
 
 #[test]
-fn what_this_version_lacks_is_said() {
+fn many_nodes_name_themselves_and_share_a_database() {
     let config = Config::from_parts(
-        Some(("f", "[storage]\nurl = \"postgres://localhost/line\"")),
+        Some((
+            "f",
+            "[node]\nname = \"a\"\n[storage]\nurl = \"postgres://line@db/line\"",
+        )),
         &env(&[]),
     )
     .unwrap();
-    assert!(config.not_yet()[0].contains("Postgres"));
+    assert_eq!(config.node.as_deref(), Some("a"));
+    assert!(config.not_yet().is_empty());
 }
 
 #[test]

@@ -63,6 +63,11 @@ impl Identity {
         self.found_by = Some(by);
     }
 
+    /// What was looked up, whether or not anything is proved: for keeping it out of what is stored, never to be said.
+    pub(super) fn record(&self) -> Option<&Value> {
+        self.record.as_ref()
+    }
+
     pub fn has_record(&self) -> bool {
         self.record.is_some()
     }

@@ -37,6 +37,7 @@ mod patterns;
 pub mod phrase;
 mod ranking;
 pub mod record;
+pub mod redact;
 pub mod scope;
 pub(crate) mod text;
 pub mod tone;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::call_files::{self, Keeping};
 use super::live::Live;
+use super::s3::Bucket;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -13,6 +15,13 @@ use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::http::{ApiError, Hub, Line};
 use crate::store::{CallbackStatus, Store, StoreError};
 use crate::telemetry::{Metric, Metrics};
+
+/// Where recordings are, beside their folder.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub keeping: Arc<Keeping>,
+    pub bucket: Option<Bucket>,
+}
 
 /// The state of one line.
 #[derive(Debug)]
@@ -23,6 +32,7 @@ pub struct LineState {
     /// Places, draining, and the way to reach a call.
     pub live: Arc<Live>,
     recordings: PathBuf,
+    kept: Kept,
     calls: Mutex<BTreeMap<String, CallRecord>>,
 }
 
@@ -33,6 +43,7 @@ impl LineState {
         metrics: Arc<Metrics>,
         recordings: PathBuf,
         live: Arc<Live>,
+        kept: Kept,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -40,6 +51,7 @@ impl LineState {
             hub: Hub::new(),
             live,
             recordings,
+            kept,
             calls: Mutex::default(),
         })
     }
@@ -171,6 +183,30 @@ impl Line for LineState {
 
     fn audio(&self, id: &str) -> Option<PathBuf> {
         Some(self.folder(id).join("audio.wav"))
+    }
+
+    fn recording<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let keys = self.kept.keeping.keys.as_ref();
+            match call_files::read(&self.folder(id), "audio.wav", keys) {
+                Ok(Some(bytes)) => return Some(bytes),
+                Ok(None) => {}
+                Err(why) => {
+                    tracing::warn!(call = %id, "a recording cannot be given out: {why}");
+                    return None;
+                }
+            }
+            // Another machine's, or one whose folder was emptied.
+            let bucket = self.kept.bucket.as_ref()?;
+            for name in ["audio.wav", "audio.wav.sealed"] {
+                match bucket.get(&format!("{id}/{name}")).await {
+                    Ok(Some(bytes)) => return call_files::opened("audio.wav", bytes, keys).ok(),
+                    Ok(None) => {}
+                    Err(why) => tracing::warn!(call = %id, "the bucket of storage.s3 {why}"),
+                }
+            }
+            None
+        })
     }
 
     fn callbacks(&self, all: bool) -> BoxFuture<'_, Result<Value, ApiError>> {

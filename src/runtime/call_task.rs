@@ -13,19 +13,23 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Note, Promised, Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note, Promised,
+    Time,
 };
-use crate::desk::CallOutcome;
+use crate::config;
 use crate::desk::conversation::Conversation;
+use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
 use super::ear::Ear;
+use super::inputs::{self, Input};
 use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
 use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
+use super::veil::{Veil, Veiled};
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
@@ -58,6 +62,12 @@ struct Task {
     commands: Vec<Command<Conversation>>,
     over: bool,
     broken: bool,
+    /// What is kept out of what is stored.
+    veil: Veil,
+    /// The last sound that left, not yet in the trail: only the last of many in a row says anything.
+    played: Option<(Time, Input)>,
+    /// Sound is kept.
+    recording: bool,
     /// When the last tick began.
     ticked: Instant,
 }
@@ -108,6 +118,7 @@ async fn drive(
     let started = task.started;
     shared.state.began(&task.call.record());
     task.shared.recorder.record(&id, task.call.record());
+    shared.is_up(task.call.record());
     task.obey();
     let mut ticks = interval_at(
         tokio::time::Instant::from_std(started),
@@ -138,7 +149,7 @@ async fn drive(
         task.human_gone(leg);
     }
     // The legs' goodbyes (BYE) are on their way; what is left is paper.
-    let mut record = task.call.record();
+    let mut record = task.kept();
     record.ended_at = Some(super::clock::now().to_string());
     record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
     let result = task.call.callback_result();
@@ -164,14 +175,16 @@ impl Task {
                 return None;
             }
         };
-        shared.recorder.begin(id);
+        let free = shared.privacy.consent_of(info.from.as_deref()) == config::Consent::None;
+        shared.recorder.begin(id, free);
         shared.state.live.begin(id, inbox.clone());
+        let started_at = super::clock::now().to_string();
         let config = CallConfig {
             id: id.into(),
             channel: info.channel.into(),
             from: info.from.clone(),
             to: info.to.clone(),
-            started_at: super::clock::now().to_string(),
+            started_at: started_at.clone(),
             accept_key: shared.accept_key,
             notes: shared.notes,
             release: shared.release || (shared.conference && info.channel == "twilio"),
@@ -201,8 +214,12 @@ impl Task {
             commands,
             over: false,
             broken: false,
+            veil: Veil::new(shared.redactor.clone()),
+            played: None,
+            recording: free,
             ticked: started,
         };
+        task.write_begin(info, &started_at);
         Some((task, messages))
     }
 
@@ -302,6 +319,36 @@ impl Task {
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
+        let looked_up = matches!(event, Event::Done { .. });
+        if let Event::Signal {
+            leg: CALLER,
+            signal: LegSignal::Digit(_),
+        } = &event
+            && !self.veil.redactor.is_off()
+        {
+            // A key's tones can be read from a recording.
+            let span = (now.0.saturating_sub(400), now.0 + 60);
+            self.shared.recorder.cover(&self.id, vec![span]);
+        }
+        // What is written stands before what comes of it.
+        let mut played = None;
+        match Input::of(&event, super::clock::now()) {
+            Some(input @ Input::Played { .. }) => {
+                let follows = self
+                    .played
+                    .as_ref()
+                    .is_some_and(|(_, last)| last.follows(&input));
+                if !follows {
+                    self.write_played();
+                }
+                played = Some(input);
+            }
+            Some(input) => {
+                self.write_played();
+                self.write_input(now, input);
+            }
+            None => {}
+        }
         match rescue::handle(&mut self.call, now, event, &mut self.commands) {
             Fate::Fine => {}
             Fate::Rescued => {
@@ -316,7 +363,63 @@ impl Task {
                 return;
             }
         }
+        if let Some(input) = played {
+            self.played = Some((now, input));
+            if !self.commands.is_empty() {
+                self.write_played();
+            }
+        }
+        if looked_up {
+            self.veil.learn(self.call.mind());
+        }
         self.obey();
+        self.look_at_consent();
+    }
+
+    fn write_played(&mut self) {
+        if let Some((at, input)) = self.played.take() {
+            self.write_input(at, input);
+        }
+    }
+
+    /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
+    fn write_input(&self, at: Time, mut input: Input) {
+        let hidden = !self.shared.recorder.is_sealed()
+            && input.redact(&self.veil.redactor, self.veil.secret);
+        if let Some(line) = inputs::line(at.0, &input, hidden) {
+            self.shared.recorder.event(&self.id, line);
+        }
+    }
+
+    /// The trail's first line: what a replay begins with.
+    fn write_begin(&self, info: &LegInfo, started_at: &str) {
+        let line = serde_json::json!({
+            "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
+            "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
+            "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
+            "accept_key": self.shared.accept_key, "notes": self.shared.notes, "release": self.shared.release,
+            "outbound": self.call.is_outbound(),
+        });
+        self.shared.recorder.event(&self.id, line.to_string());
+    }
+
+    /// Sound is kept from the moment it may be, and while no card is being read out.
+    fn look_at_consent(&mut self) {
+        let may = self.call.mind().may_record();
+        if may == self.recording {
+            return;
+        }
+        self.recording = may;
+        self.shared.recorder.gate(&self.id, may);
+        let line = serde_json::json!({ "at_ms": self.now().0, "event": "recording", "on": may });
+        self.shared.recorder.event(&self.id, line.to_string());
+    }
+
+    /// The record as it is stored: without what is private, which is covered in the recording, too.
+    fn kept(&self) -> CallRecord {
+        let (record, spans) = self.veil.record(&self.call.record());
+        self.shared.recorder.cover(&self.id, spans);
+        record
     }
 
     fn obey(&mut self) {
@@ -496,7 +599,7 @@ impl Task {
                     })
                 });
             }
-            Command::Packet(handoff) => self.shared.packet(self.call.record(), *handoff),
+            Command::Packet(handoff) => self.shared.packet(self.kept(), *handoff),
             Command::Callback(callback) => self.shared.callback(&self.id, *callback),
             Command::Note(note) => self.note(&note),
             Command::Over => self.over = true,
@@ -545,7 +648,13 @@ impl Task {
 
     fn note(&mut self, note: &Note) {
         let at = self.now().0;
-        let Ok(value) = serde_json::to_value(note) else {
+        let Veiled { note, kinds, spans } = self.veil.note(note, self.call.mind());
+        for kind in kinds {
+            let metrics = &self.shared.state.metrics;
+            metrics.count(Metric::Redactions, &[kind.word()]);
+        }
+        self.shared.recorder.cover(&self.id, spans);
+        let Ok(value) = serde_json::to_value(&note) else {
             return;
         };
         let mut line = serde_json::json!({"at_ms": at});
@@ -558,8 +667,9 @@ impl Task {
             note,
             Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
         ) {
-            let record = self.call.record();
+            let record = self.kept();
             self.shared.state.changed(&record);
+            self.shared.is_up(record.clone());
             self.shared.recorder.record(&self.id, record);
         }
         if let Note::Ended {

@@ -11,6 +11,7 @@ use crate::audio::codec::Codec;
 use crate::config::{self, Config};
 use crate::desk::Caller;
 use crate::desk::conversation::Conversation;
+use crate::desk::redact::{Private, Redactor};
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
     Accept, Account, MediaPolicy, Net, Permit, SipConfig, SipEdge, TlsFiles, Transport, Trunk,
@@ -20,12 +21,15 @@ use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
+use super::call_files::{self, Keeping};
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pool::Pool;
 use super::recording::Recorder;
+use super::seal::Keys;
+use super::trail::Signer;
 use super::webhook::Webhook;
-use super::{call_task, engines, voice};
+use super::{call_task, capacity, engines, node, voice};
 
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -52,11 +56,38 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     let metrics = Arc::new(Metrics::new());
     let live = Live::new(line::capacity(&config));
-    let store = open_store(&config).await?;
-    let recorder = Recorder::start(&config.storage.recordings).map_err(anyhow::Error::msg)?;
-    for record in line::close_unfinished(&config.storage.recordings) {
-        tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
-        store.save_call(&record).await?;
+    let mut node = node::this(
+        config.node.as_deref(),
+        String::new(),
+        String::new(),
+        live.most(),
+    );
+    let store = open_store(&config)
+        .await?
+        .with_spool(&config.storage.recordings.join("owed"))
+        .for_node(&node.id);
+    node::forget_ended(&store).await?;
+    store.beat(&node, 0, false).await?;
+    let keeping = Arc::new(keeping(&config, metrics.clone()).map_err(anyhow::Error::msg)?);
+    tracing::info!(key = %keeping.signer.public(), "trails are signed; keep a copy of this public key elsewhere");
+    let recorder =
+        Recorder::start(&config.storage.recordings, keeping.clone()).map_err(anyhow::Error::msg)?;
+    for id in call_files::unfinished(&config.storage.recordings) {
+        // Several nodes may share the folder.
+        if store.is_up_elsewhere(&id).await? {
+            continue;
+        }
+        let folder = config.storage.recordings.join(&id);
+        match call_files::recover(&folder, &id, &keeping, node::ended_by_death) {
+            Ok(None) => {}
+            Ok(Some(record)) => {
+                tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
+                store.save_call(&record).await?;
+            }
+            Err(why) => {
+                tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}")
+            }
+        }
     }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
     let desk =
@@ -80,14 +111,22 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             Some((Arc::new(models), tokio::runtime::Handle::current()))
         }
     };
-    let pool = Pool::start(
-        workers,
-        voice,
-        live.clone(),
-        models,
-        engines::maker(&config).map_err(anyhow::Error::msg)?,
-    )
-    .map_err(anyhow::Error::msg)?;
+    let maker = engines::maker(&config).map_err(anyhow::Error::msg)?;
+    if config.limits.calls.is_none() {
+        let mut engines = maker().map_err(anyhow::Error::msg)?;
+        let measured = capacity::measure(&mut engines).map_err(anyhow::Error::msg)?;
+        live.set_most(capacity::calls(measured, workers));
+        tracing::info!(
+            hear_ms = measured.hear.as_millis() as u64,
+            speak_ms = measured.speak.as_millis() as u64,
+            cores = workers,
+            "this machine holds {} calls at once (limits.calls says otherwise where it is set)",
+            live.most()
+        );
+    }
+    metrics.set(Metric::Capacity, live.most() as f64);
+    node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
+    let pool = Pool::start(workers, voice, live.clone(), models, maker).map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
@@ -107,14 +146,26 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     };
     let mut settings = sip_config(&config, admit.clone()).await?;
     settings.overflow = desk.config.escalation.overflow.clone();
+    settings.room = Some({
+        let live = live.clone();
+        Arc::new(move || live.has_room())
+    });
     let (sip, mut incoming) = SipEdge::start(settings).await?;
     let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
     let words = line::words(&desk, config.transfer.accept_key);
+    let bucket = match &config.storage.s3 {
+        Some(settings) => Some(super::s3::Bucket::new(settings).map_err(anyhow::Error::msg)?),
+        None => None,
+    };
     let state = LineState::new(
         store.clone(),
         metrics.clone(),
         config.storage.recordings.clone(),
         live.clone(),
+        super::api::Kept {
+            keeping: keeping.clone(),
+            bucket: bucket.clone(),
+        },
     );
     let webhook = match &config.transfer.webhook {
         Some(url) => Some(
@@ -162,6 +213,19 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         state: state.clone(),
         sip: sip.clone(),
         twilio: twilio.clone(),
+        redactor: Redactor::new(
+            Private::ALL
+                .into_iter()
+                .filter(|kind| config.privacy.redact.iter().any(|k| k == kind.word())),
+        ),
+        privacy: config.privacy.clone(),
+        tracer: match &config.trace {
+            Some(url) => Some(
+                super::trace::Tracer::start(url.as_str(), &node.name, metrics.clone())
+                    .map_err(anyhow::Error::msg)?,
+            ),
+            None => None,
+        },
         stopping: stopping.clone(),
     });
     let token = config.http.token.as_ref().map(|t| t.reveal());
@@ -173,7 +237,32 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
                 config.http.listen
             )
         })?;
+    if let Some(bucket) = bucket.clone() {
+        tokio::spawn(super::s3::run(
+            bucket,
+            config.storage.recordings.clone(),
+            stopping.clone(),
+        ));
+    }
+    tokio::spawn(super::retention::run(
+        store.clone(),
+        config.storage.recordings.clone(),
+        bucket.clone(),
+        config.privacy.clone(),
+        stopping.clone(),
+    ));
     let calls = call_runtime()?;
+    node.sip = addresses(&sip);
+    node.http = http.addr().to_string();
+    let beating = CancellationToken::new();
+    let beats = tokio::spawn(node::run(
+        node.clone(),
+        store.clone(),
+        live.clone(),
+        metrics.clone(),
+        config.storage.recordings.clone(),
+        beating.clone(),
+    ));
     if let Some(webhook) = webhook {
         tokio::spawn(webhook.run(stopping.clone()));
     }
@@ -259,6 +348,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         twilio.stop();
     }
     pool.stop();
+    beating.cancel();
+    let _ = beats.await;
+    // What came in last; what cannot be written now is brought in by the next run.
+    let _ = store.catch_up().await;
+    let _ = store.leave(&node.id).await;
     store.close().await;
     calls.shutdown_background();
     Ok(())
@@ -282,7 +376,46 @@ fn call_runtime() -> anyhow::Result<Runtime> {
         .build()?)
 }
 
-async fn open_store(config: &Config) -> anyhow::Result<Store> {
+/// How calls are kept, by configuration; the signing key is made at the first start.
+///
+/// # Errors
+/// One sentence: a key that is none, or a folder that cannot be written.
+pub fn keeping(config: &Config, metrics: Arc<Metrics>) -> Result<Keeping, String> {
+    let recordings = &config.storage.recordings;
+    std::fs::create_dir_all(recordings).map_err(|e| {
+        format!(
+            "cannot make the recordings folder {}: {e}; make its parent writable or name another in storage.recordings",
+            recordings.display()
+        )
+    })?;
+    let signer = Signer::open(&recordings.join(TRAIL_KEY))?;
+    Ok(Keeping {
+        keys: keys(config)?,
+        signer,
+        metrics,
+        to_s3: config.storage.s3.is_some(),
+    })
+}
+
+/// Where the key lies that trails are signed with.
+pub const TRAIL_KEY: &str = "trail.key";
+
+/// What recordings and transcripts are encrypted with.
+///
+/// # Errors
+/// One sentence: the variable holds no key.
+pub fn keys(config: &Config) -> Result<Option<Keys>, String> {
+    let key = config.privacy.key.as_ref();
+    key.map(|key| Keys::read(key.reveal()))
+        .transpose()
+        .map_err(|why| format!("the variable that privacy.key_env names {why}"))
+}
+
+/// The database as the configuration has it, with the key that its texts are encrypted with.
+///
+/// # Errors
+/// One sentence: what cannot be opened, and what to do.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     if let Some(parent) = config
         .storage
         .url
@@ -291,9 +424,13 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     {
         std::fs::create_dir_all(parent)?;
     }
-    Ok(Store::open(&config.storage.url)
+    let store = Store::open(&config.storage.url)
         .await?
-        .with_clock(super::clock::now))
+        .with_clock(super::clock::now);
+    Ok(match keys(config).map_err(anyhow::Error::msg)? {
+        Some(keys) => store.with_seal(Arc::new(keys)),
+        None => store,
+    })
 }
 
 /// What the SIP edge is started with, by configuration.
@@ -339,6 +476,7 @@ pub async fn sip_config(
         user_agent: concat!("firstline/", env!("CARGO_PKG_VERSION")).into(),
         admit,
         overflow: None,
+        room: None,
         tls: TlsFiles {
             cert: config.sip.tls_cert.clone(),
             key: config.sip.tls_key.clone(),

@@ -53,6 +53,9 @@ impl Conversation {
             keyed,
             ..said.clone()
         };
+        if let Some(reply) = self.consent_said(&said) {
+            return reply;
+        }
         if !text.is_empty()
             && let Some(reply) = self.at_any_moment(&said)
         {

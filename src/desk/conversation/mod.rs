@@ -9,6 +9,7 @@
 
 mod back;
 mod change;
+mod consent;
 mod doing;
 mod hear;
 mod history;
@@ -23,6 +24,8 @@ mod undo;
 mod verify;
 
 use std::sync::Arc;
+
+pub use consent::Consent;
 
 use super::action::Running;
 use super::desk::Desk;
@@ -101,6 +104,9 @@ pub struct Conversation {
     targets: Vec<TargetOutcome>,
     /// Actions are decided and never begun in earnest; nothing is looked up.
     rehearsal: bool,
+    consent: Consent,
+    /// The sentence about recording, as it was worded.
+    noticed: Option<String>,
 }
 
 /// What the next words are taken to be about.
@@ -248,6 +254,8 @@ impl Conversation {
             transfers_failed: 0,
             targets: Vec::new(),
             rehearsal: false,
+            consent: Consent::Free,
+            noticed: None,
         };
         if conversation.guessed_too_often() {
             conversation.identity.lock();
@@ -297,8 +305,10 @@ impl Conversation {
     /// said again, and a yes to it does not count.
     pub fn heard(&mut self, heard: &str, complete: bool) {
         if complete {
+            self.notice_heard(None);
             return;
         }
+        self.notice_heard(Some(heard.split_whitespace().count()));
         if let Some(line) = self.lines.last_mut().filter(|line| line.by == Party::Line) {
             heard.trim().clone_into(&mut line.text);
         } else if let Some(line) = self

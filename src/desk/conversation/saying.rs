@@ -3,7 +3,7 @@
 use crate::desk::inquiry;
 use crate::desk::types::{Listen, Next, Reply, Route, Say};
 
-use super::{Conversation, Line, Party, Waiting};
+use super::{Consent, Conversation, Line, Party, Waiting};
 
 impl Conversation {
     pub(super) fn phrase(&mut self, key: &str, fill: &[(&str, &str)]) -> String {
@@ -40,6 +40,13 @@ impl Conversation {
             let text = self.phrase("disclosure", &[]);
             say.insert(0, Say::must_hear(text));
             self.disclosed = true;
+        }
+        // An announcement that was cut off is made again.
+        if self.turn > 1
+            && matches!(self.consent, Consent::Announce { .. })
+            && let Some(notice) = self.notice()
+        {
+            say.insert(0, notice);
         }
         decision.reply = say
             .iter()
@@ -98,6 +105,18 @@ impl Conversation {
                 text: sentence.to_owned(),
                 must_hear,
             });
+        }
+        if let Some(notice) = self.notice() {
+            // Before "How can I help?"; a question of our own takes its place.
+            let asks = self
+                .lead
+                .last()
+                .is_some_and(|s| s.text.ends_with('?') && !s.must_hear);
+            let question = asks.then(|| self.lead.pop()).flatten();
+            self.lead.push(notice);
+            if matches!(self.consent, Consent::Announce { .. }) {
+                self.lead.extend(question);
+            }
         }
     }
 
