@@ -10,10 +10,10 @@ use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
     Accept, Advertise, CODECS, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Srtp,
-    Storage, Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Storage, Target, Transfer, Trunk, Twilio, Via,
 };
 
-type Env = BTreeMap<String, String>;
+pub(super) type Env = BTreeMap<String, String>;
 
 const TWILIO_API: &str = "https://api.twilio.com";
 
@@ -39,8 +39,8 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         twilio.as_ref(),
     );
     let callback = callback(root.section_or_default("callback"));
-    let stt = stt(root.section_or_default("stt"));
-    let tts = tts(root.section_or_default("tts"));
+    let stt = super::speech::stt(root.section_or_default("stt"), env);
+    let tts = super::speech::tts(root.section_or_default("tts"), env);
     let llm = llm(root.section_or_default("llm"), env);
     let storage = storage(root.section_or_default("storage"));
     let limits = limits(root.section_or_default("limits"));
@@ -368,24 +368,6 @@ fn callback(mut s: Section<'_>) -> Callback {
     read
 }
 
-fn stt(mut s: Section<'_>) -> Stt {
-    let read = Stt {
-        engine: s.get("engine", "whisper".to_owned(), |t| choice(t, &["whisper"])),
-        model: s.get("model", "tiny.en".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
-fn tts(mut s: Section<'_>) -> Tts {
-    let read = Tts {
-        engine: s.get("engine", "piper".to_owned(), |t| choice(t, &["piper"])),
-        voice: s.get("voice", "en_US-joe-medium".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
 fn llm(mut s: Section<'_>, env: &Env) -> Llm {
     let engine = s.get("engine", "none".to_owned(), |t| {
         choice(t, &["none", "openai"])
@@ -448,7 +430,7 @@ fn limits(mut s: Section<'_>) -> Limits {
 }
 
 /// The value of the variable that `key` names; a name whose variable is not set is a problem.
-fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
+pub(super) fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
     s.maybe(key, |name| {
         let name = variable(name)?;
         match env.get(&name).filter(|v| !v.is_empty()) {
@@ -479,7 +461,7 @@ fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn some_text(text: &str) -> Result<String, String> {
+pub(super) fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("is empty".into())
     } else {
@@ -488,7 +470,7 @@ fn some_text(text: &str) -> Result<String, String> {
 }
 
 /// A model's name becomes part of a path.
-fn model_name(text: &str) -> Result<String, String> {
+pub(super) fn model_name(text: &str) -> Result<String, String> {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
@@ -528,7 +510,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     }
 }
 
-fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
+pub(super) fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
     match url::Url::parse(text) {
         Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(url),
         _ => Err(format!(
@@ -538,7 +520,7 @@ fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
     }
 }
 
-fn choice(text: &str, known: &[&str]) -> Result<String, String> {
+pub(super) fn choice(text: &str, known: &[&str]) -> Result<String, String> {
     if known.contains(&text) {
         Ok(text.to_owned())
     } else {

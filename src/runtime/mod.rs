@@ -27,6 +27,7 @@ pub mod shapes;
 pub mod sound;
 pub mod twilio;
 pub mod under_way;
+pub mod vocabulary;
 pub mod voice;
 pub mod webhook;
 

@@ -15,7 +15,7 @@ use crate::call::{Event, Heard};
 use crate::desk::conversation::Conversation;
 use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
 use crate::reason::Embedder;
-use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
+use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber, TurnDetector};
 
 use super::live::Live;
 use super::voice::Voice;
@@ -25,6 +25,10 @@ pub struct Engines {
     pub transcriber: Box<dyn Transcriber>,
     pub synthesizer: Box<dyn Synthesizer>,
     pub embedder: Option<Box<dyn Embedder>>,
+    /// Whether a turn sounds complete; none where the model was not fetched.
+    pub turn: Option<Box<dyn TurnDetector>>,
+    /// The language that the last utterance was surely spoken in, where it is not the one that was expected.
+    pub heard_in: Option<String>,
 }
 
 /// What a worker sends to a call.
@@ -55,6 +59,8 @@ pub struct Wanted {
     attempt: AtomicU64,
     forgotten: Mutex<HashSet<u64>>,
     over: AtomicBool,
+    /// The language that the newest attempt was surely spoken in.
+    language: Mutex<Option<String>>,
     /// The attempt that a worker is recognising, and how to stop it.
     recognising: Mutex<Option<(u64, Stopper)>>,
 }
@@ -86,6 +92,9 @@ impl Wanted {
         if let Some((_, stop)) = self.at_work().as_ref() {
             stop();
         }
+    }
+    fn language(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.language.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn wants(&self, work: &Work) -> bool {
         if self.over.load(Ordering::Relaxed) {
@@ -359,6 +368,12 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
+        let mut job = job;
+        if let Work::Decide { mind, .. } = &mut job.work
+            && let Some(language) = job.wanted.language().take()
+        {
+            mind.spoken_in(&language);
+        }
         let recognises = match job.work {
             Work::Transcribe { attempt, .. } => Some(attempt),
             _ => None,
@@ -382,6 +397,7 @@ fn work(queue: &Queue, mut engines: Engines) {
         if let Some(attempt) = recognises {
             // Another worker may have begun a newer attempt meanwhile.
             job.wanted.at_work().take_if(|(a, _)| *a == attempt);
+            *job.wanted.language() = engines.heard_in.take();
         }
         if let Some(to) = job.to {
             let _ = to.try_send(msg);
@@ -489,6 +505,10 @@ fn recognise(
         .transcriber
         .transcribe(pcm, hints)
         .map_err(|e| e.to_string())?;
+    engines.heard_in = t
+        .language
+        .clone()
+        .filter(|l| hints.language.as_ref() != Some(l));
     let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
     let evidence = HeardEvidence {
         avg_logprob: t.avg_logprob,

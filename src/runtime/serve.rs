@@ -71,7 +71,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         None => None,
     };
     let language = desk.config.language.clone();
-    let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
+    let voice_name = engines::voice_name(&config.tts).map_err(anyhow::Error::msg)?;
+    let voice = Arc::new(voice::Voice::new(&voice_name, &language));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let pool = Pool::start(
         workers,
@@ -127,6 +128,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     };
     let stopping = CancellationToken::new();
     let shared = Arc::new(Shared {
+        vocabulary: Arc::new(super::vocabulary::of(&desk)),
         words,
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),

@@ -70,9 +70,12 @@ impl Voice {
             .synthesize(&words)
             .map_err(|e| e.to_string())?
             .into();
-        self.memory.put(key(&self.name, &words), &pcm);
-        if let Some(disk) = &self.disk {
-            disk.put(&self.name, &words, &pcm);
+        // What another voice said, because the configured one could not, is not kept as this one's.
+        if synthesizer.voice() == self.name {
+            self.memory.put(key(&self.name, &words), &pcm);
+            if let Some(disk) = &self.disk {
+                disk.put(&self.name, &words, &pcm);
+            }
         }
         Ok(pcm)
     }

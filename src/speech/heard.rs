@@ -170,7 +170,7 @@ pub fn transcript(mut pass: Pass, loudness: &Loudness, audio_ms: u32) -> Transcr
         no_speech: pass.no_speech,
         avg_logprob,
         audio_ms,
-        ms: 0,
+        ..Transcript::default()
     }
 }
 
@@ -263,6 +263,20 @@ fn words(tokens: &[Token], loudness: &Loudness) -> Vec<Word> {
         .map(|(bytes, p)| (String::from_utf8_lossy(&bytes).trim().to_owned(), p))
         .filter(|(text, _)| !text.is_empty())
         .collect();
+    timed(texts, loudness)
+}
+
+/// Words of a text of which nothing is known but its probability as a whole.
+pub fn spread(text: &str, avg_logprob: f32, loudness: &Loudness) -> Vec<Word> {
+    let texts = text
+        .split_whitespace()
+        .map(|w| (w.to_owned(), avg_logprob))
+        .collect();
+    timed(texts, loudness)
+}
+
+/// Words with their log probabilities, laid over the stretch that stands out from the noise, by length.
+fn timed(texts: Vec<(String, f32)>, loudness: &Loudness) -> Vec<Word> {
     let all: usize = texts.iter().map(|(t, _)| t.chars().count() + 1).sum();
     let span = loudness.to_ms.saturating_sub(loudness.from_ms) as usize;
     let at = |chars: usize| loudness.from_ms + (span * chars / all.max(1)) as u32;
