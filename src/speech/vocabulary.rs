@@ -12,10 +12,17 @@ const MOST_TERMS: usize = 400;
 /// Words of an utterance that one term may have been heard as.
 const WIDEST: usize = 3;
 /// Difference in sound up to which a term is taken, for words heard with no confidence and with full confidence.
-const UNSURE: f32 = 0.34;
+const UNSURE: f32 = 0.26;
 const SURE: f32 = 0.12;
 /// Shorter terms sound like too much.
 const SHORTEST: usize = 4;
+
+/// Words that hold sentences together and are no part of a name at its ends.
+const LOOSE: [&str; 30] = [
+    "a", "an", "the", "my", "your", "our", "to", "of", "in", "on", "at", "for", "from", "with",
+    "and", "or", "but", "is", "it", "i", "we", "you", "about", "this", "that", "not", "no", "yes",
+    "can", "do",
+];
 
 /// Terms with how they sound.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -115,6 +122,7 @@ impl Vocabulary {
                 .map(|w| w.text.as_str())
                 .collect::<Vec<_>>()
                 .join(" ");
+            let loose = |w: &Word| LOOSE.contains(&letters(&w.text).as_str());
             if stops || text.chars().any(|c| c.is_ascii_digit()) {
                 continue;
             }
@@ -123,11 +131,17 @@ impl Vocabulary {
             let p = said.iter().map(|w| w.p).fold(1.0, f32::min);
             for term in &self.terms {
                 if term.plain == plain {
-                    // Right already, whatever else is alike.
-                    return None;
+                    // Right already, whatever else is alike; or only written in other words.
+                    let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
+                    return (bare != term.text).then_some((term, width));
                 }
                 let longest = term.sound.len().max(heard.len());
                 if longest == 0 || term.sound.len().abs_diff(heard.len()) * 3 > longest {
+                    continue;
+                }
+                // Names begin with what they were heard to begin with; little words at either end belong to the sentence.
+                let begin = change(term.sound[0], heard.first().copied().unwrap_or(' '));
+                if begin > 0.5 || loose(&said[0]) || loose(&said[width - 1]) {
                     continue;
                 }
                 let d = distance(&term.sound, &heard) / longest as f32;
@@ -274,29 +288,31 @@ fn change(x: Sound, y: Sound) -> f32 {
     }
 }
 
-/// Names in running text: words with a capital letter that do not begin a sentence, neighbours together.
+/// Names in running text: words with a capital letter that do not begin a sentence, neighbours together. Headings and titles are
+/// left out: there everything has capitals.
 pub fn names_in(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    let mut starts = true;
-    let mut open = false;
-    for word in text.split_whitespace() {
-        let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let capital = plain.chars().next().is_some_and(char::is_uppercase)
-            && plain.chars().skip(1).any(char::is_lowercase);
-        let heading = word.starts_with(['#', '*', '-', '>', '|']);
-        if capital && !starts && !heading {
-            match out.last_mut() {
-                Some(last) if open => {
-                    last.push(' ');
-                    last.push_str(plain);
+    for line in text.lines().map(str::trim).filter(|l| !l.starts_with('#')) {
+        let mut starts = true;
+        let mut open = false;
+        for word in line.split_whitespace() {
+            let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
+            let capital = plain.chars().next().is_some_and(char::is_uppercase)
+                && plain.chars().skip(1).any(char::is_lowercase);
+            if capital && !starts {
+                match out.last_mut() {
+                    Some(last) if open => {
+                        last.push(' ');
+                        last.push_str(plain);
+                    }
+                    _ => out.push(plain.to_owned()),
                 }
-                _ => out.push(plain.to_owned()),
+                open = !word.ends_with(|c: char| !c.is_alphanumeric());
+            } else {
+                open = false;
             }
-            open = !word.ends_with(|c: char| !c.is_alphanumeric());
-        } else {
-            open = false;
+            starts = plain.is_empty() || word.ends_with(['.', '!', '?', ':', '"', ')']);
         }
-        starts = heading || plain.is_empty() || word.ends_with(['.', '!', '?', ':', '"', ')']);
     }
     out
 }

@@ -270,9 +270,14 @@ mod tests {
     #[test]
     fn sound_in_pieces_comes_out_as_one() {
         for (level, size) in [(0.03, 333), (0.3, 320), (0.3, 7000), (0.8, 80)] {
+            // Speech begins and ends softly.
             let whole: Vec<i16> = tone(level, 500, 300)
                 .iter()
-                .map(|s| (s * 32_767.0) as i16)
+                .enumerate()
+                .map(|(i, s)| {
+                    let edge = (i as f32 - 4800.0).min(12_800.0 - i as f32) / 160.0;
+                    (s * edge.clamp(0.0, 1.0) * 32_767.0) as i16
+                })
                 .collect();
             let mut finisher = Finisher::default();
             for clause in 0..2 {

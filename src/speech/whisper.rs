@@ -32,6 +32,8 @@ const SHORTEST: usize = RATE as usize;
 const SURE_LANGUAGE: f32 = 0.8;
 /// And for how long it must have been spoken: a name or a "sí" says too little.
 const LEAST_LANGUAGE: usize = 12 * RATE as usize / 10;
+/// How likely its words must be, mean natural-log probability.
+const LEAST_LOGPROB: f32 = -0.7;
 /// Prompt tokens at most. More push the beginning of what is heard out of the model's sight.
 const MOST_PROMPT: usize = 48;
 
@@ -387,8 +389,11 @@ impl Transcriber for WhisperWorker {
             && pcm.len() >= LEAST_LANGUAGE
             && pass.no_speech < 0.5
         {
-            pass = read(self, spoken)?;
-            heard_in = spoken;
+            let other = read(self, spoken)?;
+            // Noise is heard as some language or other; words that come out of it are not likely ones.
+            if detect || heard::avg_logprob(&other.tokens) > LEAST_LOGPROB {
+                (pass, heard_in) = (other, spoken);
+            }
         }
         let mut transcript = heard::transcript(pass, &loudness, audio_ms);
         // Time stamps take up a very short word's place ("Sure."): without them it is heard.
