@@ -48,6 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => Tts {
             voice: args.voice.clone(),
+            voices: std::collections::BTreeMap::new(),
             service: None,
         },
     };
@@ -83,10 +84,10 @@ pub(super) fn speaker(
     use std::sync::Arc;
 
     use crate::runtime::clause_cache::{DISK_BYTES, DiskCache, MEMORY_BYTES, Remembering, dir};
-    use crate::runtime::engines::Voices;
+    use crate::runtime::engines::{Foreign, Voices};
     use crate::speech::cache::ClauseCache;
 
-    let worker = Voices::load(tts, threads)
+    let worker = Voices::load(tts, &Foreign::default(), threads)
         .and_then(|v| v.worker())
         .map_err(|e| anyhow!(e))?;
     if !cached {

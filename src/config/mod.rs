@@ -204,6 +204,8 @@ pub struct Stt {
 pub struct Tts {
     /// The voice on this machine: always, or where the service does not answer in time.
     pub voice: String,
+    /// Voices of this machine for other languages than the desk's, by ISO 639-1 code.
+    pub voices: BTreeMap<String, String>,
     /// A service that is asked first.
     pub service: Option<SpeechService>,
 }

@@ -1,5 +1,7 @@
 //! `[stt]` and `[tts]`: which engines hear and speak.
 
+use std::collections::BTreeMap;
+
 use super::check::{Env, choice, model_name, secret, some_text, web_address};
 use super::raw::Section;
 use super::{SpeechService, Stt, Tts};
@@ -55,6 +57,7 @@ pub(super) fn tts(mut s: Section<'_>, env: &Env) -> Tts {
         }
         Tts {
             voice,
+            voices: voices(&mut s),
             service: None,
         }
     } else {
@@ -72,10 +75,28 @@ pub(super) fn tts(mut s: Section<'_>, env: &Env) -> Tts {
         }
         Tts {
             voice: s.get("fallback", usual("piper").to_owned(), model_name),
+            voices: voices(&mut s),
             service: Some(service),
         }
     };
     s.done();
+    read
+}
+
+/// `[tts.voices]`: a voice for each other language that callers are spoken to in.
+fn voices(s: &mut Section<'_>) -> BTreeMap<String, String> {
+    const LANGUAGES: [&str; 16] = [
+        "en", "es", "fr", "de", "it", "pt", "hi", "nl", "pl", "ru", "uk", "tr", "sv", "ro", "vi",
+        "ar",
+    ];
+    let Some(mut of) = s.section("voices") else {
+        return BTreeMap::new();
+    };
+    let read = LANGUAGES
+        .iter()
+        .filter_map(|code| Some(((*code).to_owned(), of.maybe(code, model_name)?)))
+        .collect();
+    of.done();
     read
 }
 

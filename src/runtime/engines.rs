@@ -1,9 +1,11 @@
 //! Engines by configuration: one importer of each engine's loader.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, SpeechService, Stt, Tts, is_kokoro};
+use crate::desk::Desk;
 use crate::reason::Embedder;
 use crate::reason::minilm::MiniLm;
 use crate::speech::fallback::{FallbackEar, FallbackVoice, Health, Told};
@@ -12,6 +14,7 @@ use crate::speech::piper::Piper;
 use crate::speech::remote::{Service, hear, speak};
 use crate::speech::silero::Silero;
 use crate::speech::smart_turn::SmartTurn;
+use crate::speech::spoken::{clauses, spoken};
 use crate::speech::vocabulary::InOurWords;
 use crate::speech::whisper::Whisper;
 use crate::speech::{SpeechError, Synthesizer, Transcriber, TurnDetector};
@@ -29,9 +32,10 @@ pub fn embedder() -> Result<Box<dyn Embedder>, String> {
 /// Makes one worker's engines; weights are loaded once, here.
 pub fn maker(
     config: &Config,
+    foreign: &Foreign,
 ) -> Result<impl Fn() -> Result<Engines, String> + Send + Sync + 'static, String> {
     let ears = Ears::load(&config.stt, 1)?;
-    let voices = Voices::load(&config.tts, 1)?;
+    let voices = Voices::load(&config.tts, foreign, 1)?;
     let turn = turn_model()?;
     let minilm = models::model_dir("minilm")?;
     Ok(move || {
@@ -114,6 +118,9 @@ impl Ears {
 /// Voices, as configured: one a worker, over shared weights.
 pub struct Voices {
     local: LocalVoice,
+    /// By name: what says the clauses of [`Foreign`].
+    others: Vec<(String, LocalVoice)>,
+    foreign: Foreign,
     service: Option<(speak::Vendor, Service, String, Health)>,
 }
 
@@ -161,7 +168,7 @@ impl Voices {
     ///
     /// # Errors
     /// One sentence that says what to fetch or to set.
-    pub fn load(tts: &Tts, threads: usize) -> Result<Self, String> {
+    pub fn load(tts: &Tts, foreign: &Foreign, threads: usize) -> Result<Self, String> {
         let service = match &tts.service {
             None => None,
             Some(s) => {
@@ -171,13 +178,19 @@ impl Voices {
         };
         Ok(Self {
             local: LocalVoice::load(&tts.voice, threads)?,
+            others: foreign
+                .voices()
+                .into_iter()
+                .map(|voice| Ok((local_name(&voice), LocalVoice::load(&voice, threads)?)))
+                .collect::<Result<_, String>>()?,
+            foreign: foreign.clone(),
             service,
         })
     }
 
     pub fn worker(&self) -> Result<Box<dyn Synthesizer>, String> {
         let local = self.local.worker()?;
-        Ok(match &self.service {
+        let main: Box<dyn Synthesizer> = match &self.service {
             None => local,
             Some((vendor, service, voice, health)) => Box::new(FallbackVoice::new(
                 Box::new(
@@ -188,8 +201,102 @@ impl Voices {
                 health.clone(),
                 told("said here instead"),
             )),
-        })
+        };
+        if self.others.is_empty() {
+            return Ok(main);
+        }
+        let others = self
+            .others
+            .iter()
+            .map(|(name, voice)| Ok((name.clone(), voice.worker()?)))
+            .collect::<Result<_, String>>()?;
+        Ok(Box::new(ManyVoices {
+            main,
+            others,
+            foreign: self.foreign.clone(),
+            last: None,
+        }))
     }
+}
+
+/// The clauses that are said in another language than the desk's, as they are spoken, and the voice of each: what `phrases.toml` has
+/// under `language.es` and the like, where `[tts.voices]` names a voice for it.
+#[derive(Clone, Default)]
+pub struct Foreign(Arc<HashMap<String, String>>);
+
+impl Foreign {
+    pub fn of(tts: &Tts, desk: &Desk) -> Self {
+        let mut out = HashMap::new();
+        for (language, voice) in &tts.voices {
+            for phrase in desk.phrases.all(&format!("language.{language}")) {
+                for clause in clauses(phrase).iter().chain([phrase]) {
+                    let words = spoken(clause, &desk.config.language);
+                    out.insert(words, voice.clone());
+                }
+            }
+        }
+        Self(Arc::new(out))
+    }
+
+    /// What a clause is kept under: its voice's name; none where it is not foreign.
+    pub fn name_of(&self, words: &str) -> Option<String> {
+        self.0.get(words).map(|voice| local_name(voice))
+    }
+
+    fn voices(&self) -> BTreeSet<String> {
+        self.0.values().cloned().collect()
+    }
+}
+
+/// A voice for most, and others for the clauses of other languages.
+struct ManyVoices {
+    main: Box<dyn Synthesizer>,
+    others: Vec<(String, Box<dyn Synthesizer>)>,
+    foreign: Foreign,
+    /// Which of the others spoke last; none: the main one.
+    last: Option<usize>,
+}
+
+impl Synthesizer for ManyVoices {
+    fn voice(&self) -> &str {
+        match self.last {
+            Some(other) => self.others[other].1.voice(),
+            None => self.main.voice(),
+        }
+    }
+
+    fn streams(&self) -> bool {
+        self.main.streams()
+    }
+
+    fn synthesize(&mut self, clause: &str) -> Result<Vec<i16>, SpeechError> {
+        self.choose(clause).synthesize(clause)
+    }
+
+    fn stream(
+        &mut self,
+        clause: &str,
+        take: &mut dyn FnMut(&[i16]) -> bool,
+    ) -> Result<(), SpeechError> {
+        self.choose(clause).stream(clause, take)
+    }
+}
+
+impl ManyVoices {
+    fn choose(&mut self, clause: &str) -> &mut dyn Synthesizer {
+        let name = self.foreign.name_of(clause);
+        self.last = name.and_then(|name| self.others.iter().position(|(n, _)| *n == name));
+        match self.last {
+            Some(other) => self.others[other].1.as_mut(),
+            None => self.main.as_mut(),
+        }
+    }
+}
+
+/// What a voice of this machine is called where clauses are kept.
+fn local_name(voice: &str) -> String {
+    let engine = if is_kokoro(voice) { "kokoro" } else { "piper" };
+    format!("{engine}:{voice}")
 }
 
 /// What the configured voice is called where clauses are kept.
@@ -202,8 +309,7 @@ pub fn voice_name(tts: &Tts) -> Result<String, String> {
             let (vendor, service) = speaking(s)?;
             speak::cache_name(vendor, &service, &s.voice)
         }
-        None if is_kokoro(&tts.voice) => format!("kokoro:{}", tts.voice),
-        None => format!("piper:{}", tts.voice),
+        None => local_name(&tts.voice),
     })
 }
 

@@ -42,6 +42,15 @@ pub enum Msg {
         pcm: Result<Arc<[i16]>, String>,
         ms: u64,
     },
+    /// Some of a clause that is still being made. Its whole sound comes as a [`Msg::Clause`].
+    Piece {
+        tag: u64,
+        part: u32,
+        pcm: Vec<i16>,
+        /// Samples that the whole will have, rather more than fewer.
+        about: u64,
+        ms: u64,
+    },
     /// A watcher asks for something.
     Control(Control),
 }
@@ -194,6 +203,8 @@ impl Ord for Job {
     }
 }
 
+/// Samples of a character said slowly: 110 ms.
+const SLOW_CHARACTER: u64 = 110 * 16;
 const LONGEST_QUEUE: usize = 512;
 const OLDEST: Duration = Duration::from_secs(12);
 const IDLE_LOOK: Duration = Duration::from_millis(500);
@@ -389,7 +400,14 @@ fn work(queue: &Queue, mut engines: Engines) {
                 *job.wanted.at_work() = Some((*attempt, stop));
             }
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                perform(job.work, &mut engines, &queue.voice, started, threads)
+                perform(
+                    job.work,
+                    &mut engines,
+                    &queue.voice,
+                    started,
+                    threads,
+                    job.to.as_ref(),
+                )
             }))
             .unwrap_or(failure)
         };
@@ -412,6 +430,7 @@ fn perform(
     voice: &Voice,
     started: Instant,
     threads: usize,
+    to: Option<&mpsc::Sender<Msg>>,
 ) -> Msg {
     let ms = |started: Instant| started.elapsed().as_millis() as u64;
     match work {
@@ -482,7 +501,20 @@ fn perform(
         Work::Synthesize {
             tag, part, text, ..
         } => {
-            let pcm = voice.clause(&text, engines.synthesizer.as_mut());
+            // A service's sound is handed on as it comes.
+            let about = text.chars().count() as u64 * SLOW_CHARACTER;
+            let mut hand_on = |pcm: &[i16]| {
+                if let Some(to) = to {
+                    let _ = to.try_send(Msg::Piece {
+                        tag,
+                        part,
+                        pcm: pcm.to_vec(),
+                        about,
+                        ms: ms(started),
+                    });
+                }
+            };
+            let pcm = voice.clause_in_pieces(&text, engines.synthesizer.as_mut(), &mut hand_on);
             Msg::Clause {
                 tag,
                 part,

@@ -72,13 +72,14 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     };
     let language = desk.config.language.clone();
     let voice_name = engines::voice_name(&config.tts).map_err(anyhow::Error::msg)?;
-    let voice = Arc::new(voice::Voice::new(&voice_name, &language));
+    let foreign = engines::Foreign::of(&config.tts, &desk);
+    let voice = Arc::new(voice::Voice::new(&voice_name, &language, foreign.clone()));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let pool = Pool::start(
         workers,
         voice,
         live.clone(),
-        engines::maker(&config).map_err(anyhow::Error::msg)?,
+        engines::maker(&config, &foreign).map_err(anyhow::Error::msg)?,
     )
     .map_err(anyhow::Error::msg)?;
     let admit = {
@@ -430,6 +431,10 @@ fn warm(shared: &Shared) {
             .collect::<Vec<_>>(),
         own => own.to_vec(),
     });
+    let own = shared.desk.phrases.0.iter();
+    let other_languages = own
+        .filter(|(key, _)| key.starts_with("language."))
+        .flat_map(|(_, wordings)| wordings.clone());
     let asks = shared
         .desk
         .actions
@@ -442,6 +447,7 @@ fn warm(shared: &Shared) {
         .map(|s| s.text)
         .chain(fixed)
         .chain(phrases)
+        .chain(other_languages)
         .chain(asks);
     let answers = shared.desk.answers().map(str::to_string);
     for sentence in sentences

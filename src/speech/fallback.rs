@@ -103,6 +103,10 @@ impl Synthesizer for FallbackVoice {
         }
     }
 
+    fn streams(&self) -> bool {
+        self.first.streams() && self.health.may_be_asked()
+    }
+
     fn synthesize(&mut self, clause: &str) -> Result<Vec<i16>, SpeechError> {
         let mut out = Vec::new();
         self.stream(clause, &mut |pcm| {

@@ -147,6 +147,10 @@ pub trait Synthesizer: Send {
         take(&pcm);
         Ok(())
     }
+    /// The next clause will come in pieces, sooner than it is whole.
+    fn streams(&self) -> bool {
+        false
+    }
 }
 
 impl Synthesizer for Box<dyn Synthesizer> {
@@ -162,6 +166,9 @@ impl Synthesizer for Box<dyn Synthesizer> {
         take: &mut dyn FnMut(&[i16]) -> bool,
     ) -> Result<(), SpeechError> {
         (**self).stream(clause, take)
+    }
+    fn streams(&self) -> bool {
+        (**self).streams()
     }
 }
 

@@ -24,6 +24,12 @@ use crate::audio::RATE;
 const WHOLE_CONTEXT: i32 = 1500;
 /// Shorter contexts loop too often (512: +0.7 points of word errors, and three times as many reruns).
 const LEAST_CONTEXT: i32 = 640;
+/// Mean natural-log probability of the words below which an utterance is read a second time, with five beams.
+const UNSURE: f32 = -0.35;
+const BEAMS: SamplingStrategy = SamplingStrategy::BeamSearch {
+    beam_size: 5,
+    patience: -1.0,
+};
 /// Longer sound than this is read in full quality, which moves its window along by time stamps.
 const LONGEST_LIVE: usize = 28 * RATE as usize;
 /// Shorter sound is padded with silence to this: Whisper was never shown less.
@@ -98,14 +104,9 @@ impl Whisper {
         let state = self.context.create_state().map_err(|e| engine(&e))?;
         let stop = Stop::default();
         Ok(WhisperWorker {
-            live: self.params(SamplingStrategy::Greedy { best_of: 1 }, &stop),
-            full: self.params(
-                SamplingStrategy::BeamSearch {
-                    beam_size: 5,
-                    patience: -1.0,
-                },
-                &stop,
-            ),
+            live: self.params(SamplingStrategy::Greedy { best_of: 1 }, true, &stop),
+            again: self.params(BEAMS, true, &stop),
+            full: self.params(BEAMS, false, &stop),
             model: self.clone(),
             state,
             quality,
@@ -116,15 +117,20 @@ impl Whisper {
         })
     }
 
-    fn params(&self, strategy: SamplingStrategy, stop: &Stop) -> FullParams<'static, 'static> {
-        let greedy = matches!(strategy, SamplingStrategy::Greedy { .. });
+    /// `one_piece`: without time stamps, other temperatures and what was heard before.
+    fn params(
+        &self,
+        strategy: SamplingStrategy,
+        one_piece: bool,
+        stop: &Stop,
+    ) -> FullParams<'static, 'static> {
         let mut params = FullParams::new(strategy);
         params.set_n_threads(self.threads as i32);
         params.set_print_progress(false);
         params.set_print_realtime(false);
         params.set_print_special(false);
         params.set_print_timestamps(false);
-        if greedy {
+        if one_piece {
             params.set_no_context(true);
             params.set_single_segment(true);
             params.set_no_timestamps(true);
@@ -171,6 +177,8 @@ pub struct WhisperWorker {
     model: Whisper,
     state: WhisperState,
     live: FullParams<'static, 'static>,
+    /// For what was not heard clearly: five beams, otherwise as live.
+    again: FullParams<'static, 'static>,
     full: FullParams<'static, 'static>,
     quality: Quality,
     stop: Stop,
@@ -273,7 +281,21 @@ impl WhisperWorker {
         params.set_max_tokens(allowance as i32);
         let pass = self.pass(params, sound)?;
         if !heard::loops(&pass, allowance) {
-            return Ok(pass);
+            if heard::avg_logprob(&pass.tokens) >= UNSURE || pass.no_speech > 0.5 {
+                return Ok(pass);
+            }
+            // Five beams find the words that one path went past.
+            let mut params: FullParams<'static, '_> = self.again.clone();
+            self.speak(&mut params, language);
+            params.set_tokens(prompt);
+            params.set_audio_ctx(context);
+            params.set_max_tokens(allowance as i32);
+            let mut second = self.pass(params, sound)?;
+            heard::halve(&mut second);
+            let better = heard::avg_logprob(&second.tokens) > heard::avg_logprob(&pass.tokens)
+                && !second.tokens.is_empty()
+                && !heard::loops(&second, allowance);
+            return Ok(if better { second } else { pass });
         }
         self.reruns += 1;
         let mut params: FullParams<'static, '_> = self.live.clone();
@@ -342,6 +364,7 @@ impl Transcriber for WhisperWorker {
     fn use_threads(&mut self, threads: usize) {
         let threads = threads.clamp(1, 8) as i32;
         self.live.set_n_threads(threads);
+        self.again.set_n_threads(threads);
         self.full.set_n_threads(threads);
     }
 

@@ -167,6 +167,10 @@ impl Synthesizer for RemoteVoice {
         &self.name
     }
 
+    fn streams(&self) -> bool {
+        true
+    }
+
     fn synthesize(&mut self, clause: &str) -> Result<Vec<i16>, SpeechError> {
         let mut out = Vec::new();
         self.stream(clause, &mut |pcm| {
