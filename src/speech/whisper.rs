@@ -2,8 +2,8 @@
 //!
 //! Live, an utterance is read greedily in one piece, with the encoder shown little more than the sound (the model pads to
 //! 30 s otherwise and takes three times as long). A short context makes Whisper go round in circles now and then; such a pass
-//! is seen and run again with everything to look at. Words it is not sure of are looked for a second time, with five beams. Full quality is whisper.cpp's own default: five beams, whole context,
-//! other temperatures where the first try is unsure.
+//! is seen and run again with everything to look at. Words it is not sure of are looked for a second time, with five beams. Full
+//! quality is whisper.cpp's own default: five beams, whole context, other temperatures where the first try is unsure.
 
 use std::path::Path;
 use std::sync::Arc;
