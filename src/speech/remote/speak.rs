@@ -75,7 +75,8 @@ impl Vendor {
 pub struct RemoteVoice {
     way: Way,
     vendor: Vendor,
-    voice: String,
+    /// The vendor's name or id of the voice.
+    who: String,
     language: String,
     name: String,
     finisher: Finisher,
@@ -102,7 +103,7 @@ impl RemoteVoice {
             name: cache_name(vendor, &service, voice),
             way: Way::new(service)?,
             vendor,
-            voice: voice.to_owned(),
+            who: voice.to_owned(),
             language: language.to_owned(),
             finisher: Finisher::default(),
         })
@@ -122,7 +123,7 @@ impl RemoteVoice {
         Ok(match self.vendor {
             Vendor::OpenAi => {
                 let request = post(&["audio", "speech"], &[])?.json(&json!({
-                    "model": model, "voice": self.voice, "input": text, "response_format": "pcm",
+                    "model": model, "voice": self.who, "input": text, "response_format": "pcm",
                 }));
                 // A server of one's own may want no key.
                 if key.is_empty() {
@@ -132,7 +133,7 @@ impl RemoteVoice {
                 }
             }
             Vendor::ElevenLabs => post(
-                &["v1", "text-to-speech", &self.voice, "stream"],
+                &["v1", "text-to-speech", &self.who, "stream"],
                 &[("output_format", "pcm_16000")],
             )?
             .header("xi-api-key", key)
@@ -140,7 +141,7 @@ impl RemoteVoice {
             Vendor::Deepgram => post(
                 &["v1", "speak"],
                 &[
-                    ("model", if self.voice.is_empty() { model } else { &self.voice }),
+                    ("model", if self.who.is_empty() { model } else { &self.who }),
                     ("encoding", "linear16"),
                     ("sample_rate", "16000"),
                     ("container", "none"),
@@ -154,7 +155,7 @@ impl RemoteVoice {
                 .json(&json!({
                     "model_id": model,
                     "transcript": text,
-                    "voice": { "mode": "id", "id": self.voice },
+                    "voice": { "mode": "id", "id": self.who },
                     "language": self.language,
                     "output_format": { "container": "raw", "encoding": "pcm_s16le", "sample_rate": RATE },
                 })),
