@@ -148,7 +148,7 @@ fn service(name: &'static str, base: &Url, model: &str, patience_ms: u64) -> Ser
 /// One second of speech-like sound in five pieces of odd sizes, 40 ms apart, at the vendor's rate.
 fn second(rate: u32) -> Answer {
     let raw = bytes(&tone(1000, rate, 0.05));
-    let cut = raw.len() / 5 | 1;
+    let cut = (raw.len() / 5) | 1;
     Answer::Pieces(
         raw.chunks(cut).map(<[u8]>::to_vec).collect(),
         Duration::from_millis(40),
