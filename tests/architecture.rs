@@ -47,7 +47,11 @@ const IMPURE: &[&str] = &[
 /// Crates that bring a protocol, an engine or a device, and the folders or files that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("rsipstack", &["edge/sip/"]),
-    ("rustls", &["edge/", "runtime/", "backoffice/"]),
+    (
+        "rustls",
+        &["edge/", "runtime/", "backoffice/", "reason/chat.rs"],
+    ),
+    ("rmcp", &["backoffice/mcp.rs"]),
     ("tokio_rustls", &["edge/sip/listen.rs"]),
     ("rustls_native_certs", &["edge/sip/tls.rs"]),
     ("rtc_srtp", &["edge/rtp/secure.rs"]),

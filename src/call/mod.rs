@@ -405,6 +405,9 @@ impl<M: Mind> Call<M> {
             Outcome::Refused(why) => format!("refused: {why}"),
             Outcome::Failed(why) => format!("failed: {why}"),
             Outcome::Unknown(why) => format!("unknown: {why}"),
+            Outcome::Before(_) => "done in an earlier call".to_string(),
+            Outcome::Limited => "not sent: the limit for one day is reached".to_string(),
+            Outcome::DryRun => "not sent: a dry run".to_string(),
         };
         out.push(Command::Note(Note::RequestDone { name, result }));
         let reply = self.mind.resume(id, outcome);

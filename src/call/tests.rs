@@ -36,6 +36,7 @@ fn decision(route: Route, reply: &str) -> Decision {
         reply: reply.into(),
         reason: "script".into(),
         pending: None,
+        model: None,
     }
 }
 
@@ -67,10 +68,8 @@ impl Scripted {
                 id: 7,
                 method: "GET".into(),
                 path: "/balance".into(),
-                body: None,
-                idempotency_key: None,
                 name: "balance".into(),
-                slots: serde_json::Map::new(),
+                ..Request::default()
             };
             return reply(Route::Act, "", Next::Request(request));
         }

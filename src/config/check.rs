@@ -9,8 +9,8 @@ use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
-    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Srtp,
-    Storage, Target, Transfer, Trunk, Twilio, Via,
+    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Secret, Shape, Sip, Srtp, Storage,
+    Target, Transfer, Trunk, Twilio, Via,
 };
 
 pub(super) type Env = BTreeMap<String, String>;
@@ -41,7 +41,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let callback = callback(root.section_or_default("callback"));
     let stt = super::speech::stt(root.section_or_default("stt"), env);
     let tts = super::speech::tts(root.section_or_default("tts"), env);
-    let llm = llm(root.section_or_default("llm"), env);
+    let llm = super::llm::llm(root.section_or_default("llm"), env);
     let storage = storage(root.section_or_default("storage"));
     let limits = limits(root.section_or_default("limits"));
     for (index, trunk) in trunks.iter().enumerate() {
@@ -363,29 +363,6 @@ fn callback(mut s: Section<'_>) -> Callback {
         }),
         attempts: s.get("attempts", 3, number(1, 20)),
         wait_min: s.get("wait_min", 15, number(1, 1440)),
-    };
-    s.done();
-    read
-}
-
-fn llm(mut s: Section<'_>, env: &Env) -> Llm {
-    let engine = s.get("engine", "none".to_owned(), |t| {
-        choice(t, &["none", "openai"])
-    });
-    let base_url = s.maybe("base_url", |t| web_address(t, &["https", "http"]));
-    let model = s.maybe("model", some_text);
-    let api_key = secret(&mut s, "api_key_env", env);
-    let read = match (engine.as_str(), base_url, model) {
-        ("openai", Some(base_url), Some(model)) => Llm::OpenAi {
-            base_url,
-            model,
-            api_key,
-        },
-        ("openai", _, _) => {
-            s.problem("llm.engine = \"openai\" needs `base_url` and `model`");
-            Llm::None
-        }
-        _ => Llm::None,
     };
     s.done();
     read

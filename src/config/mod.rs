@@ -8,12 +8,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 mod check;
+mod llm;
 mod net;
 mod raw;
 mod secret;
 mod speech;
 mod target;
 
+pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
 pub use net::{Listen, Net, Transport};
 pub use raw::nearest;
 pub use secret::Secret;
@@ -39,7 +41,8 @@ pub struct Config {
     pub callback: Callback,
     pub stt: Stt,
     pub tts: Tts,
-    pub llm: Llm,
+    /// None: replies are worded by the desk alone.
+    pub llm: Option<Llm>,
     pub storage: Storage,
     pub limits: Limits,
 }
@@ -232,16 +235,6 @@ pub const STT_SERVICES: [&str; 2] = ["openai", "deepgram"];
 pub const TTS_SERVICES: [&str; 4] = ["openai", "elevenlabs", "deepgram", "cartesia"];
 
 #[derive(Debug, Clone)]
-pub enum Llm {
-    None,
-    OpenAi {
-        base_url: url::Url,
-        model: String,
-        api_key: Option<Secret>,
-    },
-}
-
-#[derive(Debug, Clone)]
 pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
@@ -304,12 +297,6 @@ impl Config {
         if self.storage.url.starts_with("postgres") {
             said.push(
                 "storage.url names Postgres, and this version keeps its records in SQLite only"
-                    .into(),
-            );
-        }
-        if let Llm::OpenAi { .. } = self.llm {
-            said.push(
-                "llm.engine is `openai`, and this version answers from the desk's articles alone"
                     .into(),
             );
         }

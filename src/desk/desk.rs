@@ -18,6 +18,8 @@ pub struct Desk {
     pub config: DeskConfig,
     pub actions: Vec<Action>,
     pub phrases: Phrases,
+    /// Instructions to a language model that are the desk's own, by what they are for.
+    pub(crate) prompts: BTreeMap<String, String>,
     pub articles: Vec<Article>,
     pub passages: Vec<Passage>,
     pub(crate) calibration: Option<BTreeMap<String, f32>>,
@@ -159,6 +161,7 @@ impl Desk {
             config: source.config,
             actions: source.actions,
             phrases: source.phrases,
+            prompts: source.prompts,
             articles: source.articles,
             passages: source.passages,
             calibration: source.calibration,

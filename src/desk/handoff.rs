@@ -164,6 +164,7 @@ pub fn why(reason: &str) -> String {
         "missing_data" => "their record lacks what is needed".into(),
         "slot" => "we could not agree on the details".into(),
         "limit" => "it was done once on this call already".into(),
+        "limit_day" => "it was done as often as it may be today".into(),
         "dispute" => "they dispute something".into(),
         "fraud" => "they report fraud".into(),
         "legal" => "a complaint or legal matter".into(),
@@ -236,6 +237,7 @@ fn summary(facts: &Facts<'_>) -> String {
             ActionStatus::Done => "done",
             ActionStatus::Failed => "not done",
             ActionStatus::Unknown => "not known whether it went through",
+            ActionStatus::DryRun => "not done, this line is on a dry run",
         };
         parts.push(format!(
             "{}: {status}.",

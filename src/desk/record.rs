@@ -153,6 +153,8 @@ pub enum ActionStatus {
     Done,
     Failed,
     Unknown,
+    /// Decided and confirmed, and not sent: a dry run.
+    DryRun,
 }
 
 /// What the human who takes over is given.

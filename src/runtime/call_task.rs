@@ -535,12 +535,16 @@ impl Task {
         tokio::spawn(async move {
             let number = request.id;
             let outcome = shared.perform(&id, &request).await;
-            let _ = inbox
+            let sent = inbox
                 .send(Msg::Event(Event::Done {
                     request: number,
                     outcome,
                 }))
                 .await;
+            // Nobody is there to hear it where the call is over: then it is still to be told.
+            if sent.is_ok() {
+                shared.told(&request).await;
+            }
         });
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::backoffice::HttpBackoffice;
+use crate::backoffice::Backoffice;
 use crate::call::{Plan, Words};
 use crate::config::{Config, Target, TargetKind, Via};
 use crate::desk::conversation::Conversation;
@@ -41,7 +41,7 @@ pub struct Shared {
     pub vocabulary: crate::speech::vocabulary::Shared,
     pub pool: Pool,
     pub vad: MakeVad,
-    pub backoffice: Option<HttpBackoffice>,
+    pub backoffice: Option<Backoffice>,
     pub recorder: Recorder,
     pub state: Arc<LineState>,
     pub sip: SipEdge,
@@ -232,6 +232,11 @@ impl Shared {
         outcome
     }
 
+    /// The caller is being told how a request went.
+    pub async fn told(&self, request: &Request) {
+        super::actions::told(&self.state.store, request).await;
+    }
+
     /// The hand-over packet: into the database and on its way to the webhook, now.
     pub fn packet(self: &Arc<Self>, record: CallRecord, handoff: Handoff) {
         let shared = self.clone();
@@ -335,6 +340,7 @@ impl Shared {
                 ActionStatus::Done => "done",
                 ActionStatus::Failed => "failed",
                 ActionStatus::Unknown => "unknown",
+                ActionStatus::DryRun => "dry_run",
             };
             self.state
                 .metrics

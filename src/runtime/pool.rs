@@ -18,6 +18,7 @@ use crate::reason::Embedder;
 use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber, TurnDetector};
 
 use super::live::Live;
+use super::model::Models;
 use super::voice::Voice;
 
 /// One worker's engines.
@@ -216,6 +217,8 @@ struct Queue {
     /// Clauses to be made when nobody is on the line.
     warm: Mutex<VecDeque<String>>,
     live: Arc<Live>,
+    /// The language models, and what they run on.
+    models: Option<(Arc<Models>, tokio::runtime::Handle)>,
     /// Workers at work: a recognition that has the machine to itself may use a second core.
     busy: AtomicUsize,
 }
@@ -232,6 +235,7 @@ impl Pool {
         workers: usize,
         voice: Arc<Voice>,
         live: Arc<Live>,
+        models: Option<(Arc<Models>, tokio::runtime::Handle)>,
         make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let queue = Arc::new(Queue {
@@ -240,6 +244,7 @@ impl Pool {
             voice,
             warm: Mutex::default(),
             live,
+            models,
             busy: AtomicUsize::new(0),
         });
         let make = Arc::new(make);
@@ -418,6 +423,37 @@ fn work(queue: &Queue, mut engines: Engines) {
             *job.wanted.language() = engines.heard_in.take();
         }
         if let Some(to) = job.to {
+            send(queue, msg, to);
+        }
+    }
+}
+
+/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting.
+fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
+    match (msg, &queue.models) {
+        (
+            Msg::Event(Event::Decided {
+                attempt,
+                mut mind,
+                mut reply,
+                ms,
+            }),
+            Some((models, runtime)),
+        ) if mind.prompt().is_some() => {
+            let models = models.clone();
+            runtime.spawn(async move {
+                let began = Instant::now();
+                models.word(&mut mind, &mut reply).await;
+                let ms = ms + began.elapsed().as_millis() as u64;
+                let _ = to.try_send(Msg::Event(Event::Decided {
+                    attempt,
+                    mind,
+                    reply,
+                    ms,
+                }));
+            });
+        }
+        (msg, _) => {
             let _ = to.try_send(msg);
         }
     }

@@ -23,7 +23,7 @@ mod schema;
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
 pub use error::StoreError;
-pub use ledger::{Claim, OpenClaim};
+pub use ledger::{Claim, Intent, OpenClaim};
 pub use outbox::Packet;
 
 /// An open store. Cheap to clone; every clone is the same store.

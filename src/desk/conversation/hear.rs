@@ -18,6 +18,7 @@ impl Conversation {
 
     pub fn hear(&mut self, said: &Said) -> Reply {
         self.now = said.now;
+        self.asking = None;
         let keyed: Option<String> = said
             .keyed
             .as_deref()
@@ -60,6 +61,9 @@ impl Conversation {
         if !text.is_empty()
             && let Some(reply) = self.at_any_moment(&said)
         {
+            return reply;
+        }
+        if let Some(reply) = self.undo_said(&said) {
             return reply;
         }
         match self.waiting.clone() {
