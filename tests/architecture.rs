@@ -75,6 +75,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rten", &["speech/", "reason/"]),
     ("rten_tensor", &["speech/", "reason/"]),
     ("tokenizers", &["reason/"]),
+    ("flate2", &["runtime/models/unpack.rs"]),
+    ("realfft", &["speech/log_mel.rs"]),
     ("rubato", &["audio/resample.rs"]),
     ("clap", &["cli/", "main.rs"]),
     ("clap_complete", &["cli/"]),

@@ -298,8 +298,9 @@ fn models(config: &Config, found: &mut Findings) {
     let wanted = [
         format!("whisper-{}", config.stt.model),
         "silero-vad".to_owned(),
-        format!("piper-{}", config.tts.voice),
+        crate::runtime::engines::voice_model(&config.tts.voice),
         "minilm".to_owned(),
+        "smart-turn".to_owned(),
     ];
     let mut missing = Vec::new();
     for name in wanted {

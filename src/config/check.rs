@@ -10,7 +10,7 @@ use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
     Accept, Advertise, CODECS, Callback, Config, Http, Limits, Phone, Secret, Shape, Sip, Srtp,
-    Storage, Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Storage, Target, Transfer, Trunk, Twilio, Via,
 };
 
 pub(super) type Env = BTreeMap<String, String>;
@@ -45,8 +45,8 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         twilio.as_ref(),
     );
     let callback = callback(root.section_or_default("callback"));
-    let stt = stt(root.section_or_default("stt"));
-    let tts = tts(root.section_or_default("tts"));
+    let stt = super::speech::stt(root.section_or_default("stt"), env);
+    let tts = super::speech::tts(root.section_or_default("tts"), env);
     let llm = super::llm::llm(root.section_or_default("llm"), env);
     let mut node = root.section_or_default("node");
     let node_name = node.maybe("name", model_name);
@@ -464,24 +464,6 @@ fn callback(mut s: Section<'_>) -> Callback {
     read
 }
 
-fn stt(mut s: Section<'_>) -> Stt {
-    let read = Stt {
-        engine: s.get("engine", "whisper".to_owned(), |t| choice(t, &["whisper"])),
-        model: s.get("model", "tiny.en".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
-fn tts(mut s: Section<'_>) -> Tts {
-    let read = Tts {
-        engine: s.get("engine", "piper".to_owned(), |t| choice(t, &["piper"])),
-        voice: s.get("voice", "en_US-joe-medium".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
 fn storage(mut s: Section<'_>, env: &Env) -> Storage {
     let read = Storage {
         url: s.get("url", "sqlite:recordings/firstline.db".to_owned(), |t| {
@@ -587,7 +569,7 @@ pub(super) fn some_text(text: &str) -> Result<String, String> {
 }
 
 /// A model's name becomes part of a path.
-fn model_name(text: &str) -> Result<String, String> {
+pub(super) fn model_name(text: &str) -> Result<String, String> {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));

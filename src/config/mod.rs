@@ -13,6 +13,7 @@ mod net;
 mod privacy;
 mod raw;
 mod secret;
+mod speech;
 mod target;
 
 pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
@@ -20,6 +21,7 @@ pub use net::{Listen, Net, Transport};
 pub use privacy::{Consent, PRIVATE, Privacy};
 pub use raw::nearest;
 pub use secret::Secret;
+pub use speech::is_kokoro;
 pub use target::{Target, TargetKind};
 
 /// Where `serve` looks when no file is named.
@@ -206,19 +208,46 @@ pub enum Via {
     Sip(String),
 }
 
+/// Hearing.
 #[derive(Debug, Clone)]
 pub struct Stt {
-    /// `whisper`.
-    pub engine: String,
+    /// The Whisper that hears on this machine: always, or where the service does not answer in time.
     pub model: String,
+    /// A service that is asked first.
+    pub service: Option<SpeechService>,
 }
 
+/// Speaking.
 #[derive(Debug, Clone)]
 pub struct Tts {
-    /// `piper`.
-    pub engine: String,
+    /// The voice on this machine: always, or where the service does not answer in time.
     pub voice: String,
+    /// Voices of this machine for other languages than the desk's, by ISO 639-1 code.
+    pub voices: BTreeMap<String, String>,
+    /// A service that is asked first.
+    pub service: Option<SpeechService>,
 }
+
+/// A speech service over HTTP.
+#[derive(Debug, Clone)]
+pub struct SpeechService {
+    /// Whose shape it speaks: one of [`STT_SERVICES`] or [`TTS_SERVICES`].
+    pub engine: String,
+    /// None: the vendor's own.
+    pub base_url: Option<url::Url>,
+    pub api_key: Option<Secret>,
+    /// None: the vendor's quickest.
+    pub model: Option<String>,
+    /// The vendor's name or id of the voice; empty for hearing, and where the model is the voice.
+    pub voice: String,
+    /// How long the first sound, or the whole transcript, may take.
+    pub timeout_ms: u64,
+}
+
+/// Services that hear.
+pub const STT_SERVICES: [&str; 2] = ["openai", "deepgram"];
+/// Services that speak.
+pub const TTS_SERVICES: [&str; 4] = ["openai", "elevenlabs", "deepgram", "cartesia"];
 
 #[derive(Debug, Clone)]
 pub struct Storage {

@@ -172,6 +172,19 @@ fn every_mistake_is_named_with_its_line() {
         ("[stt]\nengine = \"wisper\"", &["did you mean \"whisper\"?"]),
         ("[stt]\nmodel = \"../x\"", &["not a model's name"]),
         (
+            "[tts]\nengine = \"elevenlabs\"",
+            &["needs `api_key_env`", "needs `voice`"],
+        ),
+        ("[stt]\nengine = \"openai\"", &["needs `api_key_env`"]),
+        (
+            "[stt]\nengine = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\ntimeout_ms = 5",
+            &["stt.timeout_ms", "100 to 30000"],
+        ),
+        (
+            "[tts]\nengine = \"kokoro\"\nvoice = \"en_US-joe-medium\"",
+            &["is no voice of tts.engine = \"kokoro\""],
+        ),
+        (
             "[llm]\nengine = \"openai\"",
             &["needs `base_url` and `model`"],
         ),

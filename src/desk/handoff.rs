@@ -178,8 +178,45 @@ pub fn why(reason: &str) -> String {
         "words" => "they used words that always go to a person".into(),
         "not_heard" => "the line is bad".into(),
         "technical" => "something broke on our side".into(),
-        other => other.replace('_', " "),
+        other => match other.strip_prefix("language_") {
+            Some(code) => format!("they speak {}", language(code)),
+            None => other.replace('_', " "),
+        },
     }
+}
+
+/// The English name of a language: those that telephone lines meet most.
+pub fn language(code: &str) -> &str {
+    const NAMES: [(&str, &str); 24] = [
+        ("ar", "Arabic"),
+        ("de", "German"),
+        ("el", "Greek"),
+        ("en", "English"),
+        ("es", "Spanish"),
+        ("fr", "French"),
+        ("he", "Hebrew"),
+        ("hi", "Hindi"),
+        ("id", "Indonesian"),
+        ("it", "Italian"),
+        ("ja", "Japanese"),
+        ("ko", "Korean"),
+        ("nl", "Dutch"),
+        ("pl", "Polish"),
+        ("pt", "Portuguese"),
+        ("ro", "Romanian"),
+        ("ru", "Russian"),
+        ("sv", "Swedish"),
+        ("tl", "Tagalog"),
+        ("tr", "Turkish"),
+        ("uk", "Ukrainian"),
+        ("ur", "Urdu"),
+        ("vi", "Vietnamese"),
+        ("zh", "Chinese"),
+    ];
+    NAMES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map_or(code, |(_, name)| name)
 }
 
 fn summary(facts: &Facts<'_>) -> String {

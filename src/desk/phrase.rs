@@ -206,9 +206,10 @@ pub fn wordings(key: &str) -> &'static [&'static str] {
 }
 
 /// Whether a key of `phrases.toml` means anything. Beside the table: `confirm.ACTION` is an action's read-back (slots in braces),
-/// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with.
+/// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with, `language.es`
+/// what callers who speak Spanish hear, in Spanish, on their way to a person who does.
 pub fn is_key(key: &str) -> bool {
-    ["confirm.", "topic."]
+    ["confirm.", "topic.", "language."]
         .iter()
         .any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
         || key == "topics"

@@ -1,6 +1,7 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
 mod parties;
+mod pieces;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -46,6 +47,8 @@ struct Task {
     voices: HashMap<LegId, Playout>,
     under_way: UnderWay,
     clauses: HashMap<(u64, u32), Arc<[i16]>>,
+    /// Clauses that are played while they are made.
+    pieces: pieces::Pieces,
     sound: Sound,
     caller: Ear,
     /// Humans who are, or were, listened to.
@@ -202,6 +205,7 @@ impl Task {
             voices: HashMap::from([(CALLER, Playout::new())]),
             under_way: UnderWay::default(),
             clauses: HashMap::new(),
+            pieces: pieces::Pieces::default(),
             sound: Sound::default(),
             caller: Ear::new(vad),
             ears: HashMap::new(),
@@ -298,11 +302,50 @@ impl Task {
         match message {
             Msg::Event(event) => self.event(event),
             Msg::Clause { tag, part, pcm, ms } => self.clause(tag, part, pcm, ms),
+            Msg::Piece {
+                tag,
+                part,
+                pcm,
+                about,
+                ms,
+            } => match self.pieces.came((tag, part), &pcm) {
+                pieces::Came::First => self.event(Event::Clause {
+                    tag,
+                    part,
+                    result: Ok(about),
+                    ms,
+                }),
+                pieces::Came::Plays(leg) => self.push(leg, tag, part, pcm),
+                pieces::Came::Waits => {}
+            },
             Msg::Control(Control::End) => self.event(Event::Shutdown),
         }
     }
 
+    fn push(&mut self, leg: LegId, tag: u64, part: u32, pcm: Vec<i16>) {
+        if let Some(voice) = self.voices.get_mut(&leg) {
+            voice.push(Chunk { tag, part, pcm });
+        }
+    }
+
+    fn queue(&mut self, leg: LegId, key: (u64, u32)) {
+        let whole = self.clauses.get(&key).map(|pcm| &pcm[..]);
+        if let Some(pcm) = self.pieces.queue(leg, key, whole) {
+            self.push(leg, key.0, key.1, pcm);
+        }
+    }
+
     fn clause(&mut self, tag: u64, part: u32, pcm: Result<Arc<[i16]>, String>, ms: u64) {
+        // One that plays already gets its rest, and what waited behind it follows.
+        if let Some((leg, queued)) = self.pieces.done((tag, part)) {
+            let rest = pcm.as_ref().ok().and_then(|pcm| pcm.get(queued..));
+            if let Some(rest) = rest.filter(|r| !r.is_empty()) {
+                self.push(leg, tag, part, rest.to_vec());
+            }
+            for key in self.pieces.released(leg) {
+                self.queue(leg, key);
+            }
+        }
         let result = pcm.map(|pcm| {
             let samples = pcm.len() as u64;
             self.clauses.insert((tag, part), pcm);
@@ -519,17 +562,7 @@ impl Task {
                     });
                 }
             },
-            Command::Queue { leg, tag, part } => {
-                if let (Some(voice), Some(pcm)) =
-                    (self.voices.get_mut(&leg), self.clauses.get(&(tag, part)))
-                {
-                    voice.push(Chunk {
-                        tag,
-                        part,
-                        pcm: pcm.to_vec(),
-                    });
-                }
-            }
+            Command::Queue { leg, tag, part } => self.queue(leg, (tag, part)),
             Command::Judge { .. } => {}
             Command::Warm { text } => {
                 if self.shared.pool.voice().ready(&text).is_none() {
@@ -545,6 +578,7 @@ impl Task {
             Command::Pause { leg } => self.with_voice(leg, Playout::pause),
             Command::Resume { leg } => self.with_voice(leg, Playout::resume),
             Command::Stop { leg } => {
+                self.pieces.stopped(leg);
                 self.with_voice(leg, |voice| {
                     voice.clear_all();
                     voice.resume();
@@ -557,6 +591,7 @@ impl Task {
             Command::Forget { tag } => {
                 self.wanted.forget(tag);
                 self.clauses.retain(|(t, _), _| *t != tag);
+                self.pieces.forget(tag);
             }
             Command::Perform(request) => self.perform(request),
             Command::Plan(handoff) => {

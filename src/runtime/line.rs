@@ -39,6 +39,8 @@ pub type MakeVad = Box<dyn Fn() -> Result<Box<dyn VoiceActivity>, String> + Send
 /// What every call shares.
 pub struct Shared {
     pub desk: Arc<Desk>,
+    /// The desk's own words, for the recogniser.
+    pub vocabulary: crate::speech::vocabulary::Shared,
     pub pool: Pool,
     pub vad: MakeVad,
     pub backoffice: Option<Backoffice>,

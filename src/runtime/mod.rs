@@ -43,6 +43,7 @@ pub mod trail;
 pub mod twilio;
 pub mod under_way;
 pub mod veil;
+pub mod vocabulary;
 pub mod voice;
 pub mod webhook;
 

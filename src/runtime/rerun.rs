@@ -169,7 +169,7 @@ fn decide(
             .ok()
             .and_then(|mut v| v.pop())
             .unwrap_or_default();
-        parts = pool::matters(&text, embedder);
+        parts = super::matters(&text, embedder);
     }
     let reply = mind.hear(&Said {
         text,

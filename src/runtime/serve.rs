@@ -101,7 +101,9 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         );
     }
     let language = desk.config.language.clone();
-    let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
+    let voice_name = engines::voice_name(&config.tts).map_err(anyhow::Error::msg)?;
+    let foreign = engines::Foreign::of(&config.tts, &desk);
+    let voice = Arc::new(voice::Voice::new(&voice_name, &language, foreign.clone()));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let models = match &config.llm {
         None => None,
@@ -111,7 +113,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             Some((Arc::new(models), tokio::runtime::Handle::current()))
         }
     };
-    let maker = engines::maker(&config).map_err(anyhow::Error::msg)?;
+    let maker = engines::maker(&config, &foreign).map_err(anyhow::Error::msg)?;
     if config.limits.calls.is_none() {
         let mut engines = maker().map_err(anyhow::Error::msg)?;
         let measured = capacity::measure(&mut engines).map_err(anyhow::Error::msg)?;
@@ -186,6 +188,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     };
     let stopping = CancellationToken::new();
     let shared = Arc::new(Shared {
+        vocabulary: Arc::new(super::vocabulary::of(&desk)),
         words,
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),
@@ -574,6 +577,10 @@ fn warm(shared: &Shared) {
             .collect::<Vec<_>>(),
         own => own.to_vec(),
     });
+    let own = shared.desk.phrases.0.iter();
+    let other_languages = own
+        .filter(|(key, _)| key.starts_with("language."))
+        .flat_map(|(_, wordings)| wordings.clone());
     let asks = shared
         .desk
         .actions
@@ -587,6 +594,7 @@ fn warm(shared: &Shared) {
         .chain(shared.desk.answers().map(str::to_string))
         .chain(fixed)
         .chain(phrases)
+        .chain(other_languages)
         .chain(asks);
     // What callers wait for comes first: the beginning of everything that may be said, then the rest of it.
     let mut rest = Vec::new();

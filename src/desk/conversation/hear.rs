@@ -11,6 +11,12 @@ use super::{Conversation, Line, Party, Waiting};
 
 impl Conversation {
     /// What the caller said or keyed. The wish for a human, and matters that always need one, count at every moment.
+    /// Tells which language the words of the next [`Self::hear`] were surely spoken in, as ISO 639-1.
+    pub fn spoken_in(&mut self, language: &str) {
+        let ours = self.desk.config.language.split(['-', '_']).next();
+        self.spoken_in = (ours != Some(language)).then(|| language.to_lowercase());
+    }
+
     pub fn hear(&mut self, said: &Said) -> Reply {
         self.now = said.now;
         self.asking = None;
@@ -93,6 +99,11 @@ impl Conversation {
 
     /// What counts whatever was asked: danger and disputes, the wish for a human, and moves in the talk itself.
     fn at_any_moment(&mut self, said: &Said) -> Option<Reply> {
+        if let Some(language) = self.spoken_in.take()
+            && !matches!(self.waiting, Waiting::Transferring)
+        {
+            return Some(self.transfer_language(&language));
+        }
         let text = said.text.as_str();
         let calling_back = matches!(
             self.waiting,

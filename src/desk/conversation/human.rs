@@ -12,6 +12,17 @@ impl Conversation {
         self.transfer("asked")
     }
 
+    /// To a human who speaks the caller's language: no word of ours would be understood, save the one that the desk has for it.
+    pub(super) fn transfer_language(&mut self, language: &str) -> Reply {
+        let own = format!("language.{language}");
+        if self.desk.phrases.all(&own).is_empty() {
+            self.lead_phrase("transfer");
+        } else {
+            self.lead_phrase(&own);
+        }
+        self.transfer_saying(&format!("language_{language}"), None)
+    }
+
     /// To a human, with a word that fits the reason.
     pub(super) fn transfer(&mut self, reason: &str) -> Reply {
         let key = transfer_key(reason);
@@ -51,6 +62,10 @@ impl Conversation {
             .find(|name| queues.contains_key(*name));
         if let Some(name) = named {
             return Some(name.to_owned());
+        }
+        // One queue for all languages will do: its people say which they speak.
+        if reason.starts_with("language_") && queues.contains_key("language") {
+            return Some("language".to_owned());
         }
         of_intent().or_else(|| {
             intent

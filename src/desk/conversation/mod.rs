@@ -102,6 +102,8 @@ pub struct Conversation {
     handoff_reason: Option<String>,
     transfers_failed: u32,
     targets: Vec<TargetOutcome>,
+    /// ISO 639-1 code of the language the caller was just heard in, where it is not the desk's.
+    spoken_in: Option<String>,
     /// Actions are decided and never begun in earnest; nothing is looked up.
     rehearsal: bool,
     consent: Consent,
@@ -253,6 +255,7 @@ impl Conversation {
             handoff_reason: None,
             transfers_failed: 0,
             targets: Vec::new(),
+            spoken_in: None,
             rehearsal: false,
             consent: Consent::Free,
             noticed: None,
