@@ -190,7 +190,7 @@ impl<M: Mind> Call<M> {
 
     /// How new speech stands to ours: none where we say nothing.
     fn overlap(&mut self) -> Option<OverOurs<M>> {
-        if self.line.is_quiet() {
+        if self.line.is_quiet() && self.review.is_none() {
             return None;
         }
         // The caller may be going on with what we took for all of it, before anything to speak of was said in answer.
@@ -339,6 +339,12 @@ impl<M: Mind> Call<M> {
                 }));
                 return self.unheard(out);
             }
+        };
+        if self.survey_words(&heard.text, out) {
+            return;
+        }
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
         };
         utterance.stt_ms = heard.ms;
         utterance.heard = Some(heard.clone());
@@ -517,7 +523,9 @@ impl<M: Mind> Call<M> {
         self.cut_line(out);
         let before = std::mem::replace(&mut self.mind, *mind);
         self.caller.before = match (&prepared, &reply.next) {
-            (Some(speech), Next::Listen(_)) if utterance.keyed.is_none() && !speech.is_empty() => {
+            (Some(speech), Next::Listen(_))
+                if !self.is_reviewed(&reply) && utterance.keyed.is_none() && !speech.is_empty() =>
+            {
                 Some(Before {
                     mind: before,
                     then: self.then,
@@ -534,7 +542,11 @@ impl<M: Mind> Call<M> {
         };
         self.silences = 0;
         self.open_turn(Some(&utterance), Some(&reply.decision), out);
-        self.perform_reply(*reply, prepared, out);
+        if self.is_reviewed(&reply) {
+            self.ask_reviewer(*reply, prepared, out);
+        } else {
+            self.perform_reply(*reply, prepared, out);
+        }
         self.looked_up = None;
     }
 }

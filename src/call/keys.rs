@@ -59,9 +59,13 @@ impl Keys {
 
 impl<M: Mind> Call<M> {
     pub(super) fn caller_key(&mut self, key: char, out: &mut Vec<Command<M>>) {
+        if self.survey_key(key, out) {
+            return;
+        }
         if self.stage != Stage::Talking {
             return;
         }
+        self.withdraw_review(out);
         self.timers.clear(Timer::Silence);
         let numbers = matches!(
             self.then,

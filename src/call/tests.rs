@@ -3,6 +3,7 @@
 mod far_end;
 mod humans;
 mod overlap;
+mod pilot;
 mod sending_on;
 mod transfers;
 
@@ -27,7 +28,7 @@ fn decision(route: Route, reply: &str) -> Decision {
     Decision {
         id: "d".into(),
         route,
-        intent: None,
+        intent: Some("fees".into()),
         in_scope: 1.0,
         confidence: 0.9,
         sources: vec![Source {
@@ -243,6 +244,7 @@ impl Sim {
             release,
             split: sentences,
             words: Words::default(),
+            pilot: Pilot::default(),
         };
         let mut out = Vec::new();
         let call = Call::new(config, Scripted::default(), Time(0), &mut out);
@@ -428,6 +430,13 @@ impl Sim {
                     self.due
                         .push((self.now + 50, Event::Consulted { attempt, answer }));
                 }
+                Command::Review(draft) => self
+                    .log
+                    .push(format!("review {} {}", draft.number, draft.decision.reply)),
+                Command::ReviewOver { number, verdict } => {
+                    self.log.push(format!("review {number} {}", verdict.word()))
+                }
+                Command::Refuse { target } => self.log.push(format!("refuse {target}")),
                 Command::Over => self.log.push("over".into()),
                 Command::Note(note) => self.notes.push(note),
                 Command::LookUp { ticket, .. } => {

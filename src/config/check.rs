@@ -10,7 +10,7 @@ use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
     Accept, Advertise, CODECS, Callback, Config, Http, Limits, Phone, Secret, Shape, Sip, Srtp,
-    Storage, Target, Transfer, Trunk, Twilio, Via,
+    Storage, Survey, Target, Transfer, Trunk, Twilio, Via,
 };
 
 pub(super) type Env = BTreeMap<String, String>;
@@ -57,6 +57,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     trace.done();
     let storage = storage(root.section_or_default("storage"), env);
     let limits = limits(root.section_or_default("limits"));
+    let survey = survey(root.section_or_default("survey"));
     for (index, trunk) in trunks.iter().enumerate() {
         if trunks[..index]
             .iter()
@@ -91,6 +92,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         privacy,
         trace: trace_to,
         limits,
+        survey,
     })
 }
 
@@ -458,6 +460,19 @@ fn callback(mut s: Section<'_>) -> Callback {
                     "`{text}` is not the beginning of a number in international form; write it like +44 or +1555"
                 )),
             }
+        }),
+    };
+    s.done();
+    read
+}
+
+fn survey(mut s: Section<'_>) -> Survey {
+    let read = Survey {
+        percent: s.get("percent", 0, |text| {
+            text.parse()
+                .ok()
+                .filter(|n| *n <= 100)
+                .ok_or_else(|| format!("must be a number from 0 to 100, not `{text}`"))
         }),
     };
     s.done();

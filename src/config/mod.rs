@@ -54,6 +54,7 @@ pub struct Config {
     /// Where traces go (OTLP over HTTP); none: nowhere.
     pub trace: Option<url::Url>,
     pub limits: Limits,
+    pub survey: Survey,
 }
 
 #[derive(Debug, Clone)]
@@ -282,6 +283,13 @@ pub const PROVIDERS: [(&str, bool); 4] = [
 pub struct Phone {
     pub user: String,
     pub password: Secret,
+}
+
+/// One question at a call's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Of a hundred calls, how many are asked.
+    pub percent: u32,
 }
 
 #[derive(Debug, Clone)]

@@ -14,12 +14,13 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note, Promised,
-    Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note, Order, Pilot,
+    Promised, Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;
 use crate::desk::{CallOutcome, CallRecord};
+use crate::edge::http::Both;
 use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
@@ -34,6 +35,8 @@ use super::veil::{Veil, Veiled};
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
+/// People who may listen in on one call.
+const LISTENERS: usize = 8;
 
 /// Our voice while something is heard that may become the caller's: 12 dB down.
 const DUCKED: f32 = 0.25;
@@ -63,6 +66,10 @@ struct Task {
     inbox: mpsc::Sender<Msg>,
     started: Instant,
     commands: Vec<Command<Conversation>>,
+    /// Who listens in at the console.
+    listeners: Vec<mpsc::Sender<Both>>,
+    /// Legs of colleagues at the console who are about to take the call, by whom the engine dials.
+    offered: HashMap<String, Box<dyn Leg>>,
     over: bool,
     broken: bool,
     /// What is kept out of what is stored.
@@ -79,8 +86,8 @@ struct Task {
 pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     let id = super::call_id();
     let info = leg.info();
-    let conversation = shared.conversation(&id, &info).await;
-    let Some((mut task, messages)) = Task::begin(&shared, &id, &info, |config, commands| {
+    let (conversation, pilot) = shared.conversation(&id, &info).await;
+    let Some((mut task, messages)) = Task::begin(&shared, &id, &info, pilot, |config, commands| {
         Call::new(config, conversation, Time(0), commands)
     }) else {
         return;
@@ -101,8 +108,8 @@ pub async fn run_callback(
         to: Some(promised.callback.number.clone()),
         ..LegInfo::default()
     };
-    let conversation = shared.conversation(&id, &LegInfo::default()).await;
-    let begun = Task::begin(&shared, &id, &info, |config, commands| {
+    let (conversation, _) = shared.conversation(&id, &LegInfo::default()).await;
+    let begun = Task::begin(&shared, &id, &info, Pilot::default(), |config, commands| {
         Call::call_back(config, conversation, promised, Time(0), commands)
     });
     match begun {
@@ -168,6 +175,7 @@ impl Task {
         shared: &Arc<Shared>,
         id: &str,
         info: &LegInfo,
+        pilot: Pilot,
         call: impl FnOnce(CallConfig, &mut Vec<Command<Conversation>>) -> Call<Conversation>,
     ) -> Option<(Self, mpsc::Receiver<Msg>)> {
         let (inbox, messages) = mpsc::channel(INBOX);
@@ -189,10 +197,12 @@ impl Task {
             to: info.to.clone(),
             started_at: started_at.clone(),
             accept_key: shared.accept_key,
-            notes: shared.notes,
+            // A draft is compared with what the human said: that is in the notes.
+            notes: shared.notes || shared.pilot.shadow().is_some(),
             release: shared.release || (shared.conference && info.channel == "twilio"),
             split: crate::speech::spoken::clauses,
             words: shared.words.clone(),
+            pilot,
         };
         let started = Instant::now();
         let mut commands = Vec::new();
@@ -216,6 +226,8 @@ impl Task {
             inbox,
             started,
             commands,
+            listeners: Vec::new(),
+            offered: HashMap::new(),
             over: false,
             broken: false,
             veil: Veil::new(shared.redactor.clone()),
@@ -278,6 +290,13 @@ impl Task {
         }
         self.caller.sent(&to_caller);
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
+        // A listener who falls behind misses a piece; one who has left is forgotten.
+        self.listeners.retain(|to| {
+            !matches!(
+                to.try_send([caller, to_caller]),
+                Err(mpsc::error::TrySendError::Closed(_))
+            )
+        });
         let (legs, under_way) = (&self.legs, &mut self.under_way);
         let heard = |(id, voice): (&LegId, &mut Playout)| {
             let open_ms = legs.get(id).map_or(0, |leg| leg.unheard_ms());
@@ -318,7 +337,20 @@ impl Task {
                 pieces::Came::Plays(leg) => self.push(leg, tag, part, pcm),
                 pieces::Came::Waits => {}
             },
-            Msg::Control(Control::End) => self.event(Event::Shutdown),
+            Msg::Control(control) => self.control(control),
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::End => self.event(Event::Shutdown),
+            Control::Order(order) => self.event(Event::Ordered(order)),
+            Control::Listen(to) if self.listeners.len() < LISTENERS => self.listeners.push(to),
+            Control::Listen(_) => {}
+            Control::Take { target, name, leg } => {
+                self.offered.insert(target.clone(), leg);
+                self.event(Event::Ordered(Order::Take { target, name }));
+            }
         }
     }
 
@@ -634,6 +666,21 @@ impl Task {
                     })
                 });
             }
+            Command::Review(draft) => {
+                let shared = &self.shared;
+                shared.state.review_wanted(&shared.pilot, &self.id, &draft);
+            }
+            Command::ReviewOver { number, verdict } => {
+                let shared = &self.shared;
+                shared
+                    .state
+                    .review_over(&shared.pilot, &self.id, number, &verdict);
+            }
+            Command::Refuse { target } => {
+                if let Some(mut leg) = self.offered.remove(&target) {
+                    leg.hangup(480, "the call cannot be taken now");
+                }
+            }
             Command::Packet(handoff) => self.shared.packet(self.kept(), *handoff),
             Command::Callback(callback) => self.shared.callback(&self.id, *callback),
             Command::Note(note) => self.note(&note),
@@ -700,7 +747,11 @@ impl Task {
         self.shared.state.note(&self.id, at, &value);
         if matches!(
             note,
-            Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
+            Note::Heard { .. }
+                | Note::RequestDone { .. }
+                | Note::Transfer { .. }
+                | Note::Decision { .. }
+                | Note::Agent { .. }
         ) {
             let record = self.kept();
             self.shared.state.changed(&record);

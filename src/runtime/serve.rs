@@ -22,8 +22,10 @@ use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
 use super::call_files::{self, Keeping};
+use super::console::Console;
 use super::line::{self, Shared};
 use super::live::Live;
+use super::pilot::Pilot;
 use super::pool::Pool;
 use super::recording::Recorder;
 use super::seal::Keys;
@@ -128,7 +130,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     metrics.set(Metric::Capacity, live.most() as f64);
     node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
-    let pool = Pool::start(workers, voice, live.clone(), models, maker).map_err(anyhow::Error::msg)?;
+    let pool =
+        Pool::start(workers, voice, live.clone(), models, maker).map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
@@ -187,6 +190,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         None => None,
     };
     let stopping = CancellationToken::new();
+    let pilot = Pilot::new(&config.desk, desk.clone());
+    pilot.refresh(&store).await?;
+    // Nothing else sets it.
+    let _ = state.console.set(Console::new(pilot.clone()));
+    tokio::spawn(keep_up(pilot.clone(), store.clone(), stopping.clone()));
     let shared = Arc::new(Shared {
         vocabulary: Arc::new(super::vocabulary::of(&desk)),
         words,
@@ -208,6 +216,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             |url| url.as_str().trim_end_matches('/').to_string(),
         ),
         own_number: own_number(&config),
+        pilot,
+        survey_percent: config.survey.percent,
         vad: engines::vad().map_err(anyhow::Error::msg)?,
         desk,
         pool: pool.clone(),
@@ -610,6 +620,19 @@ fn warm(shared: &Shared) {
     }
     for clause in rest {
         shared.pool.warm(clause);
+    }
+}
+
+/// What people set at another machine's console is taken up here, too.
+async fn keep_up(pilot: Arc<Pilot>, store: Store, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(15)) => {}
+        }
+        if let Err(error) = pilot.refresh(&store).await {
+            tracing::debug!(%error, "modes could not be read");
+        }
     }
 }
 

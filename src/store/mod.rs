@@ -19,6 +19,8 @@ mod error;
 mod ledger;
 mod nodes;
 mod outbox;
+mod people;
+mod playbook;
 mod privacy;
 mod schema;
 mod sealing;
@@ -34,6 +36,8 @@ pub use privacy::CallerData;
 pub use sealing::Seal;
 
 use db::{Pool, query};
+pub use people::{Pass, User};
+pub use playbook::{Act, Grade, ModeSet, Review};
 use spool::Spool;
 
 /// An open store. Cheap to clone; every clone is the same store.

@@ -109,6 +109,8 @@ const STEPS: &[&[&str]] = &[
         seen_ms bigint not null
     )",
     ],
+    super::people::TABLES,
+    super::playbook::TABLES,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins
