@@ -338,6 +338,8 @@ const TABLE: &[Row] = &[
         Shape::Counter,
         &["kind"],
         "Pieces of personal data kept out of what is stored, by kind.",
+    ),
+    row(
         Metric::Reviews,
         "firstline_reviews_total",
         Shape::Counter,

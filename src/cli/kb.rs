@@ -11,7 +11,6 @@ use crate::desk::audit::{self, audit};
 use crate::desk::{DeskSource, mine, parse};
 use crate::reason::Embedder;
 use crate::runtime::{clock, desks};
-use crate::store::Store;
 
 #[path = "kb_import.rs"]
 mod import;
@@ -160,10 +159,10 @@ fn check(a: &Check) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         };
         let records = super::block_on(async {
-            let store = Store::open(&config.storage.url).await?;
-            let records = store.records(Some(since)).await;
+            let store = crate::runtime::serve::open_store(&config).await?;
+            let records = store.records(Some(since)).await?;
             store.close().await;
-            records
+            Ok::<_, anyhow::Error>(records)
         })??;
         if records.is_empty() {
             eprintln!(

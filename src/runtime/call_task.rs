@@ -472,8 +472,8 @@ impl Task {
             "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
             "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
             "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
-            "accept_key": self.shared.accept_key, "notes": self.shared.notes, "release": self.shared.release,
-            "outbound": self.call.is_outbound(),
+            "accept_key": self.shared.accept_key, "notes": self.call.takes_notes(), "release": self.call.releases(),
+            "pilot": self.call.pilot(), "outbound": self.call.is_outbound(),
         });
         self.shared.recorder.event(&self.id, line.to_string());
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audio::MediaTime;
-use crate::call::{CallTarget, Event, Heard, LegId, LegSignal, Plan};
+use crate::call::{CallTarget, Event, Heard, LegId, LegSignal, Order, Plan};
 use crate::desk::conversation::Conversation;
 use crate::desk::redact::Redactor;
 use crate::desk::{HeardEvidence, Outcome, TargetOutcome};
@@ -69,6 +69,19 @@ pub enum Input {
         attempt: u64,
         answer: String,
     },
+    Fax,
+    VoiceSuspected {
+        on: bool,
+    },
+    Judged {
+        attempt: u64,
+        finished: f32,
+    },
+    LookedUp {
+        ticket: u64,
+        outcome: Outcome,
+    },
+    Ordered(Order),
     Shutdown,
     Broken(String),
     Tick,
@@ -198,11 +211,20 @@ impl Input {
                 attempt: *attempt,
                 answer: answer.clone(),
             },
+            Event::Fax => Input::Fax,
+            Event::VoiceSuspected { on } => Input::VoiceSuspected { on: *on },
+            Event::Judged { attempt, finished } => Input::Judged {
+                attempt: *attempt,
+                finished: *finished,
+            },
+            Event::LookedUp { ticket, outcome } => Input::LookedUp {
+                ticket: *ticket,
+                outcome: outcome.clone(),
+            },
+            Event::Ordered(order) => Input::Ordered(order.clone()),
             Event::Shutdown => Input::Shutdown,
             Event::Broken(what) => Input::Broken(what.clone()),
             Event::Tick => Input::Tick,
-            #[allow(unreachable_patterns, reason = "events that are added later")]
-            _ => return None,
         })
     }
 
@@ -289,6 +311,11 @@ impl Input {
                 result: heard(result),
             },
             Input::Consulted { attempt, answer } => Event::Consulted { attempt, answer },
+            Input::Fax => Event::Fax,
+            Input::VoiceSuspected { on } => Event::VoiceSuspected { on },
+            Input::Judged { attempt, finished } => Event::Judged { attempt, finished },
+            Input::LookedUp { ticket, outcome } => Event::LookedUp { ticket, outcome },
+            Input::Ordered(order) => Event::Ordered(order),
             Input::Shutdown => Event::Shutdown,
             Input::Broken(what) => Event::Broken(what),
             Input::Tick => Event::Tick,
@@ -327,6 +354,10 @@ impl Input {
                 hidden = true;
             }
             Input::Done {
+                outcome: Outcome::Done(value),
+                ..
+            }
+            | Input::LookedUp {
                 outcome: Outcome::Done(value),
                 ..
             } => {

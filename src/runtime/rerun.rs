@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::inputs::{self, Input};
+use super::line;
 use super::veil::Veil;
-use super::{line, pool};
 use crate::call::{Call, CallConfig, Command, Event, Time};
 use crate::desk::conversation::{Consent, Conversation};
 use crate::desk::redact::Redactor;
@@ -138,6 +138,7 @@ fn start(
         release: begin["release"] == true,
         split: crate::speech::spoken::clauses,
         words: line::words(desk, accept),
+        pilot: serde_json::from_value(begin["pilot"].clone()).unwrap_or_default(),
     };
     let mut commands = Vec::new();
     let call = Call::new(config, mind, Time(0), &mut commands);
@@ -204,6 +205,7 @@ fn obey(
                 text,
                 keyed,
                 evidence,
+                ..
             } => {
                 let words = Asked {
                     mind,

@@ -1,6 +1,7 @@
 //! The store on a real file in a fresh directory, and the same on a real PostgreSQL.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 

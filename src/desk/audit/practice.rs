@@ -228,6 +228,7 @@ mod tests {
                 action: None,
                 reply: String::new(),
                 reason: reason.into(),
+                model: None,
                 pending: None,
             }),
             ..TurnRecord::default()

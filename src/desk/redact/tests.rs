@@ -183,6 +183,7 @@ fn a_record_and_when_it_was_said() {
             action: None,
             reply: "Thank you.".into(),
             reason: String::new(),
+            model: None,
             pending,
         }),
         ..TurnRecord::default()
