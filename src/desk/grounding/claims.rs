@@ -379,7 +379,7 @@ impl Read {
                 // A bare result ("24.99") says what it is by its name alone.
                 let bare = self.backing.has(&value)
                     && !self.known.iter().any(|k| k.figures().contains(&value));
-                (bare && self.from_result(&value)).then_some(Origin::Result)
+                (bare && self.is_result(&value)).then_some(Origin::Result)
             });
             let from = from.or_else(|| {
                 (self.said.has(&value) && clause.terms.is_empty()).then_some(Origin::Caller)
@@ -397,7 +397,7 @@ impl Read {
         }
     }
 
-    fn from_result(&self, value: &str) -> bool {
+    fn is_result(&self, value: &str) -> bool {
         super::number_of(value).is_some_and(|n| self.backing.bare.contains(&n))
             || self
                 .known
@@ -696,8 +696,12 @@ fn same_condition(clause: &Clause, known: &Known, at: usize) -> bool {
 fn turned_alike(clause: &Clause, source: &Clause) -> bool {
     TURNS.iter().all(|(_, one, other)| {
         let has = |c: &Clause, side: &[&str]| side.iter().any(|w| c.turns.contains(w));
-        !(has(clause, one) && !has(clause, other) && has(source, other) && !has(source, one))
-            && !(has(clause, other) && !has(clause, one) && has(source, one) && !has(source, other))
+        let on = |c: &Clause| match (has(c, one), has(c, other)) {
+            (true, false) => 1,
+            (false, true) => -1,
+            _ => 0,
+        };
+        on(clause) * on(source) >= 0
     })
 }
 
