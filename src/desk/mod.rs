@@ -28,7 +28,11 @@ pub mod inquiry;
 pub mod knowledge;
 mod linear;
 pub mod meaning;
+<<<<<<< HEAD
 pub mod mine;
+=======
+pub mod model;
+>>>>>>> main
 mod naming;
 mod near;
 pub mod parse;
@@ -51,6 +55,7 @@ pub use conversation::Conversation;
 pub use desk::{Desk, Hit, Understanding};
 pub use escalation::Escalation;
 pub use grounding::grounded;
+pub use model::ModelTrace;
 pub use parse::{DeskFiles, DeskSource, Problem, parse};
 pub use record::*;
 pub use scope::Learned;

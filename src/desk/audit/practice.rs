@@ -229,6 +229,7 @@ mod tests {
                 reply: String::new(),
                 reason: reason.into(),
                 pending: None,
+                model: None,
             }),
             ..TurnRecord::default()
         }

@@ -275,10 +275,8 @@ impl Conversation {
             id,
             method: "GET".into(),
             path,
-            body: None,
-            idempotency_key: None,
             name: "lookup".into(),
-            slots: serde_json::Map::new(),
+            ..Request::default()
         })
     }
 }

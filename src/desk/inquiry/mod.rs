@@ -566,6 +566,7 @@ impl Inquiry {
             reply: String::new(),
             reason: self.reason.clone(),
             pending: None::<Pending>,
+            model: None,
         }
     }
 }
