@@ -58,8 +58,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-<<<<<<< HEAD
-=======
 /// The desk's numbers; a report is made without them, too.
 fn desk_config(dir: &std::path::Path) -> DeskConfig {
     let read = desks::read(dir).and_then(|files| {
@@ -78,7 +76,6 @@ fn desk_config(dir: &std::path::Path) -> DeskConfig {
     }
 }
 
->>>>>>> main
 pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);

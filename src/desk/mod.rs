@@ -28,11 +28,8 @@ pub mod inquiry;
 pub mod knowledge;
 mod linear;
 pub mod meaning;
-<<<<<<< HEAD
 pub mod mine;
-=======
 pub mod model;
->>>>>>> main
 mod naming;
 mod near;
 pub mod parse;
