@@ -70,7 +70,13 @@ pub(super) fn run(a: &Args) -> anyhow::Result<ExitCode> {
     let mut spoken = Vec::new();
     let (mut asked, mut at1, mut at3) = (0, 0, 0);
     for (n, line) in test.iter().enumerate() {
-        let decision = ask::decide(&desk, &mut encoder, (n + 1).to_string(), &line.text)?;
+        let decision = ask::decide(
+            &desk,
+            &mut encoder,
+            (n + 1).to_string(),
+            &line.text,
+            &|_, _| {},
+        )?;
         let fate = fate(line, &decision);
         all[fate as usize] += 1;
         kinds.entry(line.kind.clone()).or_default()[fate as usize] += 1;

@@ -11,7 +11,7 @@ const FEW: usize = 2000;
 /// Vectors whose products are computed where there are more.
 const LOOKED_AT: usize = 500;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Near {
     rows: Vec<Vec<f32>>,
     /// Bits of every row, so many words each; empty where there are few.
