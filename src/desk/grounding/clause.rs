@@ -416,13 +416,10 @@ pub(super) fn altered<'a>(sentence: &str, sources: impl Iterator<Item = &'a str>
         pairs.first().map_or(0, |p| p.1),
         pairs.last().map_or(0, |p| p.1),
     );
-    // "Twelve" for "12" is no change.
-    let numbers: BTreeSet<String> = figures(sentence)
-        .iter()
-        .filter_map(|f| super::number_of(&f.value))
-        .collect();
+    // A figure that is gone is one that was not said, or was said in words; a changed one is among ours.
+    let figure = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
     let gone = theirs.iter().enumerate().filter(|(at, word)| {
-        (from..=to).contains(at) && !held.contains(at) && critical(word) && !numbers.contains(*word)
+        (from..=to).contains(at) && !held.contains(at) && critical(word) && !figure(word)
     });
     changed.chain(gone).map(|(_, word)| word.clone()).collect()
 }
