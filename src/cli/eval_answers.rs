@@ -75,7 +75,7 @@ pub(super) fn run(a: &Args) -> anyhow::Result<ExitCode> {
             &mut encoder,
             (n + 1).to_string(),
             &line.text,
-            &|_, _| (),
+            &|_, _| {},
         )?;
         let fate = fate(line, &decision);
         all[fate as usize] += 1;

@@ -141,6 +141,9 @@ pub(super) fn asks_for_own(question: &str) -> Option<String> {
     w.get(at + 2).filter(|_| asks).cloned()
 }
 
+/// Words that stand before the thing that is asked for.
+const SKIPPED: [&str; 9] = ["the", "your", "my", "of", "s", "is", "are", "kind", "sort"];
+
 /// The things that a question asks for by name: "how many devices", "which floor", "what discount". None for "what does it cost".
 pub(super) fn things_asked_for(question: &str) -> Vec<String> {
     let w: Vec<String> = question
@@ -181,17 +184,9 @@ pub(super) fn things_asked_for(question: &str) -> Vec<String> {
             }
             _ => false,
         };
-        if opens
-            && let Some(thing) = w[at + 1..].iter().find(|t| {
-                !matches!(
-                    t.as_str(),
-                    "the" | "your" | "my" | "of" | "s" | "is" | "are" | "kind" | "sort"
-                )
-            })
-        {
-            if !is_stop(thing) && thing.len() > 2 {
-                out.push(thing.clone());
-            }
+        let thing = w[at + 1..].iter().find(|t| !SKIPPED.contains(&t.as_str()));
+        if let Some(thing) = thing.filter(|t| opens && !is_stop(t) && t.len() > 2) {
+            out.push(thing.clone());
         }
     }
     out

@@ -194,7 +194,7 @@ fn sharing(placed: &[Placed<'_>]) -> Vec<Vec<(usize, usize)>> {
     let most = if placed.len() > 2000 { 400 } else { usize::MAX };
     let mut out = Vec::with_capacity(placed.len());
     for (at, s) in placed.iter().enumerate() {
-        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut near: BTreeSet<usize> = BTreeSet::new();
         for list in s
             .terms
             .iter()
@@ -205,10 +205,10 @@ fn sharing(placed: &[Placed<'_>]) -> Vec<Vec<(usize, usize)>> {
                 .iter()
                 .filter(|o| **o > at && placed[**o].article != s.article)
             {
-                *counts.entry(*other).or_default() += 1;
+                near.insert(*other);
             }
         }
-        let near = counts.into_iter().filter_map(|(other, _)| {
+        let near = near.into_iter().filter_map(|other| {
             let shared = s.terms.intersection(&placed[other].terms).count();
             let union = s.terms.len() + placed[other].terms.len() - shared;
             (shared * 3 >= union).then_some((other, shared))

@@ -32,10 +32,11 @@ pub const FEATURES: &[&str] = &[
 /// Weights for desks whose articles are read word by word: fitted on the labelled questions of three unlike desks, an answer counting
 /// as right only where both the article and the sentences read out of it are, with every question asked once more without the
 /// articles that answer it, and with questions nobody would ask a desk. A desk's own `calibration.toml` wins. The weight of a missing
-/// figure and the recogniser's two are set by hand.
+/// figure and the recogniser's two are set by hand; those of what is not spoken of were chosen later on the questions of four other
+/// desks (`tests/quality` and the sample), the rest standing.
 const DEFAULT: [f32; 19] = [
-    -2.0, 0.76, 0.66, 0.0, 0.0, 4.2, 0.0, 0.0, 0.54, -0.8, 0.62, 1.88, 3.36, 2.16, 0.0, 0.0, 0.0,
-    0.5, 0.3,
+    -1.53, 0.76, 0.66, 0.0, 0.0, 4.2, 0.0, 0.0, 0.54, -0.8, 0.62, 1.88, 3.36, 2.16, -1.0, 0.0,
+    -1.5, 0.5, 0.3,
 ];
 
 /// The same by vectors of whole sentences or by words alone.
@@ -43,10 +44,10 @@ const WITHOUT_READING: [f32; 19] = [
     -2.5, 1.2, 0.8, 0.8, 0.8, 1.2, 1.4, 1.5, 0.7, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.3,
 ];
 
-/// Least confidence from which an answer is spoken. [`risk_control`], on 323 questions of three desks, each scored with what the other
-/// two taught, gives 0.79 for one question in a hundred answered wrongly, 0.70 for one and a half and 0.67 for two; at 0.79 a third
-/// of the right answers that there are at 0.70 go unsaid.
-const SPOKEN: f32 = 0.7;
+/// Least confidence from which an answer is spoken. On 376 questions of four desks (`tests/quality` and the sample; many of them are
+/// written to trip it up) 3.3 % are answered wrongly from here on, 6.7 % from 0.70 on and 2.2 % from 0.85 on, where a quarter of the
+/// right answers would go unsaid. A desk's own questions give it its own floor: `firstline eval confidence --write`.
+const SPOKEN: f32 = 0.75;
 /// The same by vectors of whole sentences or by words alone.
 const SPOKEN_WITHOUT_READING: f32 = 0.85;
 

@@ -2,6 +2,7 @@
 //! ([`grounded`]); and of a sentence that is not the articles' own, every claim ([`check`]).
 
 mod claims;
+mod clause;
 
 use std::collections::BTreeSet;
 

@@ -230,6 +230,7 @@ mod tests {
                 reason: reason.into(),
                 model: None,
                 pending: None,
+                model: None,
             }),
             ..TurnRecord::default()
         }

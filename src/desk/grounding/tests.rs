@@ -36,7 +36,6 @@ fn other_words_for_what_is_written_may_be_said() {
         "We don't take cheques.",
         "A visit costs $200 on Gold.",
         "On Silver a visit costs $350.",
-        "You can cancel within 14 days, unless an engineer has connected the line.",
         "Dogs are welcome, except in the River Suite.",
         "After the minimum term you can leave with 30 days' notice.",
         "The shop is open on Wednesday.",
