@@ -4,6 +4,7 @@
 //!
 //! Data is made when the database is empty, with dates relative to that day. Writes want an `Idempotency-Key`: the same key
 //! with the same body gets the first answer again and changes nothing; the same key with another body gets 409.
+//! `GET /operations/KEY` says what became of a write, and changes nothing.
 //! For tests and the demo: `GET /_log` lists every write, `POST /_fault?mode=slow|500|broken|lost|off` makes it misbehave.
 #![allow(
     clippy::disallowed_methods,
@@ -144,6 +145,7 @@ fn routes(office: Office) -> Router {
         .layer(middleware::from_fn_with_state(office.clone(), misbehave));
     Router::new()
         .merge(desk)
+        .route("/operations/{key}", get(operation))
         .route("/_log", get(log))
         .route("/_fault", patch(set_fault).post(set_fault))
         .with_state(office)
@@ -672,6 +674,21 @@ async fn autopay(
         },
     )
     .await
+}
+
+/// What became of the write with this key: whoever lost the answer asks here, and does not send again.
+async fn operation(State(o): State<Office>, Path(key): Path<String>) -> Answer {
+    let write = sqlx::query("SELECT status, answer FROM writes WHERE key = ?")
+        .bind(&key)
+        .fetch_optional(&o.db)
+        .await?
+        .ok_or_else(|| missing("write with this key"))?;
+    let result: Value = serde_json::from_str(&write.get::<String, _>("answer")).unwrap_or_default();
+    let status = match write.get::<i64, _>("status") {
+        200 => "done",
+        _ => "refused",
+    };
+    Ok(Json(json!({"status": status, "result": result})))
 }
 
 // ---- For tests and the demo ----

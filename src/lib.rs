@@ -12,7 +12,7 @@
 //! | [`call`] | the conversation as a sans-IO engine: events in, commands out | audio, desk |
 //! | [`speech`] | ports and engines, sound to words and back | audio |
 //! | [`reason`] | ports and engines for sentence encoders and language models | desk |
-//! | `backoffice` | what actions act on, over HTTP | desk |
+//! | `backoffice` | what actions act on, over HTTP and MCP | desk |
 //! | `store` | call records, the action ledger, callbacks | desk |
 //! | `edge` | sockets and devices: SIP, RTP, Twilio, microphone, HTTP | audio, wire |
 //! | `runtime` | tasks, threads, clocks, files; the one translator between layers | everything |
@@ -28,7 +28,8 @@
 //!
 //! - Time is an argument. The engine and the desk are given `now`; only `edge`, `store`, `backoffice` and `runtime` read clocks.
 //! - A figure that is spoken comes from an article or from an action's result.
-//! - A write is in the ledger before it is sent, and is sent once.
+//! - A write is in the ledger before it is sent, and is sent once. Where its answer is lost, what became of it is asked.
+//! - A language model words what the desk has decided. Each sentence is checked against the articles before it is spoken.
 //! - Every failure ends in an answer, a human, or a promise kept.
 
 #![cfg_attr(

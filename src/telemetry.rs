@@ -24,6 +24,9 @@ pub enum Metric {
     Actions,
     BackofficeMs,
     Callbacks,
+    Reconciled,
+    ModelMs,
+    ModelUses,
     PacketsIn,
     PacketsLost,
     PacketsLate,
@@ -31,6 +34,8 @@ pub enum Metric {
     JobsDropped,
     Webhooks,
     StoreErrors,
+    Reviews,
+    Surveys,
     Panics,
 }
 
@@ -169,6 +174,27 @@ const TABLE: &[Row] = &[
         "Callbacks promised.",
     ),
     row(
+        Metric::Reconciled,
+        "firstline_reconciled_total",
+        Shape::Counter,
+        &["action", "status"],
+        "Writes left open by a crash or a silent back office, by what asking came to: done, failed, unknown.",
+    ),
+    row(
+        Metric::ModelMs,
+        "firstline_model_first_sentence_ms",
+        Shape::Histogram(MS),
+        &[],
+        "From asking a language model to its first sentence that may be said.",
+    ),
+    row(
+        Metric::ModelUses,
+        "firstline_model_turns_total",
+        Shape::Counter,
+        &["task", "result"],
+        "Turns put to a language model: worded, partly, rejected, late, failed, resting.",
+    ),
+    row(
         Metric::PacketsIn,
         "firstline_rtp_packets_in_total",
         Shape::Counter,
@@ -216,6 +242,20 @@ const TABLE: &[Row] = &[
         Shape::Counter,
         &[],
         "Writes the database did not take.",
+    ),
+    row(
+        Metric::Reviews,
+        "firstline_reviews_total",
+        Shape::Counter,
+        &["verdict"],
+        "Supervised replies, by what became of them: approved, edited, rejected, timeout, withdrawn.",
+    ),
+    row(
+        Metric::Surveys,
+        "firstline_surveys_total",
+        Shape::Counter,
+        &["score"],
+        "Answers to the question at a call's end, 1 to 5.",
     ),
     row(
         Metric::Panics,

@@ -47,7 +47,11 @@ const IMPURE: &[&str] = &[
 /// Crates that bring a protocol, an engine or a device, and the folders or files that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("rsipstack", &["edge/sip/"]),
-    ("rustls", &["edge/", "runtime/", "backoffice/"]),
+    (
+        "rustls",
+        &["edge/", "runtime/", "backoffice/", "reason/chat.rs"],
+    ),
+    ("rmcp", &["backoffice/mcp.rs"]),
     ("tokio_rustls", &["edge/sip/listen.rs"]),
     ("rustls_native_certs", &["edge/sip/tls.rs"]),
     ("rtc_srtp", &["edge/rtp/secure.rs"]),
@@ -55,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("opusic_c", &["audio/codec.rs"]),
     ("audio_codec", &["audio/codec.rs"]),
     ("md5", &["wire/sip/digest.rs"]),
+    ("argon2", &["runtime/people.rs"]),
     ("axum", &["edge/http/", "edge/twilio"]),
     ("hyper", &["edge/twilio"]),
     ("hyper_util", &["edge/twilio"]),

@@ -5,11 +5,20 @@
     reason = "tests wait, start tasks and keep tables"
 )]
 
+/// Writes against real processes: killed at any moment, lost answers, MCP servers.
+#[cfg(feature = "line")]
+mod actions;
 /// The program as it is typed: the README's commands, help, misuse.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod cli;
+/// The console in a real browser, on a line without telephones.
+#[cfg(feature = "line")]
+mod console;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
+/// A language model's words, good and bad, from a scripted server and from a real one.
+#[cfg(feature = "line")]
+mod model;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.

@@ -1,4 +1,4 @@
-//! HTTP to the back office and to webhooks. The only importer of `reqwest`.
+//! HTTP to the back office and to webhooks.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -63,6 +63,16 @@ impl HttpBackoffice {
             base,
             timeout,
         })
+    }
+
+    /// The base address, for people.
+    pub fn address_text(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// Longest time one request may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Whether something answers at the base address, whatever it says.
@@ -273,10 +283,20 @@ impl Post {
     }
 }
 
-fn client(headers: HeaderMap, follow: bool) -> Result<Client, String> {
+/// TLS needs one provider for the whole program.
+fn provider() {
     static PROVIDER: Once = Once::new();
     // Fails only where a provider is installed already, which is as good.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+}
+
+/// A client as writes need it: no redirect, no retry, no kept connection.
+pub(super) fn one_way_client() -> Result<Client, String> {
+    client(HeaderMap::new(), false)
+}
+
+fn client(headers: HeaderMap, follow: bool) -> Result<Client, String> {
+    provider();
     // A redirect of a write would send it twice, and one across hosts would carry what it says to a stranger.
     let same_host = redirect::Policy::custom(|attempt| {
         let first = attempt.previous().first();

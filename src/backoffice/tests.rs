@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::desk::{Outcome, Request};
+use crate::desk::{Outcome, Request, Terms};
 use crate::runtime::actions::perform_recorded;
-use crate::store::Store;
+use crate::store::{Intent, Store};
 
 /// A server that answers by the path's last word, counts requests and keeps the last one.
 struct Server {
@@ -96,9 +96,8 @@ fn read(path: &str) -> Request {
         method: "GET".into(),
         path: path.into(),
         body: None,
-        idempotency_key: None,
         name: "lookup".into(),
-        slots: serde_json::Map::new(),
+        ..Request::default()
     }
 }
 
@@ -128,6 +127,9 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::Refused(_) => "refused",
         Outcome::Failed(_) => "failed",
         Outcome::Unknown(_) => "unknown",
+        Outcome::Before(_) => "done before",
+        Outcome::Limited => "limited",
+        Outcome::DryRun => "dry run",
     }
 }
 
@@ -231,7 +233,7 @@ async fn store() -> (Store, std::path::PathBuf) {
 #[tokio::test]
 async fn a_write_is_sent_once_whatever_is_asked() {
     let server = server().await;
-    let office = office(&server);
+    let office = Backoffice::from(office(&server));
     let (store, dir) = store().await;
 
     let first = perform_recorded(&store, &office, "call", &write("/ok", "a")).await;
@@ -263,7 +265,17 @@ async fn a_write_is_sent_once_whatever_is_asked() {
     // As after a crash between claim and answer.
     let lost = write("/ok", "c");
     let sent = json!({ "method": lost.method, "path": lost.path, "body": lost.body });
-    store.claim("c", "call", "reschedule", &sent).await.unwrap();
+    let intent = Intent {
+        key: "c",
+        call_id: "call",
+        action: "reschedule",
+        request: &sent,
+        node: "gone",
+        lease: Duration::ZERO,
+        terms: &Terms::default(),
+        effect: None,
+    };
+    store.claim(&intent).await.unwrap();
     assert_eq!(
         kind(&perform_recorded(&store, &office, "call", &lost).await),
         "unknown"
@@ -284,6 +296,7 @@ async fn a_write_is_sent_once_whatever_is_asked() {
 async fn a_hang_up_does_not_lose_the_outcome() {
     let server = server().await;
     let office = HttpBackoffice::new(&server.url, None, Duration::from_millis(300)).unwrap();
+    let office = Backoffice::from(office);
     let (store, dir) = store().await;
     let request = write("/slow", "k");
     let dropped = tokio::time::timeout(

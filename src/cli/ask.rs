@@ -8,7 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
-use crate::desk::{Conversation, Decision, Desk, Said};
+use crate::config::Config;
+use crate::desk::{Conversation, Decision, Desk, Reply, Said};
 use crate::reason::Embedder;
 use crate::runtime::clock;
 
@@ -31,6 +32,9 @@ pub struct Args {
     /// Go by words alone, without the sentence encoder
     #[arg(long)]
     pub words: bool,
+    /// Configuration file: its language model words the answers, where it names one
+    #[arg(long)]
+    pub config: Option<PathBuf>,
     /// Questions; without any they are read from stdin, one a line
     pub questions: Vec<String>,
 }
@@ -47,8 +51,29 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let desk = super::chat::load(&args.desk, &mut encoder)?;
     let mut out = std::io::stdout().lock();
     let mut misused = false;
+    // Without a model there is nothing in a line's configuration that a question needs.
+    let named = std::env::vars_os().any(|(name, _)| {
+        name.to_str()
+            .is_some_and(|name| name.starts_with("FIRSTLINE_LLM__"))
+    });
+    let models = if named || args.config.is_some() {
+        let config = Config::load(args.config.as_deref())
+            .map_err(|problems| anyhow!(problems.join("\n")))?;
+        super::chat::models(&config)?
+    } else {
+        None
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start; is this computer out of threads or files?")?;
+    let word = |talk: &mut Conversation, reply: &mut Reply| {
+        if let Some(models) = &models {
+            runtime.block_on(models.word(talk, reply));
+        }
+    };
     let mut one = |id: String, text: &str, out: &mut dyn Write| -> anyhow::Result<()> {
-        let decision = decide(&desk, &mut encoder, id, text)?;
+        let decision = decide(&desk, &mut encoder, id, text, &word)?;
         if args.jsonl {
             writeln!(out, "{}", serde_json::to_string(&decision)?)?;
         } else {
@@ -114,6 +139,7 @@ fn decide(
     encoder: &mut Option<Box<dyn Embedder>>,
     id: String,
     text: &str,
+    word: &dyn Fn(&mut Conversation, &mut Reply),
 ) -> anyhow::Result<Decision> {
     let now = clock::now();
     let said = Said {
@@ -124,7 +150,9 @@ fn decide(
         ..Said::default()
     };
     let mut talk = Conversation::rehearsal(desk.clone(), &id, now);
-    let mut decision = talk.hear(&said).decision;
+    let mut reply = talk.hear(&said);
+    word(&mut talk, &mut reply);
+    let mut decision = reply.decision;
     decision.id = id;
     Ok(decision)
 }

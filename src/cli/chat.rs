@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::backoffice::HttpBackoffice;
+use crate::backoffice::Backoffice;
 use crate::config::Config;
 use crate::desk::entity;
 use crate::desk::{
@@ -17,6 +17,7 @@ use crate::desk::{
     Next, Outcome, Reply, Request, Said, StagesMs, Termination, TurnRecord,
 };
 use crate::reason::Embedder;
+use crate::runtime::model::Models;
 use crate::runtime::{actions, clock, desks};
 use crate::store::Store;
 
@@ -48,6 +49,9 @@ pub struct Args {
     /// Go by words alone, without the sentence encoder
     #[arg(long)]
     pub words: bool,
+    /// Writes are decided, read back and confirmed, and not sent
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +105,9 @@ async fn talk(
     let started = clock::now();
     let mut call = Call {
         talk: Conversation::new(desk.clone(), caller, &id, started),
-        backoffice: backoffice(&desk)?,
+        backoffice: actions::backoffice(&desk, BACKOFFICE, true)
+            .map_err(anyhow::Error::msg)?
+            .map(|office| office.dry(args.dry_run)),
         store,
         id: id.clone(),
         handoff: None,
@@ -119,6 +125,7 @@ async fn talk(
     let mut out = std::io::stdout().lock();
     let opening = call.talk.opening();
     let opening = call.follow(opening).await?;
+    let models = models(config)?;
     if !args.jsonl {
         writeln!(out, "{}", opening.reply)?;
     }
@@ -162,7 +169,10 @@ async fn talk(
             now: clock::now(),
             ..Said::default()
         };
-        let reply = call.talk.hear(&said);
+        let mut reply = call.talk.hear(&said);
+        if let Some(models) = &models {
+            models.word(&mut call.talk, &mut reply).await;
+        }
         let decision = call.follow(reply).await?;
         if args.jsonl {
             writeln!(out, "{}", serde_json::to_string(&decision)?)?;
@@ -197,7 +207,7 @@ async fn talk(
 
 struct Call {
     talk: Conversation,
-    backoffice: Option<HttpBackoffice>,
+    backoffice: Option<Backoffice>,
     store: Store,
     id: String,
     handoff: Option<Handoff>,
@@ -218,6 +228,7 @@ impl Call {
                 Next::Request(request) => {
                     let before = reply.decision;
                     let outcome = self.perform(&request).await;
+                    actions::told(&self.store, &request).await;
                     reply = self.talk.resume(request.id, outcome);
                     // Nothing to say to an outcome: what was decided before it still stands.
                     if reply.say.is_empty() {
@@ -322,24 +333,13 @@ fn number(raw: &str, desk: &Desk) -> String {
         .unwrap_or_else(|| raw.to_owned())
 }
 
-fn backoffice(desk: &Desk) -> anyhow::Result<Option<HttpBackoffice>> {
-    let Some(config) = &desk.config.backoffice else {
-        return Ok(None);
-    };
-    let auth = match &config.auth_env {
-        None => None,
-        Some(name) => match std::env::var(name) {
-            Ok(token) => Some(format!("Bearer {token}")),
-            Err(_) => {
-                eprintln!(
-                    "firstline: {name} is not set, so the back office is asked without a token; set it to the token"
-                );
-                None
-            }
-        },
-    };
-    HttpBackoffice::new(&config.url, auth, BACKOFFICE)
-        .map(Some)
+/// The language models of the configuration; none where it names none.
+pub(super) fn models(config: &Config) -> anyhow::Result<Option<Models>> {
+    config
+        .llm
+        .as_ref()
+        .map(|llm| Models::new(llm, None))
+        .transpose()
         .map_err(anyhow::Error::msg)
 }
 

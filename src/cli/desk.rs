@@ -310,7 +310,8 @@ fn desk_files(
     }
     desk += "# timezone = \"America/New_York\"\n# hours    = [\"mon-fri 08:00-20:00\"]\n\n\
              # Where actions are performed, and how callers prove who they are:\n\
-             # [backoffice]\n# url = \"https://api.example.com\"\n# auth_env = \"BACKOFFICE_AUTH\"\n\
+             # [backoffice]\n# url = \"https://api.example.com\"\n# auth_env = \"BACKOFFICE_AUTH\"\n# dry_run = true   # writes are decided and confirmed, and not sent\n\
+             # [backoffice.mcp.orders]   # an MCP server: request = { mcp = \"orders\", tool = \"...\", arguments = { ... } }\n# command = [\"orders-mcp\"]   # or url = \"https://...\"\n\
              # [identity]\n# lookup = \"/customers?phone={caller_number}\"\n# factors = [\"postcode\", \"date_of_birth\"]\n";
     let mut files = BTreeMap::new();
     let mut examples = String::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::backoffice::HttpBackoffice;
+use crate::backoffice::Backoffice;
 use crate::config::{Accept, Advertise, Config, TargetKind, Transport};
 use crate::runtime::clock;
 use crate::store::Store;
@@ -378,7 +378,35 @@ fn transfer(config: &Config, found: &mut Findings) {
     }
 }
 
+/// The language models, where there are any: whether they answer at all. How fast is to be seen in the metrics.
+async fn language_models(config: &Config, found: &mut Findings) {
+    let Some(llm) = &config.llm else {
+        return;
+    };
+    let prompt = crate::desk::model::Prompt {
+        task: crate::desk::model::Task::Answer,
+        instruction: "Answer with JSON alone: {\"sentences\": [\"...\"]}".into(),
+        data: "{\"passages\": [\"We are open.\"]}".into(),
+        schema: serde_json::json!({"type": "object", "required": ["sentences"], "additionalProperties": false,
+            "properties": {"sentences": {"type": "array", "items": {"type": "string"}}}}),
+        most_tokens: 16,
+    };
+    match crate::runtime::model::Models::new(llm, None) {
+        Err(why) => found.fail("language model", why),
+        Ok(models) => {
+            for told in models.reachable(&prompt, Duration::from_secs(10)).await {
+                match told {
+                    Ok(told) => found.ok("language model", told),
+                    // The line does its work without it.
+                    Err(why) => found.warn("language model", why),
+                }
+            }
+        }
+    }
+}
+
 async fn services(config: &Config, found: &mut Findings) {
+    language_models(config, found).await;
     match Store::open(&config.storage.url).await {
         Err(error) => found.fail("database", error.to_string()),
         Ok(store) => {
@@ -439,14 +467,20 @@ async fn desk(dir: &Path, found: &mut Findings) {
             format!("{name} is not set; the desk's auth_env names it"),
         );
     }
-    match HttpBackoffice::new(&backoffice.url, None, Duration::from_secs(3)) {
+    // A variable that is not set was told above.
+    let variable = |name: &str| Some(std::env::var(name).unwrap_or_default());
+    match Backoffice::new(backoffice, &variable, Duration::from_secs(3)) {
         Err(why) => found.fail("back office", why),
-        Ok(office) => match office.reachable().await {
-            Ok(()) => found.ok("back office", format!("{} answers", backoffice.url)),
-            Err(why) => found.fail(
-                "back office",
-                format!("{why}; start it, or correct [backoffice] url in the desk"),
-            ),
-        },
+        Ok(office) => {
+            for told in office.reachable().await {
+                match told {
+                    Ok(told) => found.ok("back office", told),
+                    Err(why) => found.fail(
+                        "back office",
+                        format!("{why}; start it, or correct [backoffice] in the desk"),
+                    ),
+                }
+            }
+        }
     }
 }

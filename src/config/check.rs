@@ -9,11 +9,11 @@ use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
-    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Llm, Secret, Shape, Sip, Srtp,
-    Storage, Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Secret, Shape, Sip, Srtp, Storage,
+    Stt, Survey, Target, Transfer, Trunk, Tts, Twilio, Via,
 };
 
-type Env = BTreeMap<String, String>;
+pub(super) type Env = BTreeMap<String, String>;
 
 const TWILIO_API: &str = "https://api.twilio.com";
 
@@ -41,9 +41,10 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let callback = callback(root.section_or_default("callback"));
     let stt = stt(root.section_or_default("stt"));
     let tts = tts(root.section_or_default("tts"));
-    let llm = llm(root.section_or_default("llm"), env);
+    let llm = super::llm::llm(root.section_or_default("llm"), env);
     let storage = storage(root.section_or_default("storage"));
     let limits = limits(root.section_or_default("limits"));
+    let survey = survey(root.section_or_default("survey"));
     for (index, trunk) in trunks.iter().enumerate() {
         if trunks[..index]
             .iter()
@@ -74,6 +75,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         llm,
         storage,
         limits,
+        survey,
     })
 }
 
@@ -368,6 +370,19 @@ fn callback(mut s: Section<'_>) -> Callback {
     read
 }
 
+fn survey(mut s: Section<'_>) -> Survey {
+    let read = Survey {
+        percent: s.get("percent", 0, |text| {
+            text.parse()
+                .ok()
+                .filter(|n| *n <= 100)
+                .ok_or_else(|| format!("must be a number from 0 to 100, not `{text}`"))
+        }),
+    };
+    s.done();
+    read
+}
+
 fn stt(mut s: Section<'_>) -> Stt {
     let read = Stt {
         engine: s.get("engine", "whisper".to_owned(), |t| choice(t, &["whisper"])),
@@ -381,29 +396,6 @@ fn tts(mut s: Section<'_>) -> Tts {
     let read = Tts {
         engine: s.get("engine", "piper".to_owned(), |t| choice(t, &["piper"])),
         voice: s.get("voice", "en_US-joe-medium".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
-fn llm(mut s: Section<'_>, env: &Env) -> Llm {
-    let engine = s.get("engine", "none".to_owned(), |t| {
-        choice(t, &["none", "openai"])
-    });
-    let base_url = s.maybe("base_url", |t| web_address(t, &["https", "http"]));
-    let model = s.maybe("model", some_text);
-    let api_key = secret(&mut s, "api_key_env", env);
-    let read = match (engine.as_str(), base_url, model) {
-        ("openai", Some(base_url), Some(model)) => Llm::OpenAi {
-            base_url,
-            model,
-            api_key,
-        },
-        ("openai", _, _) => {
-            s.problem("llm.engine = \"openai\" needs `base_url` and `model`");
-            Llm::None
-        }
-        _ => Llm::None,
     };
     s.done();
     read
@@ -448,7 +440,7 @@ fn limits(mut s: Section<'_>) -> Limits {
 }
 
 /// The value of the variable that `key` names; a name whose variable is not set is a problem.
-fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
+pub(super) fn secret(s: &mut Section<'_>, key: &'static str, env: &Env) -> Option<Secret> {
     s.maybe(key, |name| {
         let name = variable(name)?;
         match env.get(&name).filter(|v| !v.is_empty()) {
@@ -479,7 +471,7 @@ fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn some_text(text: &str) -> Result<String, String> {
+pub(super) fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("is empty".into())
     } else {
@@ -528,7 +520,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     }
 }
 
-fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
+pub(super) fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
     match url::Url::parse(text) {
         Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(url),
         _ => Err(format!(
@@ -538,7 +530,7 @@ fn web_address(text: &str, schemes: &[&str]) -> Result<url::Url, String> {
     }
 }
 
-fn choice(text: &str, known: &[&str]) -> Result<String, String> {
+pub(super) fn choice(text: &str, known: &[&str]) -> Result<String, String> {
     if known.contains(&text) {
         Ok(text.to_owned())
     } else {

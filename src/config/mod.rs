@@ -8,11 +8,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 mod check;
+mod llm;
 mod net;
 mod raw;
 mod secret;
 mod target;
 
+pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
 pub use net::{Listen, Net, Transport};
 pub use raw::nearest;
 pub use secret::Secret;
@@ -37,9 +39,11 @@ pub struct Config {
     pub callback: Callback,
     pub stt: Stt,
     pub tts: Tts,
-    pub llm: Llm,
+    /// None: replies are worded by the desk alone.
+    pub llm: Option<Llm>,
     pub storage: Storage,
     pub limits: Limits,
+    pub survey: Survey,
 }
 
 #[derive(Debug, Clone)]
@@ -203,20 +207,17 @@ pub struct Tts {
 }
 
 #[derive(Debug, Clone)]
-pub enum Llm {
-    None,
-    OpenAi {
-        base_url: url::Url,
-        model: String,
-        api_key: Option<Secret>,
-    },
-}
-
-#[derive(Debug, Clone)]
 pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
     pub recordings: PathBuf,
+}
+
+/// One question at a call's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Of a hundred calls, how many are asked.
+    pub percent: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -275,12 +276,6 @@ impl Config {
         if self.storage.url.starts_with("postgres") {
             said.push(
                 "storage.url names Postgres, and this version keeps its records in SQLite only"
-                    .into(),
-            );
-        }
-        if let Llm::OpenAi { .. } = self.llm {
-            said.push(
-                "llm.engine is `openai`, and this version answers from the desk's articles alone"
                     .into(),
             );
         }

@@ -175,6 +175,16 @@ fn every_mistake_is_named_with_its_line() {
             "[llm]\nengine = \"openai\"",
             &["needs `base_url` and `model`"],
         ),
+        ("[llm]\nengine = \"anthropic\"", &["needs `model`"]),
+        ("[llm]\nfirst_sentence_ms = 5", &["must be milliseconds"]),
+        (
+            "[llm]\nfirst_sentence_ms = 900\nbudget_ms = 800",
+            &["must not be less than"],
+        ),
+        (
+            "[llm.second]\nengine = \"anthropic\"\nmodel = \"m\"",
+            &["a second language model and no first"],
+        ),
         ("[storage]\nurl = \"mysql:x\"", &["must be like \"sqlite:"]),
         ("[limits]\ncalls = 0", &["must be \"auto\" or a number"]),
         ("[limits]\ncalls = 1.5", &["must be text in quotes"]),

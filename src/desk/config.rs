@@ -26,6 +26,8 @@ pub struct DeskConfig {
     pub identity: Option<IdentityConfig>,
     pub backoffice: Option<BackofficeConfig>,
     pub escalation: EscalationConfig,
+    /// None: the desk gives no numbers.
+    pub savings: Option<SavingsConfig>,
 }
 
 impl Default for DeskConfig {
@@ -42,6 +44,7 @@ impl Default for DeskConfig {
             identity: None,
             backoffice: None,
             escalation: EscalationConfig::default(),
+            savings: None,
         }
     }
 }
@@ -145,12 +148,63 @@ pub struct IdentityConfig {
     pub attempts: u32,
 }
 
+/// `[savings]`: what people and the line cost, in the desk's currency.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SavingsConfig {
+    /// A colleague's minute.
+    pub human_minute: f64,
+    /// Minutes a colleague takes for a call that the line resolves, wrap-up included.
+    pub human_minutes: f64,
+    /// A minute of a call: carrier and machine.
+    pub line_minute: f64,
+    /// A month of the line, whatever it does.
+    pub month: f64,
+    /// Minutes to review a reply, and to grade a call.
+    pub review_minutes: f64,
+    pub grade_minutes: f64,
+}
+
+impl Default for SavingsConfig {
+    fn default() -> Self {
+        Self {
+            human_minute: 0.0,
+            human_minutes: 0.0,
+            line_minute: 0.0,
+            month: 0.0,
+            review_minutes: 0.25,
+            grade_minutes: 2.0,
+        }
+    }
+}
+
 /// `[backoffice]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackofficeConfig {
+    /// Empty: there are MCP servers only.
     pub url: String,
     /// Environment variable holding the bearer token.
     pub auth_env: Option<String>,
+    /// `[backoffice.mcp.NAME]`.
+    pub mcp: BTreeMap<String, McpServer>,
+    /// Writes are decided, read back and confirmed, and not sent.
+    pub dry_run: bool,
+}
+
+/// One MCP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum McpServer {
+    /// A program of this computer, spoken to over its standard input and output.
+    Stdio {
+        command: Vec<String>,
+        /// Variables of our environment that it is given; of the others it sees only where programs and its home are.
+        env: Vec<String>,
+    },
+    /// Streamable HTTP.
+    Http {
+        url: String,
+        /// Environment variable holding the bearer token.
+        auth_env: Option<String>,
+    },
 }
 
 /// How the targets of a queue are rung.
@@ -222,6 +276,32 @@ pub struct Action {
     pub reply: String,
     pub limits: Limits,
     pub slots: Vec<Slot>,
+    /// How to find out what became of it, where an answer did not come.
+    pub reconcile: Option<ReconcileTemplate>,
+    /// What puts it back.
+    pub undo: Option<Undo>,
+}
+
+/// An action that takes another one back: its name, and what its slots are filled with (`{slot}` and `{result.field}` of the action that
+/// was done, `{customer.field}` as it was before it was done). A slot that is not named here is the one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    pub action: String,
+    pub slots: BTreeMap<String, String>,
+}
+
+/// `reconcile`: a request that changes nothing and says what became of a write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReconcileTemplate {
+    /// Its method is `GET`, or `MCP`.
+    pub request: RequestTemplate,
+    /// Field of the answer that says how it stands.
+    pub status: String,
+    /// Field of the answer that holds the result.
+    pub result: String,
+    /// Values of the status that mean done, and that nothing was done; lower case.
+    pub done: Vec<String>,
+    pub failed: Vec<String>,
 }
 
 /// `{slot}`, `{customer.field}` and `{caller_number}` are filled in; a bare name that is no slot is a field of the customer record.
@@ -230,12 +310,24 @@ pub struct RequestTemplate {
     pub method: String,
     pub path: String,
     pub body: Option<serde_json::Value>,
+    /// A tool of an MCP server: then `method` is `MCP` and `path` is `/server/tool`.
+    pub tool: Option<ToolTemplate>,
+}
+
+/// `request = { mcp = "server", tool = "name", arguments = { ... } }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolTemplate {
+    pub server: String,
+    pub tool: String,
+    pub arguments: serde_json::Value,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Times this action may be done in one call.
     pub per_call: Option<u32>,
+    /// Times it may be done for one customer in one day of the desk.
+    pub per_day: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -338,7 +338,7 @@ fn about(aspect: Aspect, speaker: &Speaker<'_>, record: &CallRecord) -> String {
             let each = record.actions.iter().map(|action| {
                 let key = match action.status {
                     ActionStatus::Done => "consult_action_done",
-                    ActionStatus::Failed => "consult_action_failed",
+                    ActionStatus::Failed | ActionStatus::DryRun => "consult_action_failed",
                     ActionStatus::Unknown => "consult_action_unknown",
                 };
                 let name = super::action::render::words(&action.name);

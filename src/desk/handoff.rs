@@ -153,6 +153,7 @@ pub fn why(reason: &str) -> String {
         "not_grounded" => "I could not back up an answer".into(),
         "out_of_scope" => "it is outside what I handle".into(),
         "policy" => "this goes to a person".into(),
+        "colleague" => "a colleague asked for the call".into(),
         "supervised" => "I may not answer this alone yet".into(),
         "third_party" => "they speak for somebody else".into(),
         "verify_locked" => "proof of identity failed on earlier calls".into(),
@@ -166,6 +167,7 @@ pub fn why(reason: &str) -> String {
         "missing_data" => "their record lacks what is needed".into(),
         "slot" => "we could not agree on the details".into(),
         "limit" => "it was done once on this call already".into(),
+        "limit_day" => "it was done as often as it may be today".into(),
         "dispute" => "they dispute something".into(),
         "fraud" => "they report fraud".into(),
         "legal" => "a complaint or legal matter".into(),
@@ -203,6 +205,7 @@ fn summary(facts: &Facts<'_>) -> String {
             ActionStatus::Done => "done",
             ActionStatus::Failed => "not done",
             ActionStatus::Unknown => "not known whether it went through",
+            ActionStatus::DryRun => "not done, this line is on a dry run",
         };
         parts.push(format!(
             "{}: {status}.",

@@ -62,6 +62,9 @@ pub struct Decision {
     pub reason: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pending: Option<Pending>,
+    /// What a language model was sent for this reply, and what came of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<Box<super::model::ModelTrace>>,
 }
 
 /// What the caller said, with the evidence for it.
@@ -183,13 +186,13 @@ pub struct Reply {
 }
 
 /// Something asked of the desk's back office.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Unique in this conversation.
     pub id: u64,
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`; `MCP` for a tool.
     pub method: String,
-    /// Path and query, percent-encoded, below the desk's back-office URL.
+    /// Path and query, percent-encoded, below the desk's back-office URL; `/server/tool` for a tool.
     pub path: String,
     pub body: Option<serde_json::Value>,
     /// Set on writes: goes out as `Idempotency-Key`, and into the ledger before anything is sent.
@@ -197,6 +200,54 @@ pub struct Request {
     /// Name of the action, or `lookup`.
     pub name: String,
     pub slots: serde_json::Map<String, serde_json::Value>,
+    /// A tool of an MCP server, called instead of `method` and `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Box<ToolCall>>,
+    /// What holds a write to once; none on reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Box<Terms>>,
+}
+
+/// A tool of an MCP server, with its arguments.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// A name of `[backoffice.mcp.NAME]`.
+    pub server: String,
+    pub tool: String,
+    pub arguments: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What holds a write to once, and within its limits.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Whose account it is about: the customer's id, else the number rung from. The same customer, action and values are the same
+    /// effect, also from another call.
+    pub customer: Option<String>,
+    /// The number the caller can be rung at, should nobody be there to hear how it went.
+    pub caller: Option<String>,
+    /// Times it may be done for one customer in one day of the desk.
+    pub per_day: Option<u32>,
+    /// When that day began.
+    pub day_from: Option<jiff::Timestamp>,
+    /// How to find out later what became of it.
+    pub ask: Option<Ask>,
+}
+
+/// The question what became of a write, as an action's `reconcile` names it, filled in.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// `GET`, or `MCP` for a tool.
+    pub method: String,
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolCall>,
+    /// Field of the answer that says how it stands; an answer without it is the result itself.
+    pub status: String,
+    /// Field of the answer that holds the result; an answer without it is the result itself.
+    pub result: String,
+    /// Values of `status`, lower case.
+    pub done: Vec<String>,
+    pub failed: Vec<String>,
 }
 
 impl Request {
@@ -218,6 +269,12 @@ pub enum Outcome {
     Failed(String),
     /// Sent, and nobody knows: a time-out, a cut connection, 5xx, JSON that cannot be read.
     Unknown(String),
+    /// The same was done for this customer in an earlier call, and they were never told: its result. Nothing was sent now.
+    Before(serde_json::Value),
+    /// Nothing was sent: it was done as often as the desk allows for one customer and day.
+    Limited,
+    /// Nothing was sent: this is a dry run.
+    DryRun,
 }
 
 /// How the caller seems to feel.

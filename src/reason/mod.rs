@@ -13,5 +13,8 @@ pub trait Embedder: Send {
     }
 }
 
+#[cfg(feature = "line")]
+pub mod chat;
 #[cfg(feature = "onnx")]
 pub mod minilm;
+pub mod shape;

@@ -38,9 +38,11 @@ pub fn read(dir: &Path) -> Result<DeskFiles, String> {
             files.insert(name.to_string(), text(&path)?);
         }
     }
-    let knowledge = dir.join("knowledge");
-    if knowledge.is_dir() {
-        walk(&knowledge, "knowledge", 0, &mut files)?;
+    for name in ["knowledge", "prompts"] {
+        let below = dir.join(name);
+        if below.is_dir() {
+            walk(&below, name, 0, &mut files)?;
+        }
     }
     Ok(DeskFiles(files))
 }

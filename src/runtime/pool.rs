@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::call::{Event, Heard};
+use crate::call::{Event, Heard, Order};
 use crate::desk::conversation::Conversation;
 use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
+use crate::edge::Leg;
+use crate::edge::http::Both;
 use crate::reason::Embedder;
 use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
+use super::model::Models;
 use super::voice::Voice;
 
 /// One worker's engines.
@@ -43,9 +46,29 @@ pub enum Msg {
 }
 
 /// What a watcher may ask of a live call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     End,
+    /// Something for the conversation's engine.
+    Order(Order),
+    /// Both sides, 20 ms at a time, until the other end is dropped.
+    Listen(mpsc::Sender<Both>),
+    /// A colleague at the console takes the call on this leg; the engine dials `target` for it.
+    Take {
+        target: String,
+        name: String,
+        leg: Box<dyn Leg>,
+    },
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Control::End => f.write_str("End"),
+            Control::Order(order) => f.debug_tuple("Order").field(order).finish(),
+            Control::Listen(_) => f.write_str("Listen"),
+            Control::Take { name, .. } => f.debug_tuple("Take").field(name).finish(),
+        }
+    }
 }
 
 /// What of a call's work is still wanted; shared with its queued jobs.
@@ -196,6 +219,8 @@ struct Queue {
     /// Clauses to be made when nobody is on the line.
     warm: Mutex<VecDeque<String>>,
     live: Arc<Live>,
+    /// The language models, and what they run on.
+    models: Option<(Arc<Models>, tokio::runtime::Handle)>,
     /// Workers at work: a recognition that has the machine to itself may use a second core.
     busy: AtomicUsize,
 }
@@ -212,6 +237,7 @@ impl Pool {
         workers: usize,
         voice: Arc<Voice>,
         live: Arc<Live>,
+        models: Option<(Arc<Models>, tokio::runtime::Handle)>,
         make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let queue = Arc::new(Queue {
@@ -220,6 +246,7 @@ impl Pool {
             voice,
             warm: Mutex::default(),
             live,
+            models,
             busy: AtomicUsize::new(0),
         });
         let make = Arc::new(make);
@@ -384,6 +411,37 @@ fn work(queue: &Queue, mut engines: Engines) {
             job.wanted.at_work().take_if(|(a, _)| *a == attempt);
         }
         if let Some(to) = job.to {
+            send(queue, msg, to);
+        }
+    }
+}
+
+/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting.
+fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
+    match (msg, &queue.models) {
+        (
+            Msg::Event(Event::Decided {
+                attempt,
+                mut mind,
+                mut reply,
+                ms,
+            }),
+            Some((models, runtime)),
+        ) if mind.prompt().is_some() => {
+            let models = models.clone();
+            runtime.spawn(async move {
+                let began = Instant::now();
+                models.word(&mut mind, &mut reply).await;
+                let ms = ms + began.elapsed().as_millis() as u64;
+                let _ = to.try_send(Msg::Event(Event::Decided {
+                    attempt,
+                    mind,
+                    reply,
+                    ms,
+                }));
+            });
+        }
+        (msg, _) => {
             let _ = to.try_send(msg);
         }
     }

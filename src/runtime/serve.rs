@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audio::codec::Codec;
-use crate::backoffice::HttpBackoffice;
 use crate::config::{self, Config};
 use crate::desk::Caller;
 use crate::desk::conversation::Conversation;
@@ -21,8 +20,10 @@ use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
+use super::console::Console;
 use super::line::{self, Shared};
 use super::live::Live;
+use super::pilot::Pilot;
 use super::pool::Pool;
 use super::recording::Recorder;
 use super::webhook::Webhook;
@@ -59,24 +60,33 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
         store.save_call(&record).await?;
     }
-    for claim in store.open_claims().await? {
-        tracing::error!(key = %claim.key, call = %claim.call_id, action = %claim.action, "this write was begun and its outcome never learnt; it is not sent again: look it up by hand");
-    }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
     let desk =
         super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
     drop(embedder);
-    let backoffice = match &desk.config.backoffice {
-        Some(b) => Some(backoffice(&b.url, b.auth_env.as_deref())?),
-        None => None,
-    };
+    let backoffice = super::actions::backoffice(&desk, line::BACKOFFICE_TIMEOUT, false)
+        .map_err(anyhow::Error::msg)?;
+    if backoffice.as_ref().is_some_and(|office| office.is_dry()) {
+        tracing::warn!(
+            "dry run: writes are decided, read back and confirmed, and not sent ([backoffice] dry_run in the desk)"
+        );
+    }
     let language = desk.config.language.clone();
     let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let models = match &config.llm {
+        None => None,
+        Some(llm) => {
+            let models = super::model::Models::new(llm, Some(metrics.clone()))
+                .map_err(anyhow::Error::msg)?;
+            Some((Arc::new(models), tokio::runtime::Handle::current()))
+        }
+    };
     let pool = Pool::start(
         workers,
         voice,
         live.clone(),
+        models,
         engines::maker(&config).map_err(anyhow::Error::msg)?,
     )
     .map_err(anyhow::Error::msg)?;
@@ -126,6 +136,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         None => None,
     };
     let stopping = CancellationToken::new();
+    let pilot = Pilot::new(&config.desk, desk.clone());
+    pilot.refresh(&store).await?;
+    // Nothing else sets it.
+    let _ = state.console.set(Console::new(pilot.clone()));
+    tokio::spawn(keep_up(pilot.clone(), store.clone(), stopping.clone()));
     let shared = Arc::new(Shared {
         words,
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
@@ -144,6 +159,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             |url| url.as_str().trim_end_matches('/').to_string(),
         ),
         own_number: own_number(&config),
+        pilot,
+        survey_percent: config.survey.percent,
         vad: engines::vad().map_err(anyhow::Error::msg)?,
         desk,
         pool: pool.clone(),
@@ -168,6 +185,12 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         tokio::spawn(webhook.run(stopping.clone()));
     }
     warm(&shared);
+    tokio::spawn(super::reconcile::run(
+        store.clone(),
+        shared.backoffice.clone(),
+        metrics.clone(),
+        stopping.clone(),
+    ));
     tokio::spawn(super::callbacks::run(
         shared.clone(),
         config.callback.clone(),
@@ -278,20 +301,6 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(Store::open(&config.storage.url)
         .await?
         .with_clock(super::clock::now))
-}
-
-fn backoffice(url: &str, auth_env: Option<&str>) -> anyhow::Result<HttpBackoffice> {
-    let auth = auth_env
-        .map(|name| {
-            std::env::var(name).map_err(|_| {
-                anyhow::anyhow!(
-                    "the desk's back office needs the environment variable {name}; set it"
-                )
-            })
-        })
-        .transpose()?
-        .map(|token| format!("Bearer {token}"));
-    HttpBackoffice::new(url, auth, line::BACKOFFICE_TIMEOUT).map_err(anyhow::Error::msg)
 }
 
 /// What the SIP edge is started with, by configuration.
@@ -449,6 +458,19 @@ fn warm(shared: &Shared) {
     {
         for clause in crate::speech::spoken::clauses(&sentence) {
             shared.pool.warm(clause);
+        }
+    }
+}
+
+/// What people set at another machine's console is taken up here, too.
+async fn keep_up(pilot: Arc<Pilot>, store: Store, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(15)) => {}
+        }
+        if let Err(error) = pilot.refresh(&store).await {
+            tracing::debug!(%error, "modes could not be read");
         }
     }
 }

@@ -1,10 +1,34 @@
 //! The ledger of writes: a claim is on the disk before anything is sent, and settled when the outcome is known.
+//!
+//! A claim carries the node that made it and a lease: until the lease is over the node is at work on it; afterwards any node may take
+//! it over to find out what became of it. Taking over is one update that only one node can win.
+
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::Row;
 
 use super::{Store, StoreError, from_json, rfc3339, to_json};
-use crate::desk::Outcome;
+use crate::desk::{Ask, Outcome, Terms};
+
+/// How long an effect that the caller was not told of is remembered: the same thing asked for again is not done twice.
+const REMEMBERED_MS: i64 = 24 * 3_600_000;
+
+/// What is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Intent<'a> {
+    pub key: &'a str,
+    pub call_id: &'a str,
+    pub action: &'a str,
+    pub request: &'a Value,
+    /// Who sends it.
+    pub node: &'a str,
+    /// How long that may take.
+    pub lease: Duration,
+    pub terms: &'a Terms,
+    /// [`crate::desk::action::once::effect`].
+    pub effect: Option<&'a str>,
+}
 
 /// What a claim found.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,9 +41,13 @@ pub enum Claim {
         request: Value,
         outcome: Option<Outcome>,
     },
+    /// The same effect was claimed under another key, and nobody knows how that went, or the caller was not told: find out first.
+    Earlier(Box<OpenClaim>),
+    /// It was done as often as it may be.
+    Limited,
 }
 
-/// A write that was claimed and never settled: the line stopped in between.
+/// A write whose caller has not been told how it went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenClaim {
     pub key: String,
@@ -28,49 +56,107 @@ pub struct OpenClaim {
     pub request: Value,
     /// RFC 3339, UTC.
     pub claimed_at: String,
+    /// Milliseconds since it was claimed.
+    pub age_ms: u64,
+    /// Somebody is still at work on it.
+    pub leased: bool,
+    pub outcome: Option<Outcome>,
+    /// How to find out.
+    pub ask: Option<Ask>,
+    /// Whom to ring about it.
+    pub caller: Option<String>,
+    /// How often it was asked what became of it.
+    pub asked: u32,
 }
 
+const OPEN: &str =
+    "idempotency_key, call_id, action, request, claimed_ms, lease_ms, result, ask, caller, asked";
+
 impl Store {
-    /// Claims `key` durably. A claim that was settled as failed (nothing was sent, or plainly nothing was done) may be made anew.
-    pub async fn claim(
-        &self,
-        key: &str,
-        call_id: &str,
-        action: &str,
-        request: &Value,
-    ) -> Result<Claim, StoreError> {
-        let made = sqlx::query(
-            "insert into ledger (idempotency_key, call_id, action, request, status, claimed_ms) values ($1, $2, $3, $4, 'open', $5)
-             on conflict (idempotency_key) do update set status = 'open', result = null, settled_ms = null,
-                claimed_ms = excluded.claimed_ms, call_id = excluded.call_id
-             where ledger.status = 'failed' and ledger.request = excluded.request",
-        )
-        .bind(key)
-        .bind(call_id)
-        .bind(action)
-        .bind(to_json(request))
-        .bind(self.now_ms())
-        .execute(&self.ledger)
-        .await?;
-        if made.rows_affected() == 1 {
-            return Ok(Claim::New);
+    /// Claims a key durably. A claim that was settled as failed (nothing was sent, or plainly nothing was done) may be made anew.
+    pub async fn claim(&self, intent: &Intent<'_>) -> Result<Claim, StoreError> {
+        let now = self.now_ms();
+        let lease = now.saturating_add(i64::try_from(intent.lease.as_millis()).unwrap_or(i64::MAX));
+        // One transaction that takes the write lock first: two calls, or two nodes, cannot both find nothing.
+        let mut tx = self.ledger.begin_with("begin immediate").await?;
+        let row =
+            sqlx::query("select status, request, result from ledger where idempotency_key = $1")
+                .bind(intent.key)
+                .fetch_optional(&mut *tx)
+                .await?;
+        if let Some(row) = row {
+            let request: Value = from_json("a ledger entry", &row.try_get::<String, _>(1)?)?;
+            let failed = row.try_get::<String, _>(0)? == "failed";
+            if !failed || request != *intent.request {
+                let outcome: Option<String> = row.try_get(2)?;
+                return Ok(Claim::Exists {
+                    request,
+                    outcome: outcome
+                        .map(|text| from_json("a ledger entry", &text))
+                        .transpose()?,
+                });
+            }
         }
-        let row = sqlx::query("select request, result from ledger where idempotency_key = $1")
-            .bind(key)
-            .fetch_one(&self.ledger)
+        if let Some(effect) = intent.effect {
+            let earlier = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "select {OPEN} from ledger where effect = $1 and idempotency_key <> $2 and claimed_ms > $3
+                 and (status in ('open', 'unknown') or (status = 'done' and told = 0)) order by claimed_ms desc limit 1"
+            )))
+            .bind(effect)
+            .bind(intent.key)
+            .bind(now - REMEMBERED_MS)
+            .fetch_optional(&mut *tx)
             .await?;
-        let outcome: Option<String> = row.try_get(1)?;
-        Ok(Claim::Exists {
-            request: from_json("a ledger entry", &row.try_get::<String, _>(0)?)?,
-            outcome: outcome
-                .map(|text| from_json("a ledger entry", &text))
-                .transpose()?,
-        })
+            if let Some(row) = earlier {
+                return Ok(Claim::Earlier(Box::new(open_claim(&row, now)?)));
+            }
+        }
+        if let (Some(most), Some(customer)) = (intent.terms.per_day, &intent.terms.customer) {
+            let from = intent
+                .terms
+                .day_from
+                .map_or(now - REMEMBERED_MS, |from| from.as_millisecond());
+            let done: i64 = sqlx::query(
+                "select count(*) from ledger where customer = $1 and action = $2 and claimed_ms >= $3
+                 and status in ('open', 'unknown', 'done')",
+            )
+            .bind(customer)
+            .bind(intent.action)
+            .bind(from)
+            .fetch_one(&mut *tx)
+            .await?
+            .try_get(0)?;
+            if done >= i64::from(most) {
+                return Ok(Claim::Limited);
+            }
+        }
+        sqlx::query(
+            "insert into ledger (idempotency_key, call_id, action, request, status, claimed_ms, node, lease_ms, effect, customer, caller, ask)
+             values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $11)
+             on conflict (idempotency_key) do update set status = 'open', result = null, settled_ms = null,
+                claimed_ms = excluded.claimed_ms, call_id = excluded.call_id, node = excluded.node, lease_ms = excluded.lease_ms",
+        )
+        .bind(intent.key)
+        .bind(intent.call_id)
+        .bind(intent.action)
+        .bind(to_json(intent.request))
+        .bind(now)
+        .bind(intent.node)
+        .bind(lease)
+        .bind(intent.effect)
+        .bind(&intent.terms.customer)
+        .bind(&intent.terms.caller)
+        .bind(intent.terms.ask.as_ref().map(to_json))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Claim::New)
     }
 
-    /// Writes down how it went. The first outcome stands; only an unknown one can be replaced (somebody looked).
-    pub async fn settle(&self, key: &str, outcome: &Outcome) -> Result<(), StoreError> {
-        sqlx::query(
+    /// Writes down how it went. The first outcome stands; only an unknown one can be replaced (somebody looked). True where this was
+    /// written.
+    pub async fn settle(&self, key: &str, outcome: &Outcome) -> Result<bool, StoreError> {
+        let made = sqlx::query(
             "update ledger set status = $2, result = $3, settled_ms = $4 where idempotency_key = $1 and status in ('open', 'unknown')",
         )
         .bind(key)
@@ -79,36 +165,122 @@ impl Store {
         .bind(self.now_ms())
         .execute(&self.ledger)
         .await?;
+        Ok(made.rows_affected() == 1)
+    }
+
+    /// The caller is told how it went: from here on the same thing asked for again is meant again.
+    pub async fn told(&self, key: &str) -> Result<(), StoreError> {
+        sqlx::query("update ledger set told = 1 where idempotency_key = $1")
+            .bind(key)
+            .execute(&self.ledger)
+            .await?;
         Ok(())
     }
 
-    /// Claims without an outcome, oldest first. At start these are writes whose fate nobody knows.
+    /// How a claim stands: none where nobody made it; then its outcome, where it has one.
+    pub async fn outcome(&self, key: &str) -> Result<Option<Option<Outcome>>, StoreError> {
+        let row = sqlx::query("select result from ledger where idempotency_key = $1")
+            .bind(key)
+            .fetch_optional(&self.ledger)
+            .await?;
+        row.map(|row| {
+            row.try_get::<Option<String>, _>(0)?
+                .map(|text| from_json("a ledger entry", &text))
+                .transpose()
+        })
+        .transpose()
+    }
+
+    /// Claims without an outcome, oldest first.
     pub async fn open_claims(&self) -> Result<Vec<OpenClaim>, StoreError> {
-        let rows = sqlx::query(
-            "select idempotency_key, call_id, action, request, claimed_ms from ledger where status = 'open' order by claimed_ms",
-        )
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "select {OPEN} from ledger where status = 'open' order by claimed_ms"
+        )))
         .fetch_all(&self.ledger)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(OpenClaim {
-                    key: row.try_get(0)?,
-                    call_id: row.try_get(1)?,
-                    action: row.try_get(2)?,
-                    request: from_json("a ledger entry", &row.try_get::<String, _>(3)?)?,
-                    claimed_at: rfc3339(row.try_get(4)?),
-                })
-            })
-            .collect()
+        let now = self.now_ms();
+        rows.iter().map(|row| open_claim(row, now)).collect()
     }
+
+    /// Claims that nobody is at work on any more and whose fate is not known: left open by a node that is gone, or unknown with
+    /// somebody to ask. They are `node`'s for `lease` from now on, and no other node's.
+    pub async fn take_over(
+        &self,
+        node: &str,
+        lease: Duration,
+    ) -> Result<Vec<OpenClaim>, StoreError> {
+        let now = self.now_ms();
+        let until = now.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "select {OPEN} from ledger where lease_ms < $1
+             and (status = 'open' or (status = 'unknown' and ask is not null and claimed_ms > $2)) order by claimed_ms limit 100"
+        )))
+        .bind(now)
+        .bind(now - REMEMBERED_MS)
+        .fetch_all(&self.ledger)
+        .await?;
+        let mut taken = Vec::new();
+        for row in &rows {
+            let claim = open_claim(row, now)?;
+            let made = sqlx::query(
+                "update ledger set node = $2, lease_ms = $3, asked = asked + 1 where idempotency_key = $1 and lease_ms = $4
+                 and status in ('open', 'unknown')",
+            )
+            .bind(&claim.key)
+            .bind(node)
+            .bind(until)
+            .bind(row.try_get::<i64, _>(5)?)
+            .execute(&self.ledger)
+            .await?;
+            if made.rows_affected() == 1 {
+                taken.push(claim);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Leaves a claim alone for `wait`, then it may be taken over.
+    pub async fn lease(&self, key: &str, wait: Duration) -> Result<(), StoreError> {
+        let until = self
+            .now_ms()
+            .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        sqlx::query("update ledger set lease_ms = $2 where idempotency_key = $1")
+            .bind(key)
+            .bind(until)
+            .execute(&self.ledger)
+            .await?;
+        Ok(())
+    }
+}
+
+fn open_claim(row: &sqlx::sqlite::SqliteRow, now: i64) -> Result<OpenClaim, StoreError> {
+    let claimed: i64 = row.try_get(4)?;
+    let json = |at: usize| -> Result<Option<String>, StoreError> { Ok(row.try_get(at)?) };
+    Ok(OpenClaim {
+        key: row.try_get(0)?,
+        call_id: row.try_get(1)?,
+        action: row.try_get(2)?,
+        request: from_json("a ledger entry", &row.try_get::<String, _>(3)?)?,
+        claimed_at: rfc3339(claimed),
+        age_ms: u64::try_from(now - claimed).unwrap_or(0),
+        leased: row.try_get::<i64, _>(5)? >= now,
+        outcome: json(6)?
+            .map(|text| from_json("a ledger entry", &text))
+            .transpose()?,
+        ask: json(7)?
+            .map(|text| from_json("a ledger entry", &text))
+            .transpose()?,
+        caller: row.try_get(8)?,
+        asked: u32::try_from(row.try_get::<i64, _>(9)?).unwrap_or(u32::MAX),
+    })
 }
 
 fn status_word(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Done(_) => "done",
+        Outcome::Done(_) | Outcome::Before(_) => "done",
         Outcome::NotFound => "not_found",
         Outcome::Refused(_) => "refused",
-        Outcome::Failed(_) => "failed",
+        Outcome::Failed(_) | Outcome::Limited | Outcome::DryRun => "failed",
         Outcome::Unknown(_) => "unknown",
     }
 }

@@ -18,13 +18,17 @@ mod calls;
 mod error;
 mod ledger;
 mod outbox;
+mod people;
+mod playbook;
 mod schema;
 
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
 pub use error::StoreError;
-pub use ledger::{Claim, OpenClaim};
+pub use ledger::{Claim, Intent, OpenClaim};
 pub use outbox::Packet;
+pub use people::{Pass, User};
+pub use playbook::{Act, Grade, ModeSet, Review};
 
 /// An open store. Cheap to clone; every clone is the same store.
 #[derive(Debug, Clone)]

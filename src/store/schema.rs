@@ -72,6 +72,21 @@ const STEPS: &[&[&str]] = &[
     )",
         "create index packets_by_call on packets (call_id, url)",
     ],
+    &[
+        "alter table ledger add column node text not null default ''",
+        "alter table ledger add column lease_ms bigint not null default 0",
+        "alter table ledger add column effect text",
+        "alter table ledger add column customer text",
+        "alter table ledger add column caller text",
+        "alter table ledger add column ask text",
+        // Entries of before cannot be asked about, and nobody waits to hear of them.
+        "alter table ledger add column told bigint not null default 0",
+        "alter table ledger add column asked bigint not null default 0",
+        "create index ledger_by_effect on ledger (effect, claimed_ms)",
+        "create index ledger_by_customer on ledger (customer, action, claimed_ms)",
+    ],
+    super::people::TABLES,
+    super::playbook::TABLES,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins

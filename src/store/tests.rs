@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::desk::{
-    CallOutcome, CallRecord, CallbackRequest, CallerTurn, Decision, Handoff, Outcome, Route,
+    CallOutcome, CallRecord, CallbackRequest, CallerTurn, Decision, Handoff, Outcome, Route, Terms,
     TurnRecord,
 };
 
@@ -53,6 +53,7 @@ fn record(id: &str, from: &str, started: &str) -> CallRecord {
                 reply: "On Friday.".into(),
                 reason: String::new(),
                 pending: None,
+                model: None,
             }),
             ..TurnRecord::default()
         }],
@@ -110,6 +111,20 @@ async fn a_record_comes_back_whole_and_in_short() {
     );
 }
 
+fn intent<'a>(key: &'a str, call_id: &'a str, action: &'a str, request: &'a Value) -> Intent<'a> {
+    static TERMS: std::sync::LazyLock<Terms> = std::sync::LazyLock::new(Terms::default);
+    Intent {
+        key,
+        call_id,
+        action,
+        request,
+        node: "here",
+        lease: Duration::from_secs(10),
+        terms: &TERMS,
+        effect: None,
+    }
+}
+
 #[tokio::test]
 async fn a_claim_holds_until_settled_and_over_a_restart() {
     let dir = Dir::new();
@@ -117,7 +132,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
     {
         let store = Store::open(&dir.url()).await.unwrap();
         assert_eq!(
-            store.claim("k", "call", "pay", &request).await.unwrap(),
+            store
+                .claim(&intent("k", "call", "pay", &request))
+                .await
+                .unwrap(),
             Claim::New
         );
         store.close().await;
@@ -128,7 +146,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
         (open.len(), open[0].key.as_str(), open[0].action.as_str()),
         (1, "k", "pay")
     );
-    let again = store.claim("k", "call", "pay", &request).await.unwrap();
+    let again = store
+        .claim(&intent("k", "call", "pay", &request))
+        .await
+        .unwrap();
     assert_eq!(
         again,
         Claim::Exists {
@@ -143,7 +164,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
         .settle("k", &Outcome::Failed("late".into()))
         .await
         .unwrap();
-    let again = store.claim("k", "call", "pay", &request).await.unwrap();
+    let again = store
+        .claim(&intent("k", "call", "pay", &request))
+        .await
+        .unwrap();
     assert_eq!(
         again,
         Claim::Exists {
@@ -156,7 +180,10 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
 
     // Nothing was done: the same write may be tried again; another request under its key may not.
     assert_eq!(
-        store.claim("f", "call", "pay", &request).await.unwrap(),
+        store
+            .claim(&intent("f", "call", "pay", &request))
+            .await
+            .unwrap(),
         Claim::New
     );
     store
@@ -164,11 +191,17 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
         .await
         .unwrap();
     assert!(matches!(
-        store.claim("f", "call", "pay", &json!({})).await.unwrap(),
+        store
+            .claim(&intent("f", "call", "pay", &json!({})))
+            .await
+            .unwrap(),
         Claim::Exists { .. }
     ));
     assert_eq!(
-        store.claim("f", "call", "pay", &request).await.unwrap(),
+        store
+            .claim(&intent("f", "call", "pay", &request))
+            .await
+            .unwrap(),
         Claim::New
     );
 }
@@ -186,7 +219,11 @@ async fn one_key_claimed_by_many_at_once_is_new_for_one() {
             second.clone()
         };
         tasks.push(tokio::spawn(async move {
-            store.claim("k", "c", "a", &json!({})).await.unwrap() == Claim::New
+            store
+                .claim(&intent("k", "c", "a", &json!({})))
+                .await
+                .unwrap()
+                == Claim::New
         }));
     }
     let mut new = 0;
@@ -391,4 +428,81 @@ async fn packets_of_one_call_go_out_in_order() {
         Some("77")
     );
     assert_eq!(store.packet_ref("b", "http://h/").await.unwrap(), None);
+}
+
+/// A clock that the test moves.
+static CLOCK: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1_800_000_000_000);
+
+fn moved_clock() -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(CLOCK.load(std::sync::atomic::Ordering::SeqCst)).unwrap()
+}
+
+fn pass(seconds: i64) {
+    CLOCK.fetch_add(seconds * 1000, std::sync::atomic::Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn a_claim_is_its_nodes_until_the_lease_is_over_and_then_one_others() {
+    let dir = Dir::new();
+    let store = Store::open(&dir.url())
+        .await
+        .unwrap()
+        .with_clock(moved_clock);
+    let request = json!({});
+    let terms = Terms {
+        ask: Some(crate::desk::Ask {
+            path: "/operations/k".into(),
+            ..crate::desk::Ask::default()
+        }),
+        caller: Some("+15550100".into()),
+        customer: Some("c1".into()),
+        per_day: Some(2),
+        day_from: Some(moved_clock()),
+    };
+    let intent = |key| Intent {
+        terms: &terms,
+        effect: Some("one"),
+        ..intent(key, "call", "pay", &request)
+    };
+    assert_eq!(store.claim(&intent("k")).await.unwrap(), Claim::New);
+    let lease = Duration::from_secs(30);
+    assert!(store.take_over("there", lease).await.unwrap().is_empty());
+    // The same effect under another key has to wait for this one.
+    let Claim::Earlier(earlier) = store.claim(&intent("l")).await.unwrap() else {
+        panic!("a second write of one effect was let through");
+    };
+    assert!(earlier.leased && earlier.outcome.is_none() && earlier.key == "k");
+
+    pass(11);
+    let taken = store.take_over("there", lease).await.unwrap();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].ask, terms.ask);
+    assert_eq!(taken[0].caller.as_deref(), Some("+15550100"));
+    assert!(store.take_over("third", lease).await.unwrap().is_empty());
+
+    // Unknown, with somebody to ask: looked at again once its time has come.
+    let unknown = Outcome::Unknown("?".into());
+    assert!(store.settle("k", &unknown).await.unwrap());
+    pass(31);
+    let taken = store.take_over("third", lease).await.unwrap();
+    assert_eq!((taken.len(), taken[0].asked), (1, 1));
+    assert_eq!(taken[0].outcome, Some(unknown));
+    let done = Outcome::Done(json!({"id": 7}));
+    assert!(store.settle("k", &done).await.unwrap());
+    assert!(!store.settle("k", &Outcome::NotFound).await.unwrap());
+    pass(31);
+    assert!(store.take_over("third", lease).await.unwrap().is_empty());
+
+    // Done, and the caller was not told: not done again. Told: what is asked for again is meant again, as often as a day allows.
+    assert!(matches!(
+        store.claim(&intent("l")).await.unwrap(),
+        Claim::Earlier(_)
+    ));
+    store.told("k").await.unwrap();
+    assert_eq!(store.claim(&intent("l")).await.unwrap(), Claim::New);
+    assert!(store.settle("l", &done).await.unwrap());
+    store.told("l").await.unwrap();
+    assert_eq!(store.claim(&intent("m")).await.unwrap(), Claim::Limited);
+    assert_eq!(store.outcome("l").await.unwrap(), Some(Some(done)));
+    assert_eq!(store.outcome("m").await.unwrap(), None);
 }

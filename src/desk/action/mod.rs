@@ -1,9 +1,11 @@
 //! Doing something for the caller: what it needs, what is sent, what is said of the result.
 
 pub mod choose;
+pub mod once;
 pub mod render;
 pub mod slots;
 pub mod template;
+pub mod undo;
 
 use std::collections::BTreeMap;
 
@@ -36,7 +38,12 @@ pub struct Running {
     /// The confirmation was asked for and the caller gave no clear answer, times.
     pub unclear: u32,
     pub retried: bool,
+    /// It takes back what was done before in this call.
+    pub undoes: bool,
 }
+
+/// Placeholders that are made when a request is.
+pub const MADE: [&str; 3] = ["idempotency_key", "today", "call_id"];
 
 impl Running {
     pub fn new(action: Action, words: &str) -> Self {
@@ -52,6 +59,7 @@ impl Running {
             confirmed: false,
             unclear: 0,
             retried: false,
+            undoes: false,
         }
     }
 
@@ -67,17 +75,19 @@ impl Running {
         self.action.kind == ActionKind::Write
     }
 
-    /// Every placeholder of the request, in order, each once.
+    /// Every placeholder of the request that has to be found, in order, each once.
     pub fn needs(&self) -> Vec<String> {
         let request = &self.action.request;
         let mut names = template::names(&request.path);
-        if let Some(body) = &request.body {
+        let tool = request.tool.as_ref().map(|tool| &tool.arguments);
+        for body in request.body.iter().chain(tool) {
             for name in template::names_in(body) {
                 if !names.contains(&name) {
                     names.push(name);
                 }
             }
         }
+        names.retain(|name| !MADE.contains(&name.as_str()));
         names
     }
 

@@ -13,6 +13,7 @@ impl Conversation {
     /// What the caller said or keyed. The wish for a human, and matters that always need one, count at every moment.
     pub fn hear(&mut self, said: &Said) -> Reply {
         self.now = said.now;
+        self.asking = None;
         let keyed: Option<String> = said
             .keyed
             .as_deref()
@@ -55,6 +56,9 @@ impl Conversation {
         if !text.is_empty()
             && let Some(reply) = self.at_any_moment(&said)
         {
+            return reply;
+        }
+        if let Some(reply) = self.undo_said(&said) {
             return reply;
         }
         match self.waiting.clone() {

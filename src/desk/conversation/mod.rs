@@ -14,10 +14,12 @@ mod hear;
 mod history;
 mod human;
 mod items;
+mod model;
 mod question;
 mod result;
 mod saying;
 mod send;
+mod undo;
 mod verify;
 
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub struct Conversation {
     disclosed: bool,
     tried: Vec<String>,
     actions: Vec<ActionRecord>,
+    /// What was done last, where it can be taken back.
+    undoable: Option<Box<super::action::undo::Undoable>>,
     mood: Mood,
     /// What was said of how the caller feels.
     acknowledged: Vec<&'static str>,
@@ -81,6 +85,8 @@ pub struct Conversation {
     last_source: Option<String>,
     /// What it said.
     last_answer: Option<String>,
+    /// What a language model may word of this turn's reply.
+    asking: Option<Box<model::Asking>>,
     /// What was made of this turn's words, so that they are understood once.
     seen: Option<(String, super::desk::Understanding)>,
     /// What the last decision rested on.
@@ -220,6 +226,7 @@ impl Conversation {
             disclosed: false,
             tried: Vec::new(),
             actions: Vec::new(),
+            undoable: None,
             mood: Mood::Calm,
             acknowledged: Vec::new(),
             misses: 0,
@@ -229,6 +236,7 @@ impl Conversation {
             answered: 0,
             last_source: None,
             last_answer: None,
+            asking: None,
             seen: None,
             basis: None,
             turn: 0,
@@ -349,6 +357,21 @@ impl Conversation {
         packet
     }
 
+    /// A reviewer had the last reply said in these words instead: they are what the caller heard.
+    pub fn reworded(&mut self, text: &str) {
+        if let Some(line) = self.lines.last_mut().filter(|line| line.by == Party::Line) {
+            text.clone_into(&mut line.text);
+        }
+        let must_hear = self.last.iter().any(|say| say.must_hear);
+        self.last = vec![Say {
+            text: text.to_owned(),
+            must_hear,
+        }];
+        if self.last_answer.is_some() {
+            self.last_answer = Some(text.to_owned());
+        }
+    }
+
     pub fn mood(&self) -> Mood {
         self.mood
     }
@@ -441,12 +464,14 @@ impl Conversation {
             reply: String::new(),
             reason: String::new(),
             pending: None,
+            model: None,
         });
         decision.id = format!("{}-{}", self.call_id, self.turn);
         decision.route = route;
         decision.reason = reason.to_owned();
         decision.action = None;
         decision.pending = None;
+        decision.model = None;
         if let Some(running) = &self.running {
             decision.intent = Some(running.action.intent.clone());
             if route == Route::Act {

@@ -213,6 +213,7 @@ impl Conversation {
         self.soften();
         self.last_answer = Some(text.to_owned());
         self.lead(text.to_owned());
+        self.may_word_answer(text, source);
         let step = format!("Answered from \"{title}\"");
         if !self.tried.contains(&step) {
             self.tried.push(step);
@@ -279,6 +280,9 @@ impl Conversation {
             vector: vector.to_vec(),
         };
         self.clarify_question(&between);
+        if let Some(own) = self.lead.last().map(|say| say.text.clone()) {
+            self.may_word_question(&own, &between);
+        }
         let next = self.listen();
         self.reply(Route::Clarify, reason, next)
     }

@@ -21,8 +21,9 @@ impl Conversation {
     ) -> Reply {
         let write = running.is_write();
         let status = match &outcome {
-            Outcome::Done(_) => ActionStatus::Done,
+            Outcome::Done(_) | Outcome::Before(_) => ActionStatus::Done,
             Outcome::Unknown(_) if write => ActionStatus::Unknown,
+            Outcome::DryRun => ActionStatus::DryRun,
             _ => ActionStatus::Failed,
         };
         self.write_down(record, status, &outcome);
@@ -35,6 +36,28 @@ impl Conversation {
         }
         match outcome {
             Outcome::Done(result) => self.done(running, result),
+            Outcome::Before(result) => {
+                // They rang off, or were cut off, before they could be told: it is not done twice.
+                self.lead_phrase("done_before");
+                self.done(running, result)
+            }
+            Outcome::Limited => {
+                self.tried.push(format!(
+                    "{}: not done, the limit for one day is reached",
+                    capital(&what)
+                ));
+                self.running = Some(running);
+                self.lead_phrase("limit_day");
+                self.transfer_saying("limit_day", None)
+            }
+            Outcome::DryRun => {
+                self.tried
+                    .push(format!("{}: not sent, a dry run", capital(&what)));
+                self.settled = true;
+                self.lead_phrase("dry_run");
+                self.running = Some(running);
+                self.settle(Route::Act, "a dry run: nothing was sent")
+            }
             // A read may be tried again, but not where the caller has waited a whole time-out already.
             Outcome::Failed(_) | Outcome::Unknown(_)
                 if !write && !running.retried && !timed_out(&outcome) =>
@@ -85,6 +108,7 @@ impl Conversation {
                 self.settled = true;
                 self.last_source = None;
                 self.lead(text);
+                self.undoable = self.undoable(&running, &result).map(Box::new);
                 self.running = Some(running);
                 self.settle(Route::Act, "done")
             }
@@ -122,7 +146,9 @@ impl Conversation {
         };
         record.status = status;
         record.result = match outcome {
-            Outcome::Done(result) => result.clone(),
+            Outcome::Done(result) | Outcome::Before(result) => result.clone(),
+            Outcome::Limited => Value::String("the limit for one day is reached".into()),
+            Outcome::DryRun => Value::String("a dry run: nothing was sent".into()),
             Outcome::NotFound => Value::String("not found".into()),
             Outcome::Refused(why) | Outcome::Failed(why) | Outcome::Unknown(why) => {
                 Value::String(why.clone())
@@ -165,7 +191,11 @@ impl Conversation {
                 Lookup::Found
             }
             Outcome::Done(_) | Outcome::NotFound | Outcome::Refused(_) => Lookup::Missed,
-            Outcome::Failed(_) | Outcome::Unknown(_) => Lookup::Failed,
+            Outcome::Failed(_)
+            | Outcome::Unknown(_)
+            | Outcome::Before(_)
+            | Outcome::Limited
+            | Outcome::DryRun => Lookup::Failed,
         };
         if self.waiting == Waiting::Request && self.running.is_some() {
             if self.lookup == Lookup::Missed && by == FoundBy::Stated {
@@ -199,6 +229,9 @@ fn timed_out(outcome: &Outcome) -> bool {
 fn told(outcome: &Outcome, write: bool) -> String {
     match outcome {
         Outcome::Done(_) => "done".into(),
+        Outcome::Before(_) => "done before, in an earlier call".into(),
+        Outcome::Limited => "not done, the limit for one day is reached".into(),
+        Outcome::DryRun => "not sent, a dry run".into(),
         Outcome::NotFound => "not found".into(),
         Outcome::Refused(why) => format!("refused ({why})"),
         Outcome::Failed(why) => format!("failed, nothing sent ({why})"),

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::desk::action::template::{self, Fill};
 use crate::desk::action::{self, Running};
+use crate::desk::config::ToolTemplate;
 use crate::desk::record::{ActionRecord, ActionStatus};
-use crate::desk::types::{Next, Reply, Request, Route};
+use crate::desk::types::{Ask, Next, Reply, Request, Route, Terms, ToolCall};
 
 use super::{Conversation, Flight, Purpose, Waiting};
 
@@ -13,21 +14,51 @@ impl Conversation {
     pub(super) fn make_request(&mut self, running: &Running) -> Option<Request> {
         let values = running.values();
         let number = self.number().map(str::to_owned);
+        let mut slots = values.clone();
+        slots.insert("today".into(), self.today().to_string().into());
+        slots.insert("call_id".into(), self.call_id.clone().into());
         let fill = Fill {
-            slots: &values,
+            slots: &slots,
             customer: self.identity.customer(),
             result: None,
             caller_number: number.as_deref(),
         };
         let template = &running.action.request;
-        let path = template::path(&template.path, fill).ok()?;
-        let body = match &template.body {
-            Some(body) => Some(template::body(&without_open(body, running, &values), fill).ok()?),
+        let path = match &template.tool {
+            Some(_) => template.path.clone(),
+            None => template::path(&template.path, fill).ok()?,
+        };
+        // Where it is done a second time on purpose (the desk allows more than one a call), it is another effect.
+        let done = self.done_already(&running.action.name, &values);
+        let key = running.is_write().then(|| {
+            action::key(
+                &self.call_id,
+                &running.action.name,
+                &values,
+                &format!("{path}{}", "+".repeat(done)),
+            )
+        });
+        let mut slots = slots.clone();
+        if let Some(key) = &key {
+            slots.insert("idempotency_key".into(), key.clone().into());
+        }
+        let fill = Fill {
+            slots: &slots,
+            ..fill
+        };
+        let open = |body: &Value| template::body(&without_open(body, running, &values), fill);
+        let body = template.body.as_ref().map(&open).transpose().ok()?;
+        let tool = template
+            .tool
+            .as_ref()
+            .map(|tool| call(tool, &open))
+            .transpose()
+            .ok()?
+            .map(Box::new);
+        let terms = match key {
+            Some(_) => Some(Box::new(self.terms(running, fill)?)),
             None => None,
         };
-        let key = running
-            .is_write()
-            .then(|| action::key(&self.call_id, &running.action.name, &values, &path));
         Some(Request {
             id: self.request_id(),
             method: template.method.to_uppercase(),
@@ -36,6 +67,75 @@ impl Conversation {
             idempotency_key: key,
             name: running.action.name.clone(),
             slots: values,
+            tool,
+            terms,
+        })
+    }
+
+    /// How often this very thing was done in this call.
+    fn done_already(&self, name: &str, values: &serde_json::Map<String, Value>) -> usize {
+        self.actions
+            .iter()
+            .filter(|record| {
+                record.name == name
+                    && record.slots == *values
+                    && record.status == ActionStatus::Done
+            })
+            .count()
+    }
+
+    /// What holds it to once. None where the question what became of it cannot be filled in.
+    fn terms(&self, running: &Running, fill: Fill<'_>) -> Option<Terms> {
+        let action = &running.action;
+        let ask = match &action.reconcile {
+            None => None,
+            Some(reconcile) => {
+                let request = &reconcile.request;
+                let body = |body: &Value| template::body(body, fill);
+                Some(Ask {
+                    method: request.method.clone(),
+                    path: match &request.tool {
+                        Some(_) => request.path.clone(),
+                        None => template::path(&request.path, fill).ok()?,
+                    },
+                    tool: request
+                        .tool
+                        .as_ref()
+                        .map(|tool| call(tool, &body))
+                        .transpose()
+                        .ok()?,
+                    status: reconcile.status.clone(),
+                    result: reconcile.result.clone(),
+                    done: reconcile.done.clone(),
+                    failed: reconcile.failed.clone(),
+                })
+            }
+        };
+        let customer = self
+            .identity
+            .customer()
+            .and_then(|record| {
+                ["id", "customer_id", "account"]
+                    .iter()
+                    .find_map(|key| record.get(key))
+            })
+            .and_then(|id| match id {
+                Value::String(id) => Some(id.clone()),
+                Value::Number(id) => Some(id.to_string()),
+                _ => None,
+            })
+            .or_else(|| self.number().map(str::to_owned));
+        let day_from = self
+            .today()
+            .to_zoned_datetime(self.locale.tz.clone())
+            .ok()
+            .map(|midnight| midnight.timestamp());
+        Some(Terms {
+            customer,
+            caller: self.number().map(str::to_owned),
+            per_day: action.limits.per_day.filter(|_| !running.undoes),
+            day_from,
+            ask,
         })
     }
 
@@ -75,6 +175,22 @@ impl Conversation {
             Next::Request(request),
         )
     }
+}
+
+/// A tool's call with its arguments filled in. Err: the name that has no value.
+fn call(
+    tool: &ToolTemplate,
+    fill: &dyn Fn(&Value) -> Result<Value, String>,
+) -> Result<ToolCall, String> {
+    let arguments = match fill(&tool.arguments)? {
+        Value::Object(arguments) => arguments,
+        _ => serde_json::Map::new(),
+    };
+    Ok(ToolCall {
+        server: tool.server.clone(),
+        tool: tool.tool.clone(),
+        arguments,
+    })
 }
 
 /// The body without the optional slots the caller left open.

@@ -279,10 +279,8 @@ impl Conversation {
             id,
             method: "GET".into(),
             path,
-            body: None,
-            idempotency_key: None,
             name: "lookup".into(),
-            slots: serde_json::Map::new(),
+            ..Request::default()
         })
     }
 }

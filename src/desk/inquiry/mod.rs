@@ -495,6 +495,7 @@ impl Inquiry {
             reply: String::new(),
             reason: self.reason.clone(),
             pending: None::<Pending>,
+            model: None,
         }
     }
 }

@@ -2,12 +2,10 @@
 
 use jiff::civil::Date;
 
-use super::super::config::{
-    Action, ActionKind, DeskConfig, Limit, Limits, RequestTemplate, Slot, SlotType,
-};
-use super::super::tree::{self, Fields, Kind, Node};
+use super::super::config::{Action, ActionKind, DeskConfig, Limit, Limits, Slot, SlotType};
+use super::super::tree::{self, Fields, Kind};
 use super::super::types::Tier;
-use super::Problem;
+use super::{Problem, request};
 
 const SLOT_TYPES: [(&str, SlotType); 8] = [
     ("date", SlotType::Date),
@@ -21,7 +19,13 @@ const SLOT_TYPES: [(&str, SlotType); 8] = [
 ];
 
 /// Names a template may use without a slot.
-const GIVEN: [&str; 4] = ["caller_number", "today", "call_id", "account"];
+const GIVEN: [&str; 5] = [
+    "caller_number",
+    "today",
+    "call_id",
+    "account",
+    "idempotency_key",
+];
 
 /// The actions, and the line each begins on.
 pub(super) fn read(
@@ -44,6 +48,7 @@ pub(super) fn read(
                     out.1.push(line);
                     t.finish(problems);
                 }
+                request::check_undo(file, &out.0, &out.1, config, problems);
             }
             _ => problems.push(Problem::at(
                 file,
@@ -98,7 +103,9 @@ fn action(
         .bool("confirm", problems)
         .unwrap_or(kind == ActionKind::Write);
     let slots = slots(file, &name, t, problems);
-    let request = request(file, &name, kind, t, &slots, config, problems);
+    let request = request::request(file, &name, kind, t, &slots, config, problems);
+    let reconcile = request::reconcile(file, &name, kind, t, &slots, config, problems);
+    let undo = request::undo(file, &name, t, problems);
     let reply = t.required("reply", problems);
     if let Some(node) = t.node("reply") {
         check_names(
@@ -109,18 +116,23 @@ fn action(
         None => Limits::default(),
         Some(node) => {
             let mut l = Fields::new(file, format!("`limits` of action `{name}`"), node, problems);
-            let per_call = l.number("per_call", problems);
-            if per_call.is_some_and(|n| n < 1.0 || n.fract() != 0.0 || n > 1000.0) {
-                problems.push(Problem::at(
-                    file,
-                    l.line(),
-                    format!("`per_call` of action `{name}` must be a whole number from 1"),
-                ));
-            }
+            let mut times = |key| {
+                let times = l.number(key, problems);
+                if times.is_some_and(|n| n < 1.0 || n.fract() != 0.0 || n > 1000.0) {
+                    problems.push(Problem::at(
+                        file,
+                        l.line(),
+                        format!("`{key}` of action `{name}` must be a whole number from 1"),
+                    ));
+                }
+                times.map(|n| n as u32)
+            };
+            let limits = Limits {
+                per_call: times("per_call"),
+                per_day: times("per_day"),
+            };
             l.finish(problems);
-            Limits {
-                per_call: per_call.map(|n| n as u32),
-            }
+            limits
         }
     };
     if verify > Tier::None && config.identity.is_none() {
@@ -140,6 +152,8 @@ fn action(
         ));
     }
     Action {
+        reconcile,
+        undo,
         name,
         intent,
         kind,
@@ -149,93 +163,6 @@ fn action(
         reply,
         limits,
         slots,
-    }
-}
-
-fn request(
-    file: &str,
-    name: &str,
-    kind: ActionKind,
-    t: &mut Fields<'_>,
-    slots: &[Slot],
-    config: &DeskConfig,
-    problems: &mut Vec<Problem>,
-) -> RequestTemplate {
-    let Some(node) = t.node("request") else {
-        problems.push(Problem::at(
-            file,
-            t.line(),
-            format!("action `{name}` has no `request`: add `request = {{ method = \"POST\", path = \"/...\" }}`"),
-        ));
-        return RequestTemplate {
-            method: "GET".into(),
-            path: String::new(),
-            body: None,
-        };
-    };
-    let mut r = Fields::new(
-        file,
-        format!("`request` of action `{name}`"),
-        node,
-        problems,
-    );
-    let method = match kind {
-        ActionKind::Read => r
-            .one_of("method", &[("GET", "GET"), ("POST", "POST")], problems)
-            .unwrap_or("GET"),
-        ActionKind::Write => r
-            .one_of(
-                "method",
-                &[
-                    ("POST", "POST"),
-                    ("PUT", "PUT"),
-                    ("PATCH", "PATCH"),
-                    ("DELETE", "DELETE"),
-                ],
-                problems,
-            )
-            .unwrap_or("POST"),
-    };
-    let path = r.required("path", problems);
-    if !path.is_empty() && !path.starts_with('/') {
-        problems.push(Problem::at(
-            file,
-            node.line,
-            format!(
-                "`path` of action `{name}` must begin with `/`: it goes below the back office's url"
-            ),
-        ));
-    }
-    check_names(file, node.line, name, &path, slots, config, false, problems);
-    let body = r.node("body").map(|n| {
-        check_body(file, n, name, slots, config, problems);
-        tree::json(n)
-    });
-    r.finish(problems);
-    RequestTemplate {
-        method: method.into(),
-        path,
-        body,
-    }
-}
-
-fn check_body(
-    file: &str,
-    node: &Node,
-    action: &str,
-    slots: &[Slot],
-    config: &DeskConfig,
-    problems: &mut Vec<Problem>,
-) {
-    match &node.kind {
-        Kind::Str(s) => check_names(file, node.line, action, s, slots, config, false, problems),
-        Kind::List(l) => l
-            .iter()
-            .for_each(|n| check_body(file, n, action, slots, config, problems)),
-        Kind::Table(t) => t
-            .iter()
-            .for_each(|(_, _, n)| check_body(file, n, action, slots, config, problems)),
-        _ => {}
     }
 }
 
@@ -249,7 +176,7 @@ pub(crate) fn names(template: &str) -> Vec<&str> {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn check_names(
+pub(super) fn check_names(
     file: &str,
     line: usize,
     action: &str,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::config::{
-    BackofficeConfig, DeskConfig, EscalationConfig, Hours, IdentityConfig, IntentPolicy, Mode,
-    Phrases, Risk,
+    BackofficeConfig, DeskConfig, EscalationConfig, Hours, IdentityConfig, IntentPolicy, McpServer,
+    Mode, Phrases, Risk, SavingsConfig,
 };
 use super::super::tree::{self, Fields, Kind, Node};
 use super::{Problem, flat};
@@ -150,7 +150,15 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
     }
     if let Some(node) = f.node("backoffice") {
         let mut t = Fields::new(file, "[backoffice]", node, problems);
-        let url = t.required("url", problems);
+        let mcp = t
+            .node("mcp")
+            .map(|node| mcp_servers(file, node, problems))
+            .unwrap_or_default();
+        let url = if mcp.is_empty() {
+            t.required("url", problems)
+        } else {
+            t.str("url", problems).unwrap_or_default()
+        };
         if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
             problems.push(Problem::at(
                 file,
@@ -161,13 +169,20 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
         config.backoffice = Some(BackofficeConfig {
             url: url.trim_end_matches('/').into(),
             auth_env: t.str("auth_env", problems),
+            mcp,
+            dry_run: t.bool("dry_run", problems).unwrap_or(false),
         });
         t.finish(problems);
     }
     if let Some(node) = f.node("escalation") {
         config.escalation = escalation(file, node, problems);
     }
-    if config.identity.as_ref().is_some_and(|i| i.lookup.is_some()) && config.backoffice.is_none() {
+    if let Some(node) = f.node("savings") {
+        config.savings = Some(savings(file, node, problems));
+    }
+    if config.identity.as_ref().is_some_and(|i| i.lookup.is_some())
+        && config.backoffice.as_ref().is_none_or(|b| b.url.is_empty())
+    {
         problems.push(Problem::at(
             file,
             1,
@@ -180,6 +195,64 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
         intent_lines,
         queue_refs,
     }
+}
+
+/// `[backoffice.mcp.NAME]`: a command, or a url.
+fn mcp_servers(
+    file: &str,
+    node: &Node,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, McpServer> {
+    let Kind::Table(servers) = &node.kind else {
+        problems.push(Problem::at(
+            file,
+            node.line,
+            "MCP servers are written as [backoffice.mcp.NAME]",
+        ));
+        return BTreeMap::new();
+    };
+    let mut out = BTreeMap::new();
+    for (name, _, node) in servers {
+        let what = format!("[backoffice.mcp.{name}]");
+        let mut t = Fields::new(file, what.clone(), node, problems);
+        let texts = |list: Option<Vec<(String, usize)>>| -> Vec<String> {
+            list.unwrap_or_default()
+                .into_iter()
+                .map(|(text, _)| text)
+                .collect()
+        };
+        let command = texts(t.strs("command", problems));
+        let url = t.str("url", problems);
+        let env = texts(t.strs("env", problems));
+        let auth_env = t.str("auth_env", problems);
+        let server = match (command.is_empty(), url) {
+            (false, None) => Some(McpServer::Stdio { command, env }),
+            (true, Some(url)) if url.starts_with("http://") || url.starts_with("https://") => {
+                Some(McpServer::Http { url, auth_env })
+            }
+            (true, Some(url)) => {
+                problems.push(Problem::at(
+                    file,
+                    t.line(),
+                    format!("`url = \"{url}\"` in {what} must begin with http:// or https://"),
+                ));
+                None
+            }
+            _ => {
+                problems.push(Problem::at(
+                    file,
+                    t.line(),
+                    format!("{what} needs either `command = [\"program\", \"argument\"]` or `url = \"https://...\"`"),
+                ));
+                None
+            }
+        };
+        t.finish(problems);
+        if let Some(server) = server {
+            out.insert(name.clone(), server);
+        }
+    }
+    out
 }
 
 fn fraction(
@@ -198,6 +271,33 @@ fn fraction(
         ));
     }
     Some(n as f32)
+}
+
+fn savings(file: &str, node: &Node, problems: &mut Vec<Problem>) -> SavingsConfig {
+    let mut t = Fields::new(file, "[savings]", node, problems);
+    let line = t.line();
+    let mut read = |key: &'static str, default: f64| {
+        let n = t.number(key, problems).unwrap_or(default);
+        if !(n.is_finite() && n >= 0.0) {
+            problems.push(Problem::at(
+                file,
+                line,
+                format!("`{key}` in [savings] must be a number that is not negative"),
+            ));
+        }
+        n
+    };
+    let default = SavingsConfig::default();
+    let costs = SavingsConfig {
+        human_minute: read("human_minute", default.human_minute),
+        human_minutes: read("human_minutes", default.human_minutes),
+        line_minute: read("line_minute", default.line_minute),
+        month: read("month", default.month),
+        review_minutes: read("review_minutes", default.review_minutes),
+        grade_minutes: read("grade_minutes", default.grade_minutes),
+    };
+    t.finish(problems);
+    costs
 }
 
 fn escalation(file: &str, node: &Node, problems: &mut Vec<Problem>) -> EscalationConfig {

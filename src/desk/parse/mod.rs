@@ -5,6 +5,7 @@ mod config;
 mod front;
 mod knowledge;
 mod queues;
+mod request;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +63,8 @@ pub struct DeskSource {
     pub passages: Vec<Passage>,
     /// `calibration.toml`: feature name to weight.
     pub calibration: Option<BTreeMap<String, f32>>,
+    /// `prompts/*.md`: the desk's own instructions to a language model, by what they are for.
+    pub prompts: BTreeMap<String, String>,
 }
 
 impl DeskSource {
@@ -175,6 +178,11 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
         source.calibration = Some(config::calibration("calibration.toml", text, &mut problems));
     }
     for (name, text) in &files.0 {
+        if let Some(task) = name.strip_prefix("prompts/") {
+            let task = task.trim_end_matches(".md");
+            check_prompt(name, task, text, &mut problems);
+            source.prompts.insert(task.to_owned(), text.clone());
+        }
         if !name.starts_with("knowledge/") {
             continue;
         }
@@ -213,6 +221,45 @@ pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
     }
     source.passages = super::knowledge::split(&source.articles);
     Ok(source)
+}
+
+/// A prompt is for something that is asked, and holds the two names that are filled in, if any.
+fn check_prompt(name: &str, task: &str, text: &str, problems: &mut Vec<Problem>) {
+    use super::model::{Task, placeholders};
+    let tasks = Task::ALL.map(Task::name);
+    if !tasks.contains(&task) {
+        problems.push(Problem::at(
+            name,
+            1,
+            format!(
+                "there is no prompt `{task}`{}: write prompts/{}.md",
+                did_you_mean(task, &tasks),
+                tasks.join(".md or prompts/")
+            ),
+        ));
+    }
+    if text.trim().is_empty() {
+        problems.push(Problem::at(
+            name,
+            1,
+            "the prompt is empty: write one, or leave the file out",
+        ));
+    }
+    for (at, line) in text.lines().enumerate() {
+        for hole in actions::names(line) {
+            let word = !hole.is_empty() && hole.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if word && !placeholders().contains(&hole) {
+                problems.push(Problem::at(
+                    name,
+                    at + 1,
+                    format!(
+                        "`{{{hole}}}` is not filled in here: a prompt may hold {{{}}}; what callers and articles say is sent beside it",
+                        placeholders().join("} and {")
+                    ),
+                ));
+            }
+        }
+    }
 }
 
 /// A wording for an action or an intent that is not there is never said.
