@@ -172,6 +172,7 @@ impl<M: Mind> Call<M> {
             .utterance
             .as_mut()
             .and_then(|u| u.over_ours.take());
+        self.withdraw_review(out);
         match over.and_then(|o| o.joins) {
             Some(before) => {
                 self.stop_line(out);

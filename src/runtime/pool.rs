@@ -461,6 +461,7 @@ fn work(queue: &Queue, mut engines: Engines) {
         {
             mind.spoken_in(&language);
         }
+        let early = job.work.is_early();
         let recognises = match job.work {
             Work::Transcribe { attempt, .. } => Some(attempt),
             _ => None,
@@ -494,13 +495,14 @@ fn work(queue: &Queue, mut engines: Engines) {
             *job.wanted.language() = engines.heard_in.take();
         }
         if let (Some(to), Some(msg)) = (job.to, msg) {
-            send(queue, msg, to);
+            send(queue, msg, to, early);
         }
     }
 }
 
-/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting.
-fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
+/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting. `early`: it is
+/// not sure to be wanted, and no model is asked for that.
+fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>, early: bool) {
     match (msg, &queue.models) {
         (
             Msg::Event(Event::Decided {
@@ -510,7 +512,7 @@ fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
                 ms,
             }),
             Some((models, runtime)),
-        ) if mind.prompt().is_some() => {
+        ) if !early && mind.prompt().is_some() => {
             let models = models.clone();
             runtime.spawn(async move {
                 let began = Instant::now();
