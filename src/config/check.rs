@@ -1,4 +1,4 @@
-//! From the tree as typed to a configuration as meant; every problem is collected.
+//! From the tree as typed to a configuration as meant: a table of keys, section by section; every problem is collected.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
