@@ -4,6 +4,9 @@
 //! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
 //! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy.
 
+mod failed;
+mod matters;
+
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,6 +23,8 @@ use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber, TurnDetect
 use super::live::Live;
 use super::model::Models;
 use super::voice::Voice;
+use failed::failed;
+pub(crate) use matters::matters;
 
 /// One worker's engines.
 pub struct Engines {
@@ -593,39 +598,4 @@ fn recognise(
         evidence,
         ms: started.elapsed().as_millis() as u64,
     })
-}
-
-fn failed(work: &Work, why: &str) -> Msg {
-    match work {
-        // Without an answer the question is said not to have been heard.
-        Work::Understand { attempt, .. } | Work::Consult { attempt, .. } => {
-            Msg::Event(Event::HumanHeard {
-                attempt: *attempt,
-                result: Err(why.into()),
-            })
-        }
-        Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed {
-            attempt: *attempt,
-            result: Err(why.into()),
-        }),
-        Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed {
-            attempt: *attempt,
-            result: Err(why.into()),
-        }),
-        Work::Synthesize { tag, part, .. } => Msg::Clause {
-            tag: *tag,
-            part: *part,
-            pcm: Err(why.into()),
-            ms: 0,
-        },
-    }
-}
-
-/// Vectors of the matters of one utterance; none where it is one.
-pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> {
-    let parts = crate::desk::inquiry::context::matters(text);
-    if parts.len() < 2 {
-        return Vec::new();
-    }
-    embedder.read(&parts).unwrap_or_default()
 }
