@@ -209,8 +209,6 @@ impl Ord for Job {
     }
 }
 
-/// Samples of a character said slowly: 110 ms.
-const SLOW_CHARACTER: u64 = 110 * 16;
 const LONGEST_QUEUE: usize = 512;
 const OLDEST: Duration = Duration::from_secs(12);
 const IDLE_LOOK: Duration = Duration::from_millis(500);
@@ -542,8 +540,8 @@ fn perform(
         Work::Synthesize {
             tag, part, text, ..
         } => {
-            // A service's sound is handed on as it comes.
-            let about = text.chars().count() as u64 * SLOW_CHARACTER;
+            // A service's sound is handed on as it comes. 110 ms a character is slow.
+            let about = text.chars().count() as u64 * 110 * 16;
             let mut hand_on = |pcm: &[i16]| {
                 if let Some(to) = to {
                     let _ = to.try_send(Msg::Piece {
