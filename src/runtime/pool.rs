@@ -6,6 +6,7 @@
 
 mod failed;
 mod matters;
+mod recognise;
 
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -14,17 +15,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::call::{Event, Heard};
+use crate::call::{Event, Order};
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
+use crate::desk::{CallRecord, Desk, HeardEvidence, Said};
+use crate::edge::Leg;
+use crate::edge::http::Both;
 use crate::reason::Embedder;
-use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber, TurnDetector};
+use crate::speech::{Hints, Stopper, Synthesizer, Transcriber, TurnDetector};
 
 use super::live::Live;
 use super::model::Models;
 use super::voice::Voice;
 use failed::failed;
 pub(crate) use matters::matters;
+use recognise::recognise;
 
 /// One worker's engines.
 pub struct Engines {
@@ -62,9 +66,29 @@ pub enum Msg {
 }
 
 /// What a watcher may ask of a live call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     End,
+    /// Something for the conversation's engine.
+    Order(Order),
+    /// Both sides, 20 ms at a time, until the other end is dropped.
+    Listen(mpsc::Sender<Both>),
+    /// A colleague at the console takes the call on this leg; the engine dials `target` for it.
+    Take {
+        target: String,
+        name: String,
+        leg: Box<dyn Leg>,
+    },
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Control::End => f.write_str("End"),
+            Control::Order(order) => f.debug_tuple("Order").field(order).finish(),
+            Control::Listen(_) => f.write_str("Listen"),
+            Control::Take { name, .. } => f.debug_tuple("Take").field(name).finish(),
+        }
+    }
 }
 
 /// What of a call's work is still wanted; shared with its queued jobs.
@@ -562,38 +586,4 @@ fn perform(
             }
         }
     }
-}
-
-fn recognise(
-    engines: &mut Engines,
-    pcm: &[i16],
-    hints: &Hints,
-    started: Instant,
-    threads: usize,
-) -> Result<Heard, String> {
-    engines.transcriber.use_threads(threads);
-    let t = engines
-        .transcriber
-        .transcribe(pcm, hints)
-        .map_err(|e| e.to_string())?;
-    engines.heard_in = t
-        .language
-        .clone()
-        .filter(|l| hints.language.as_ref() != Some(l));
-    let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
-    let evidence = HeardEvidence {
-        avg_logprob: t.avg_logprob,
-        no_speech: t.no_speech,
-        worst_word,
-    };
-    // What is shown and kept is what was meant: "6.0. 6.1.4." is 60614.
-    let text = match hints.expect {
-        Some(Expect::Digits | Expect::Postcode) => entity::figures_alone(&t.text).unwrap_or(t.text),
-        _ => t.text,
-    };
-    Ok(Heard {
-        text,
-        evidence,
-        ms: started.elapsed().as_millis() as u64,
-    })
 }
