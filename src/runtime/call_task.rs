@@ -327,16 +327,7 @@ impl Task {
                 pcm,
                 about,
                 ms,
-            } => match self.pieces.came((tag, part), &pcm) {
-                pieces::Came::First => self.event(Event::Clause {
-                    tag,
-                    part,
-                    result: Ok(about),
-                    ms,
-                }),
-                pieces::Came::Plays(leg) => self.push(leg, tag, part, pcm),
-                pieces::Came::Waits => {}
-            },
+            } => self.piece((tag, part), pcm, about, ms),
             Msg::Control(control) => self.control(control),
         }
     }
@@ -352,43 +343,6 @@ impl Task {
                 self.event(Event::Ordered(Order::Take { target, name }));
             }
         }
-    }
-
-    fn push(&mut self, leg: LegId, tag: u64, part: u32, pcm: Vec<i16>) {
-        if let Some(voice) = self.voices.get_mut(&leg) {
-            voice.push(Chunk { tag, part, pcm });
-        }
-    }
-
-    fn queue(&mut self, leg: LegId, key: (u64, u32)) {
-        let whole = self.clauses.get(&key).map(|pcm| &pcm[..]);
-        if let Some(pcm) = self.pieces.queue(leg, key, whole) {
-            self.push(leg, key.0, key.1, pcm);
-        }
-    }
-
-    fn clause(&mut self, tag: u64, part: u32, pcm: Result<Arc<[i16]>, String>, ms: u64) {
-        // One that plays already gets its rest, and what waited behind it follows.
-        if let Some((leg, queued)) = self.pieces.done((tag, part)) {
-            let rest = pcm.as_ref().ok().and_then(|pcm| pcm.get(queued..));
-            if let Some(rest) = rest.filter(|r| !r.is_empty()) {
-                self.push(leg, tag, part, rest.to_vec());
-            }
-            for key in self.pieces.released(leg) {
-                self.queue(leg, key);
-            }
-        }
-        let result = pcm.map(|pcm| {
-            let samples = pcm.len() as u64;
-            self.clauses.insert((tag, part), pcm);
-            samples
-        });
-        self.event(Event::Clause {
-            tag,
-            part,
-            result,
-            ms,
-        });
     }
 
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.

@@ -1,8 +1,11 @@
 //! Clauses that are played while they are still being made: what of each is here, where it plays, and what has to wait behind it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::call::LegId;
+use super::Task;
+use crate::audio::playout::Chunk;
+use crate::call::{Event, LegId};
 
 /// A clause: the speech's tag, and its place in it.
 pub type Key = (u64, u32);
@@ -85,6 +88,60 @@ impl Pieces {
     pub fn forget(&mut self, tag: u64) {
         self.held.retain(|(_, (t, _))| *t != tag);
         self.growing.retain(|(t, _), _| *t != tag);
+    }
+}
+
+impl Task {
+    /// Some of a clause that is still being made; `about`: samples that the whole will have.
+    pub(super) fn piece(&mut self, key: Key, pcm: Vec<i16>, about: u64, ms: u64) {
+        let (tag, part) = key;
+        match self.pieces.came(key, &pcm) {
+            Came::First => self.event(Event::Clause {
+                tag,
+                part,
+                result: Ok(about),
+                ms,
+            }),
+            Came::Plays(leg) => self.push(leg, tag, part, pcm),
+            Came::Waits => {}
+        }
+    }
+
+    fn push(&mut self, leg: LegId, tag: u64, part: u32, pcm: Vec<i16>) {
+        if let Some(voice) = self.voices.get_mut(&leg) {
+            voice.push(Chunk { tag, part, pcm });
+        }
+    }
+
+    pub(super) fn queue(&mut self, leg: LegId, key: (u64, u32)) {
+        let whole = self.clauses.get(&key).map(|pcm| &pcm[..]);
+        if let Some(pcm) = self.pieces.queue(leg, key, whole) {
+            self.push(leg, key.0, key.1, pcm);
+        }
+    }
+
+    pub(super) fn clause(&mut self, tag: u64, part: u32, pcm: Result<Arc<[i16]>, String>, ms: u64) {
+        // One that plays already gets its rest, and what waited behind it follows.
+        if let Some((leg, queued)) = self.pieces.done((tag, part)) {
+            let rest = pcm.as_ref().ok().and_then(|pcm| pcm.get(queued..));
+            if let Some(rest) = rest.filter(|r| !r.is_empty()) {
+                self.push(leg, tag, part, rest.to_vec());
+            }
+            for key in self.pieces.released(leg) {
+                self.queue(leg, key);
+            }
+        }
+        let result = pcm.map(|pcm| {
+            let samples = pcm.len() as u64;
+            self.clauses.insert((tag, part), pcm);
+            samples
+        });
+        self.event(Event::Clause {
+            tag,
+            part,
+            result,
+            ms,
+        });
     }
 }
 
