@@ -167,7 +167,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Review>, StoreError> {
         let rows = query(format!(
-            "select {REVIEW} from reviews where created_ms >= $1 and ($2 = 0 or verdict = '') order by created_ms desc, id desc limit $3"
+            "select {REVIEW} from reviews where created_ms >= $1 and (cast($2 as bigint) = 0 or verdict = '') order by created_ms desc, id desc limit $3"
         ))
         .bind(since_ms)
         .bind(i64::from(open))
@@ -197,7 +197,7 @@ impl Store {
     /// Of all calls, or of one.
     pub async fn grades(&self, call_id: Option<&str>) -> Result<Vec<Grade>, StoreError> {
         let rows = query(
-            "select call_id, turn, grade, note, by_user, at_ms from grades where cast($1 as text) = '' or call_id = $1 order by at_ms desc, call_id, turn",
+            "select call_id, turn, grade, note, by_user, at_ms from grades where cast($1 as text) = '' or call_id = cast($1 as text) order by at_ms desc, call_id, turn",
         )
         .bind(call_id.unwrap_or_default())
         .fetch_all(&self.main)
@@ -349,7 +349,7 @@ impl Store {
         words.resize(4, "%".into());
         let rows = query(
             "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns
-             from calls where (cast($1 as text) = '' or outcome = $1)
+             from calls where (cast($1 as text) = '' or outcome = cast($1 as text))
                 and lower(record) like $2 escape '!' and lower(record) like $3 escape '!'
                 and lower(record) like $4 escape '!' and lower(record) like $5 escape '!'
              order by started_ms desc, id desc limit $6",
