@@ -1,6 +1,7 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
 mod parties;
+mod written;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,23 +14,22 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note, Promised,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Promised,
     Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
 use super::ear::Ear;
-use super::inputs::{self, Input};
+use super::inputs::Input;
 use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
 use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
-use super::veil::{Veil, Veiled};
+use super::veil::Veil;
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
@@ -372,52 +372,6 @@ impl Task {
         self.look_at_consent();
     }
 
-    fn write_played(&mut self) {
-        if let Some((at, input)) = self.played.take() {
-            self.write_input(at, input);
-        }
-    }
-
-    /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
-    fn write_input(&self, at: Time, mut input: Input) {
-        let hidden = !self.shared.recorder.is_sealed()
-            && input.redact(&self.veil.redactor, self.veil.secret);
-        if let Some(line) = inputs::line(at.0, &input, hidden) {
-            self.shared.recorder.event(&self.id, line);
-        }
-    }
-
-    /// The trail's first line: what a replay begins with.
-    fn write_begin(&self, info: &LegInfo, started_at: &str) {
-        let line = serde_json::json!({
-            "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
-            "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
-            "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
-            "accept_key": self.shared.accept_key, "notes": self.shared.notes, "release": self.shared.release,
-            "outbound": self.call.is_outbound(),
-        });
-        self.shared.recorder.event(&self.id, line.to_string());
-    }
-
-    /// Sound is kept from the moment it may be, and while no card is being read out.
-    fn look_at_consent(&mut self) {
-        let may = self.call.mind().may_record();
-        if may == self.recording {
-            return;
-        }
-        self.recording = may;
-        self.shared.recorder.gate(&self.id, may);
-        let line = serde_json::json!({ "at_ms": self.now().0, "event": "recording", "on": may });
-        self.shared.recorder.event(&self.id, line.to_string());
-    }
-
-    /// The record as it is stored: without what is private, which is covered in the recording, too.
-    fn kept(&self) -> CallRecord {
-        let (record, spans) = self.veil.record(&self.call.record());
-        self.shared.recorder.cover(&self.id, spans);
-        record
-    }
-
     fn obey(&mut self) {
         while !self.commands.is_empty() {
             for command in std::mem::take(&mut self.commands) {
@@ -614,41 +568,5 @@ impl Task {
                 shared.told(&request).await;
             }
         });
-    }
-
-    fn note(&mut self, note: &Note) {
-        let at = self.now().0;
-        let Veiled { note, kinds, spans } = self.veil.note(note, self.call.mind());
-        for kind in kinds {
-            let metrics = &self.shared.state.metrics;
-            metrics.count(Metric::Redactions, &[kind.word()]);
-        }
-        self.shared.recorder.cover(&self.id, spans);
-        let Ok(value) = serde_json::to_value(&note) else {
-            return;
-        };
-        let mut line = serde_json::json!({"at_ms": at});
-        if let (Some(line), Some(note)) = (line.as_object_mut(), value.as_object()) {
-            line.extend(note.clone());
-        }
-        self.shared.recorder.event(&self.id, line.to_string());
-        self.shared.state.note(&self.id, at, &value);
-        if matches!(
-            note,
-            Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
-        ) {
-            let record = self.kept();
-            self.shared.state.changed(&record);
-            self.shared.is_up(record.clone());
-            self.shared.recorder.record(&self.id, record);
-        }
-        if let Note::Ended {
-            outcome: CallOutcome::Failed,
-            reason,
-            ..
-        } = note
-        {
-            tracing::error!(call = %self.id, "call failed: {reason}");
-        }
     }
 }

@@ -96,11 +96,10 @@ impl Store {
         let lease = now.saturating_add(i64::try_from(intent.lease.as_millis()).unwrap_or(i64::MAX));
         // One transaction that takes the write lock first: two calls, or two nodes, cannot both find nothing.
         let mut tx = self.ledger.begin_alone(LOCK).await?;
-        let row =
-            query("select status, request, result from ledger where idempotency_key = $1")
-                .bind(intent.key)
-                .fetch_optional_in(&mut tx)
-                .await?;
+        let row = query("select status, request, result from ledger where idempotency_key = $1")
+            .bind(intent.key)
+            .fetch_optional_in(&mut tx)
+            .await?;
         if let Some(row) = row {
             let request: Value = from_json("a ledger entry", &row.get::<String>(1)?)?;
             let failed = row.get::<String>(0)? == "failed";

@@ -202,9 +202,7 @@ impl Store {
                 self.mark_callback_failed(id, error, *called, *next_ms)
                     .await
             }
-            Owed::Settled { key, outcome } => {
-                self.write_outcome(key, outcome).await.map(drop)
-            }
+            Owed::Settled { key, outcome } => self.write_outcome(key, outcome).await.map(drop),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The store on a real file in a fresh directory, and the same on a real PostgreSQL.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -605,7 +606,10 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
         .with_spool(&dir.join("owed"));
     let request = json!({ "method": "POST", "path": "/x", "body": null });
     assert_eq!(
-        store.claim(&intent("sent", "c", "pay", &request)).await.unwrap(),
+        store
+            .claim(&intent("sent", "c", "pay", &request))
+            .await
+            .unwrap(),
         Claim::New
     );
     server.down();
@@ -642,7 +646,10 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
     assert_eq!(store.catch_up().await.unwrap(), 5);
     assert!(store.is_up());
     assert_eq!(store.owed(), 0);
-    let again = store.claim(&intent("sent", "c", "pay", &request)).await.unwrap();
+    let again = store
+        .claim(&intent("sent", "c", "pay", &request))
+        .await
+        .unwrap();
     assert_eq!(
         again,
         Claim::Exists {
@@ -651,7 +658,10 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
         }
     );
     assert_eq!(
-        store.claim(&intent("not sent", "c", "pay", &request)).await.unwrap(),
+        store
+            .claim(&intent("not sent", "c", "pay", &request))
+            .await
+            .unwrap(),
         Claim::New,
         "what was never sent may be sent now"
     );
@@ -675,7 +685,10 @@ async fn everything_of_a_caller_can_be_given_and_deleted(db: &Db) {
     store.add_callback("mine", &wanted).await.unwrap();
     let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
     for (key, call) in [("k", "mine"), ("open", "mine"), ("o", "other")] {
-        store.claim(&intent(key, call, "pay", &request)).await.unwrap();
+        store
+            .claim(&intent(key, call, "pay", &request))
+            .await
+            .unwrap();
     }
     let done = Outcome::Done(json!({ "id": 7 }));
     store.settle("k", &done).await.unwrap();

@@ -184,6 +184,7 @@ fn a_record_and_when_it_was_said() {
             reply: "Thank you.".into(),
             reason: String::new(),
             pending,
+            model: None,
         }),
         ..TurnRecord::default()
     };
