@@ -46,6 +46,8 @@ pub enum Metric {
     ClockSteps,
     SpansDropped,
     Redactions,
+    Reviews,
+    Surveys,
     Panics,
 }
 
@@ -336,6 +338,20 @@ const TABLE: &[Row] = &[
         Shape::Counter,
         &["kind"],
         "Pieces of personal data kept out of what is stored, by kind.",
+    ),
+    row(
+        Metric::Reviews,
+        "firstline_reviews_total",
+        Shape::Counter,
+        &["verdict"],
+        "Supervised replies, by what became of them: approved, edited, rejected, timeout, withdrawn.",
+    ),
+    row(
+        Metric::Surveys,
+        "firstline_surveys_total",
+        Shape::Counter,
+        &["score"],
+        "Answers to the question at a call's end, 1 to 5.",
     ),
     row(
         Metric::Panics,

@@ -30,6 +30,7 @@ mod report;
 mod serve;
 mod speak;
 mod transcribe;
+mod user;
 
 /// A phone-support agent: answers calls, knows when it knows, and brings a human in.
 #[derive(Debug, Parser)]
@@ -74,6 +75,9 @@ enum Command {
     Eval(eval::Args),
     /// Automation rate and quality, callbacks, savings
     Report(report::Args),
+    /// Who may use the console and the API
+    #[command(after_help = "Example:\n  firstline user add ada --role admin")]
+    User(user::Args),
     /// Check a call's trail is whole and unaltered
     Audit(audit::Args),
     /// Completions for a shell
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Kb(args) => kb::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Report(args) => report::run(args),
+        Command::User(args) => user::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),

@@ -50,6 +50,7 @@ pub struct Config {
     /// Where traces go (OTLP over HTTP); none: nowhere.
     pub trace: Option<url::Url>,
     pub limits: Limits,
+    pub survey: Survey,
 }
 
 #[derive(Debug, Clone)]
@@ -229,6 +230,13 @@ pub struct S3 {
     pub region: String,
     pub access_key: String,
     pub secret_key: Secret,
+}
+
+/// One question at a call's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Of a hundred calls, how many are asked.
+    pub percent: u32,
 }
 
 #[derive(Debug, Clone)]

@@ -171,7 +171,7 @@ impl Store {
         from_json("a call's record", &self.opened(text)?)
     }
 
-    fn summary(&self, row: &Row) -> Result<CallSummary, StoreError> {
+    pub(super) fn summary(&self, row: &Row) -> Result<CallSummary, StoreError> {
         Ok(CallSummary {
             id: row.get(0)?,
             channel: row.get(1)?,

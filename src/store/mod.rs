@@ -19,6 +19,8 @@ mod error;
 mod ledger;
 mod nodes;
 mod outbox;
+mod people;
+mod playbook;
 mod privacy;
 mod schema;
 mod sealing;
@@ -30,6 +32,8 @@ pub use error::StoreError;
 pub use ledger::{Claim, Intent, OpenClaim};
 pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
+pub use people::{Pass, User};
+pub use playbook::{Act, Grade, ModeSet, Review};
 pub use privacy::CallerData;
 pub use sealing::Seal;
 

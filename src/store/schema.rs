@@ -86,6 +86,8 @@ const STEPS: &[&[&str]] = &[
         "create index ledger_by_effect on ledger (effect, claimed_ms)",
         "create index ledger_by_customer on ledger (customer, action, claimed_ms)",
     ],
+    super::people::TABLES,
+    super::playbook::TABLES,
     &[
         "alter table callbacks add column node text",
         "alter table packets add column node text",

@@ -1,10 +1,11 @@
 //! What a call leaves in writing: its trail, its notes, its record, and whether its sound is kept.
 
 use super::Task;
-use crate::call::{Note, Time};
+use crate::call::{CALLER, Note, Time};
 use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::LegInfo;
 use crate::runtime::inputs::{self, Input};
+use crate::runtime::leg::quality;
 use crate::runtime::veil::Veiled;
 use crate::telemetry::Metric;
 
@@ -74,9 +75,14 @@ impl Task {
         self.shared.state.note(&self.id, at, &value);
         if matches!(
             note,
-            Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
+            Note::Heard { .. }
+                | Note::RequestDone { .. }
+                | Note::Transfer { .. }
+                | Note::Decision { .. }
+                | Note::Agent { .. }
         ) {
-            let record = self.kept();
+            let mut record = self.kept();
+            record.line = self.legs.get(&CALLER).map(|leg| quality(&leg.info()));
             self.shared.state.changed(&record);
             self.shared.is_up(record.clone());
             self.shared.recorder.record(&self.id, record);
