@@ -14,8 +14,8 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Order, Pilot, Promised,
-    Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Order, Pilot,
+    Promised, Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;
@@ -184,6 +184,7 @@ impl Task {
         shared.recorder.begin(id, free);
         shared.state.live.begin(id, inbox.clone());
         let started_at = super::clock::now().to_string();
+        let piloted = pilot.clone();
         let config = CallConfig {
             id: id.into(),
             channel: info.channel.into(),
@@ -228,7 +229,7 @@ impl Task {
             recording: free,
             ticked: started,
         };
-        task.write_begin(info, &started_at);
+        task.write_begin(info, &started_at, &piloted);
         Some((task, messages))
     }
 

@@ -121,8 +121,8 @@ impl Shared {
             reviewed: view.reviewed,
             survey: drawn(id, self.survey_percent),
         };
-        let conversation = Conversation::new(view.desk, caller, id, super::clock::now())
-            .with_consent(consent);
+        let conversation =
+            Conversation::new(view.desk, caller, id, super::clock::now()).with_consent(consent);
         (conversation, pilot)
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::inputs::{self, Input};
 use super::veil::Veil;
 use super::{line, pool};
-use crate::call::{Call, CallConfig, Command, Event, Time};
+use crate::call::{Call, CallConfig, Command, Event, Pilot, Time};
 use crate::desk::conversation::{Consent, Conversation};
 use crate::desk::redact::Redactor;
 use crate::desk::{Caller, Desk, HeardEvidence, Said};
@@ -136,6 +136,10 @@ fn start(
         accept_key: accept,
         notes: begin["notes"] == true,
         release: begin["release"] == true,
+        pilot: Pilot {
+            reviewed: serde_json::from_value(begin["reviewed"].clone()).unwrap_or_default(),
+            survey: begin["survey"] == true,
+        },
         split: crate::speech::spoken::clauses,
         words: line::words(desk, accept),
     };

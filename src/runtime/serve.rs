@@ -16,13 +16,14 @@ use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
     Accept, Account, MediaPolicy, Net, Permit, SipConfig, SipEdge, TlsFiles, Transport, Trunk,
 };
+use crate::store::Store;
 use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
 use super::call_files;
-pub use super::kept::{TRAIL_KEY, keeping, keys, open_store};
 use super::console::Console;
+pub use super::kept::{TRAIL_KEY, keeping, keys, open_store};
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pilot::Pilot;
@@ -163,11 +164,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         metrics.clone(),
         config.storage.recordings.clone(),
         live.clone(),
-        super::api::Kept {
-            keeping: keeping.clone(),
-            bucket: bucket.clone(),
-        },
     );
+    state.keep(super::api::Kept {
+        keeping: keeping.clone(),
+        bucket: bucket.clone(),
+    });
     let webhook = match &config.transfer.webhook {
         Some(url) => Some(
             Webhook::new(

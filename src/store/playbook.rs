@@ -218,12 +218,11 @@ impl Store {
 
     /// The week's sample as it was drawn: call and stratum. Empty: none was drawn.
     pub async fn sample(&self, week: &str) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = query(
-            "select call_id, stratum from samples where week = $1 order by stratum, call_id",
-        )
-        .bind(week)
-        .fetch_all(&self.main)
-        .await?;
+        let rows =
+            query("select call_id, stratum from samples where week = $1 order by stratum, call_id")
+                .bind(week)
+                .fetch_all(&self.main)
+                .await?;
         rows.iter()
             .map(|row| Ok((row.get(0)?, row.get(1)?)))
             .collect()

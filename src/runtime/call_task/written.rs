@@ -1,7 +1,7 @@
 //! What a call leaves in writing: its trail, its notes, its record, and whether its sound is kept.
 
 use super::Task;
-use crate::call::{CALLER, Note, Time};
+use crate::call::{CALLER, Note, Pilot, Time};
 use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::LegInfo;
 use crate::runtime::inputs::{self, Input};
@@ -26,13 +26,13 @@ impl Task {
     }
 
     /// The trail's first line: what a replay begins with.
-    pub(super) fn write_begin(&self, info: &LegInfo, started_at: &str) {
+    pub(super) fn write_begin(&self, info: &LegInfo, started_at: &str, pilot: &Pilot) {
         let line = serde_json::json!({
             "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
             "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
             "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
-            "accept_key": self.shared.accept_key, "notes": self.shared.notes, "release": self.shared.release,
-            "outbound": self.call.is_outbound(),
+            "accept_key": self.shared.accept_key, "notes": self.shared.notes || self.shared.pilot.shadow().is_some(), "release": self.shared.release,
+            "outbound": self.call.is_outbound(), "reviewed": pilot.reviewed, "survey": pilot.survey,
         });
         self.shared.recorder.event(&self.id, line.to_string());
     }
