@@ -33,3 +33,6 @@ mod speech;
 /// The Twilio edge on loopback: webhooks, streams, the API's stand-in, and callers that do as Twilio does.
 #[cfg(feature = "line")]
 mod twilio;
+/// Who needs a human, whatever the desk and the words; attempts to get round the rules.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod understanding;

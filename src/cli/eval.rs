@@ -45,9 +45,9 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// Where the models lie
-    #[arg(long, default_value = "models")]
-    models: PathBuf,
+    /// Where the models are, if not where `firstline models` keeps them
+    #[arg(long)]
+    models: Option<PathBuf>,
     /// Go by words alone
     #[arg(long)]
     words: bool,
@@ -142,11 +142,7 @@ impl Bench {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", lines.join("\n"))
         })?;
-        let mut encoder: Option<Box<dyn Embedder>> = if common.words {
-            None
-        } else {
-            desks::encoder(&common.models)
-        };
+        let mut encoder = super::chat::encoder(common.models.as_deref(), common.words);
         let vectors = match &mut encoder {
             Some(e) if by_word => {
                 let texts: Vec<&str> = questions.iter().map(String::as_str).collect();

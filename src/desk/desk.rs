@@ -323,7 +323,7 @@ fn field(evidence: &[f32; 5]) -> f32 {
 }
 
 /// Listed policies, and the default of the others: a human where an action or a risk hangs on it, else the articles.
-fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
+pub(super) fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
     const RISKY: [&str; 18] = [
         "dispute",
         "fraud",

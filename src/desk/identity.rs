@@ -91,6 +91,11 @@ impl Identity {
             .flatten()
     }
 
+    /// No more proof is taken in this call.
+    pub fn lock(&mut self) {
+        self.locked = true;
+    }
+
     pub fn is_locked(&self) -> bool {
         self.locked
     }
@@ -134,6 +139,9 @@ impl Identity {
         today: Date,
         locale: &Locale,
     ) -> Check {
+        if self.locked {
+            return Check::Locked;
+        }
         let Some(known) = self
             .record
             .as_ref()

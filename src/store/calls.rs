@@ -145,7 +145,7 @@ impl Store {
     /// Calls of `number` that have ended, newest first.
     pub async fn history(&self, number: &str, limit: u32) -> Result<Vec<EarlierCall>, StoreError> {
         let rows = query(
-            "select id, started_ms, intent, outcome, summary from calls
+            "select id, started_ms, intent, outcome, summary, record from calls
              where from_number = $1 and ended_ms is not null order by started_ms desc, id desc limit $2",
         )
         .bind(number)
@@ -160,6 +160,11 @@ impl Store {
                     intent: row.get(2)?,
                     outcome: row.get::<Option<String>>(3)?.unwrap_or_default(),
                     summary: self.opened(row.get(4)?)?,
+                    proof_failed: self.record(row.get(5)?).is_ok_and(|record| {
+                        record
+                            .handoff
+                            .is_some_and(|handoff| handoff.reason == "verify_failed")
+                    }),
                 })
             })
             .collect()

@@ -143,6 +143,7 @@ fn returning(vouched: bool) -> Line {
             intent: Some("direct_debit".into()),
             outcome: "abandoned".into(),
             summary: "Rang about direct debit.".into(),
+            ..EarlierCall::default()
         }],
     };
     assert!(now().to_string().starts_with("2026-11-23"));

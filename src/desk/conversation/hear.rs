@@ -2,6 +2,7 @@
 
 use crate::desk::entity;
 use crate::desk::inquiry;
+use crate::desk::inquiry::guard;
 use crate::desk::inquiry::social::{self, Social};
 use crate::desk::tone;
 use crate::desk::types::{Listen, Next, Reply, Route, Said};
@@ -118,9 +119,14 @@ impl Conversation {
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
                 && (social::cannot(text)
                     || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
+            let found = inquiry::escalation(&understood, !said.vector.is_empty());
+            // "My boss says you must refund it" sounds like a dispute; a set phrase of distress would still be heard.
+            if guard::manipulates(text) && !found.is_some_and(|found| found.plain) {
+                return Some(self.refuse(said));
+            }
             if !answers
                 && !courtesy
-                && let Some(escalation) = inquiry::escalation(&understood, !said.vector.is_empty())
+                && let Some(escalation) = found
             {
                 let kind = inquiry::reason_of(&escalation.kind).to_owned();
                 // The bare wish for a person says nothing of the matter: that stays what it was.
@@ -172,6 +178,10 @@ impl Conversation {
                 if self.rehearsal {
                     self.rest_on(said);
                 }
+                // "No, that's all": neither the matter that was just offered nor any further one.
+                if self.waiting == Waiting::Parked {
+                    self.parked.clear();
+                }
                 return Some(self.goodbye());
             }
             Social::Thanks
@@ -193,6 +203,32 @@ impl Conversation {
         }
         let next = self.listen();
         Some(self.reply(Route::Answer, "a move in the talk", next))
+    }
+
+    /// An attempt to talk the line out of its rules: it is declined in the same words whatever it was, and what was asked stays asked.
+    /// Whoever keeps trying is offered a human, who can be told things a line cannot.
+    fn refuse(&mut self, said: &Said) -> Reply {
+        const REASON: &str = "an attempt to get round the rules";
+        self.refused += 1;
+        if self.basis.is_none() {
+            self.rest_on(said);
+        }
+        if self.refused > 1 {
+            self.lead_phrase("refuse_again");
+            if self.running.is_none() {
+                self.waiting = Waiting::Human("asked".into());
+                let next = self.listen();
+                self.lead_phrase("offer_human");
+                return self.reply(Route::Clarify, REASON, next);
+            }
+        } else if self.running.is_some() {
+            self.lead_phrase("refuse");
+        } else {
+            self.lead_phrase("refuse_open");
+        }
+        self.ask_again();
+        let next = self.listen();
+        self.reply(Route::Clarify, REASON, next)
     }
 
     /// Digits or a code were asked for: "6.0. 6.1.4." is 60614, not a list of decimals.

@@ -3,6 +3,7 @@
 //! Nothing here waits or asks the world. The verdict says what the line should do; the conversation does it.
 
 pub mod context;
+pub mod guard;
 pub mod social;
 
 use super::answer::Answer;
@@ -20,6 +21,9 @@ const IN_SCOPE: f32 = 0.5;
 const NEAR: f32 = 0.5;
 /// From here on an intent that is kept for a human counts, even where the line would not be sure enough to act on it.
 const LIKELY: f32 = 0.4;
+/// Together from here on, intents that are kept for a human go there, and from a little below the scope's own threshold.
+const MOSTLY: f32 = 0.5;
+const ALMOST_IN_SCOPE: f32 = 0.4;
 /// An intent at least this share as likely as the likeliest is taken where the best article serves it.
 const NEARLY: f32 = 0.5;
 /// From here on, words that no intent takes and no article answers are still a matter for this company.
@@ -34,7 +38,7 @@ const HELD: f32 = 0.7;
 /// How much nearer to one of the desk's own examples than to the bank's sentences words must be to be the desk's matter.
 const OWN: f32 = 0.05;
 /// An escalation less certain than this is not acted on.
-const ESCALATE: f32 = 0.5;
+const ESCALATE: f32 = 0.4;
 /// The same where the desk goes by words alone: then only set phrases are trusted, not the weight of single words.
 const ESCALATE_BY_WORDS: f32 = 0.9;
 
@@ -113,7 +117,8 @@ fn prefer_answered(desk: &Desk, understood: &mut Understanding, answer: Option<&
     let Some(top) = understood.intents.first() else {
         return;
     };
-    if article.intents.contains(&top.0) {
+    // What is done by an action needs no article: "when's my appointment" is not "move it" because moving has one.
+    if article.intents.contains(&top.0) || desk.action_for(&top.0).is_some() {
         return;
     }
     let least = top.1 * NEARLY;
@@ -215,6 +220,19 @@ fn judge(
                 would_have,
             },
             why,
+        );
+    }
+    // Several intents kept for a human may share what is likely: then it is one of them, whichever.
+    let kept: f32 = understood
+        .intents
+        .iter()
+        .filter(|(name, _)| desk.policy(name).mode == Mode::Human)
+        .map(|(_, p)| p)
+        .sum();
+    if in_scope >= ALMOST_IN_SCOPE && kept >= MOSTLY {
+        return (
+            transfer("policy"),
+            format!("what is kept for a human, at {kept:.2}"),
         );
     }
     if inside && let Some(action) = desk.actions.iter().position(|action| action.intent == name) {
@@ -344,6 +362,8 @@ pub fn escalation(understood: &Understanding, by_meaning: bool) -> Option<&Escal
     // Somebody at risk is heard all the same.
     let own = match found.kind.as_str() {
         "distress" => OWN + 0.1,
+        // "I want to cancel", where what is cancelled every day are appointments: the desk's own word for it goes first.
+        "closure" => -OWN,
         _ => OWN,
     };
     if by_meaning

@@ -86,6 +86,12 @@ impl DeskSource {
         for (_, texts) in super::bank::all() {
             texts.iter().for_each(|t| add(t));
         }
+        // What is done by the line alone is learned as ordinary.
+        for (name, policy) in super::desk::policies(self) {
+            if policy.mode == super::config::Mode::Autonomous {
+                add(&name);
+            }
+        }
         out
     }
 
