@@ -52,6 +52,13 @@ impl Conversation {
             keyed,
             ..said.clone()
         };
+        // "Undo that", right after something was done, is about that and nothing else.
+        if said.text.split_whitespace().count() <= 6
+            && !entity::wants_human(&said.text)
+            && let Some(reply) = self.undo_said(&said)
+        {
+            return reply;
+        }
         if !text.is_empty()
             && let Some(reply) = self.at_any_moment(&said)
         {
