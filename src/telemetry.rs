@@ -34,6 +34,8 @@ pub enum Metric {
     JobsDropped,
     Webhooks,
     StoreErrors,
+    Reviews,
+    Surveys,
     Panics,
 }
 
@@ -240,6 +242,20 @@ const TABLE: &[Row] = &[
         Shape::Counter,
         &[],
         "Writes the database did not take.",
+    ),
+    row(
+        Metric::Reviews,
+        "firstline_reviews_total",
+        Shape::Counter,
+        &["verdict"],
+        "Supervised replies, by what became of them: approved, edited, rejected, timeout, withdrawn.",
+    ),
+    row(
+        Metric::Surveys,
+        "firstline_surveys_total",
+        Shape::Counter,
+        &["score"],
+        "Answers to the question at a call's end, 1 to 5.",
     ),
     row(
         Metric::Panics,

@@ -59,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("opusic_c", &["audio/codec.rs"]),
     ("audio_codec", &["audio/codec.rs"]),
     ("md5", &["wire/sip/digest.rs"]),
+    ("argon2", &["runtime/people.rs"]),
     ("axum", &["edge/http/", "edge/twilio"]),
     ("hyper", &["edge/twilio"]),
     ("hyper_util", &["edge/twilio"]),

@@ -11,6 +11,9 @@ mod actions;
 /// The program as it is typed: the README's commands, help, misuse.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod cli;
+/// The console in a real browser, on a line without telephones.
+#[cfg(feature = "line")]
+mod console;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
 /// A language model's words, good and bad, from a scripted server and from a real one.

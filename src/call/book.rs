@@ -21,6 +21,7 @@ impl<M: Mind> Call<M> {
         CallRecord {
             verified: self.mind.verified(),
             actions: self.mind.actions(),
+            mood: self.mind.mood(),
             ..self.record.clone()
         }
     }
@@ -211,6 +212,7 @@ impl<M: Mind> Call<M> {
             .as_ref()
             .is_some_and(|h| h.result == "callback");
         let waiting = matches!(self.stage, Stage::Transferring | Stage::Calling);
+        self.withdraw_review(out);
         self.drop_transfer("caller_gone", out);
         self.close_notes();
         let outcome = if transferred {

@@ -145,7 +145,7 @@ impl<M: Mind> Call<M> {
         if self.take_back(out) {
             return;
         }
-        let over_ours = !self.line.is_quiet();
+        let over_ours = !self.line.is_quiet() || self.review.is_some();
         self.caller.utterance = Some(Utterance::new(at, over_ours));
         if over_ours {
             self.pause_line(out);
@@ -271,6 +271,12 @@ impl<M: Mind> Call<M> {
                 return self.unheard(out);
             }
         };
+        if self.survey_words(&heard.text, out) {
+            return;
+        }
+        let Some(utterance) = &mut self.caller.utterance else {
+            return;
+        };
         utterance.stt_ms = heard.ms;
         utterance.heard = Some(heard.clone());
         if utterance.over_ours {
@@ -311,6 +317,7 @@ impl<M: Mind> Call<M> {
         if let Some(utterance) = &mut self.caller.utterance {
             utterance.over_ours = false;
         }
+        self.withdraw_review(out);
         self.cut_line(out);
     }
 
@@ -458,7 +465,7 @@ impl<M: Mind> Call<M> {
         let before = std::mem::replace(&mut self.mind, *mind);
         self.caller.before = match (&prepared, &reply.next) {
             (Some(speech), crate::desk::Next::Listen(_))
-                if utterance.keyed.is_none() && !speech.is_empty() =>
+                if !self.is_reviewed(&reply) && utterance.keyed.is_none() && !speech.is_empty() =>
             {
                 Some(Before {
                     mind: before,
@@ -471,13 +478,21 @@ impl<M: Mind> Call<M> {
         };
         self.silences = 0;
         self.open_turn(Some(&utterance), Some(&reply.decision), out);
-        self.perform_reply(*reply, prepared, out);
+        if self.is_reviewed(&reply) {
+            self.ask_reviewer(*reply, prepared, out);
+        } else {
+            self.perform_reply(*reply, prepared, out);
+        }
     }
 
     pub(super) fn caller_key(&mut self, key: char, out: &mut Vec<Command<M>>) {
+        if self.survey_key(key, out) {
+            return;
+        }
         if self.stage != Stage::Talking {
             return;
         }
+        self.withdraw_review(out);
         self.timers.clear(Timer::Silence);
         let numbers = matches!(
             self.then,

@@ -133,9 +133,7 @@ impl<M: Mind> Call<M> {
         if self.human_clause_ready(tag, part, state, out) {
             return;
         }
-        if let Some(prepared) = self.caller.prepared_mut()
-            && prepared.tag == tag
-        {
+        if let Some(prepared) = self.prepared_speech(tag) {
             if let Some(clause) = prepared.clauses.get_mut(part as usize) {
                 clause.state = state;
             }

@@ -2,7 +2,7 @@
 
 use super::Mind;
 use crate::desk::conversation::Conversation;
-use crate::desk::{ActionRecord, CallOutcome, Handoff, Outcome, Reply, TargetOutcome, Tier};
+use crate::desk::{ActionRecord, CallOutcome, Handoff, Mood, Outcome, Reply, TargetOutcome, Tier};
 
 impl Mind for Conversation {
     fn opening(&mut self) -> Reply {
@@ -37,6 +37,12 @@ impl Mind for Conversation {
     }
     fn verified(&self) -> Tier {
         Conversation::verified(self)
+    }
+    fn mood(&self) -> Mood {
+        Conversation::mood(self)
+    }
+    fn reworded(&mut self, text: &str) {
+        Conversation::reworded(self, text);
     }
     fn actions(&self) -> Vec<ActionRecord> {
         Conversation::actions(self).to_vec()

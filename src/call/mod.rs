@@ -14,6 +14,7 @@ pub mod barge_in;
 mod book;
 mod callback;
 mod caller;
+mod console;
 pub mod endpointing;
 pub mod hearing;
 pub mod keys;
@@ -21,7 +22,9 @@ mod line;
 
 mod mind;
 pub mod rescue;
+mod review;
 pub mod speaking;
+mod survey;
 #[cfg(test)]
 mod tests;
 pub mod timer;
@@ -33,7 +36,10 @@ pub use barge_in::BargeIn;
 use callback::Outbound;
 pub use callback::{CallbackResult, Promised};
 use caller::CallerSide;
+pub use console::Order;
 use line::Line;
+pub use review::{Draft, Pilot, REVIEW_MS, Verdict};
+use survey::Survey;
 use timer::{Timer, Timers};
 use transfer::{Human, Transfer};
 pub use types::*;
@@ -96,6 +102,10 @@ pub struct Call<M> {
     request: Option<(u64, String)>,
     silences: u32,
     fillers: u32,
+    /// A reply that waits for a reviewer, and how many have.
+    review: Option<review::Waiting>,
+    reviews: u64,
+    survey: Survey,
     next_tag: u64,
     next_attempt: u64,
     next_leg: u32,
@@ -143,6 +153,9 @@ impl<M: Mind> Call<M> {
             request: None,
             silences: 0,
             fillers: 0,
+            review: None,
+            reviews: 0,
+            survey: Survey::default(),
             next_tag: 1,
             next_attempt: 1,
             next_leg: 1,
@@ -212,6 +225,7 @@ impl<M: Mind> Call<M> {
                 "the line is closing down",
                 out,
             ),
+            Event::Ordered(order) => self.ordered(order, out),
             Event::Broken(what) => self.broken(&what, out),
             Event::Tick => {}
         }
@@ -247,6 +261,8 @@ impl<M: Mind> Call<M> {
             Timer::Human => self.humans_due(out),
             Timer::HumanWords => self.words_late(out),
             Timer::CalledBack => self.called_back_late(out),
+            Timer::Review => self.review_late(out),
+            Timer::Survey => self.survey_late(out),
             Timer::HardCap if self.stage == Stage::Bridged => {}
             Timer::HardCap => self.farewell(
                 self.config.words.get("longest"),
@@ -416,7 +432,11 @@ impl<M: Mind> Call<M> {
             return;
         }
         self.amend_turn(&reply.decision, out);
-        self.perform_reply(reply, None, out);
+        if self.is_reviewed(&reply) {
+            self.ask_reviewer(reply, None, out);
+        } else {
+            self.perform_reply(reply, None, out);
+        }
         self.resume_held_words(out);
     }
 
@@ -472,6 +492,7 @@ impl<M: Mind> Call<M> {
         ) {
             return;
         }
+        self.withdraw_review(out);
         let handoff = self.mind.handoff("technical");
         self.drop_utterance(out);
         self.stop_line(out);
@@ -520,6 +541,7 @@ impl<M: Mind> Call<M> {
             }
             // A colleague is still being told why; the caller's line waits for that.
             (Stage::Ending, Then::End) if self.outbound.is_some() && !self.leaving.is_empty() => {}
+            (Stage::Talking | Stage::Ending, Then::End) if self.asks_survey(out) => {}
             (Stage::Talking | Stage::Ending, Then::End) => self.hang_up_now(out),
             (Stage::Bridged, _) => {
                 self.assistant_leaves(out);
@@ -542,6 +564,7 @@ impl<M: Mind> Call<M> {
         {
             return self.end(cause, reason, out);
         }
+        self.withdraw_review(out);
         self.drop_utterance(out);
         self.drop_transfer("returned", out);
         self.stop_line(out);

@@ -1,6 +1,7 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
 mod humans;
+mod pilot;
 mod sending_on;
 mod transfers;
 
@@ -25,7 +26,7 @@ fn decision(route: Route, reply: &str) -> Decision {
     Decision {
         id: "d".into(),
         route,
-        intent: None,
+        intent: Some("fees".into()),
         in_scope: 1.0,
         confidence: 0.9,
         sources: vec![Source {
@@ -238,6 +239,7 @@ impl Sim {
             release,
             split: sentences,
             words: Words::default(),
+            pilot: Pilot::default(),
         };
         let mut out = Vec::new();
         let call = Call::new(config, Scripted::default(), Time(0), &mut out);
@@ -414,6 +416,13 @@ impl Sim {
                     self.due
                         .push((self.now + 50, Event::Consulted { attempt, answer }));
                 }
+                Command::Review(draft) => self
+                    .log
+                    .push(format!("review {} {}", draft.number, draft.decision.reply)),
+                Command::ReviewOver { number, verdict } => {
+                    self.log.push(format!("review {number} {}", verdict.word()))
+                }
+                Command::Refuse { target } => self.log.push(format!("refuse {target}")),
                 Command::Over => self.log.push("over".into()),
                 Command::Note(note) => self.notes.push(note),
                 Command::Ring

@@ -36,6 +36,10 @@ pub enum Timer {
     Thinking,
     /// The voice has taken too long.
     Stuck,
+    /// A reviewer has not looked at a reply.
+    Review,
+    /// The question at the end is not answered.
+    Survey,
     /// The call has reached its longest permitted length.
     HardCap,
     /// The goodbye should have been played by now.
@@ -60,6 +64,8 @@ const ALL: [Timer; COUNT] = [
     Timer::LongSpeech,
     Timer::Thinking,
     Timer::Stuck,
+    Timer::Review,
+    Timer::Survey,
     Timer::HardCap,
     Timer::EndGuard,
 ];

@@ -8,7 +8,7 @@ use super::BargeIn;
 use crate::audio::MediaTime;
 use crate::desk::{
     ActionRecord, CallOutcome, CallRecord, CallbackRequest, Decision, Handoff, HeardEvidence,
-    Listen, Outcome, Reply, Request, TargetOutcome, Tier, phrase,
+    Listen, Mood, Outcome, Reply, Request, TargetOutcome, Tier, phrase,
 };
 
 /// Milliseconds since the call was made known to the engine; injected, so that calls replay.
@@ -50,6 +50,12 @@ pub trait Mind: Clone {
     fn handed_back(&mut self, words: Option<&str>) -> Option<Reply>;
     fn handoff(&self, reason: &str) -> Handoff;
     fn verified(&self) -> Tier;
+    /// How the caller seems to feel.
+    fn mood(&self) -> Mood {
+        Mood::Calm
+    }
+    /// A reviewer had the last reply said in these words instead.
+    fn reworded(&mut self, _text: &str) {}
     fn actions(&self) -> Vec<ActionRecord>;
     /// As things stand if the caller hung up now.
     fn outcome(&self) -> CallOutcome;
@@ -145,6 +151,8 @@ pub enum Event<M> {
         attempt: u64,
         answer: String,
     },
+    /// Somebody at the console wants something.
+    Ordered(super::Order),
     /// The line itself is going down: end kindly, now.
     Shutdown,
     /// A part of the program failed under this call: a human, at once.
@@ -277,6 +285,17 @@ pub enum Command<M> {
     Chime {
         leg: LegId,
     },
+    /// Show this reply to a reviewer; [`super::Order::Reviewed`] is the answer.
+    Review(Box<super::Draft>),
+    /// A draft waits no longer.
+    ReviewOver {
+        number: u64,
+        verdict: super::Verdict,
+    },
+    /// A colleague who wanted to take the call cannot.
+    Refuse {
+        target: String,
+    },
     /// The hand-over packet as it stands: store it and send it.
     Packet(Box<Handoff>),
     Callback(Box<CallbackRequest>),
@@ -347,6 +366,13 @@ pub enum Note {
         number: String,
         when: Option<String>,
     },
+    /// A reply that waits for a reviewer: `wanted`, then one of the verdicts.
+    Review {
+        turn: u32,
+        stage: String,
+        said: String,
+        by: String,
+    },
     Ended {
         outcome: CallOutcome,
         cause: String,
@@ -396,6 +422,8 @@ pub struct CallConfig {
     /// Text into clauses short enough to start speaking early.
     pub split: fn(&str) -> Vec<String>,
     pub words: Words,
+    /// How far this call is trusted, and whether it is asked at its end.
+    pub pilot: super::Pilot,
 }
 
 /// The sentences the engine itself says, by their keys in [`crate::desk::phrase`]; the desk may word them otherwise.
@@ -414,6 +442,10 @@ pub const WORDS: &[&str] = &[
     "human_gone",
     "shutdown",
     "longest",
+    "review_hold",
+    "review_human",
+    "survey",
+    "survey_thanks",
     "callback_hello",
     "callback_hello_again",
     "callback_later",

@@ -27,6 +27,7 @@ mod report;
 mod serve;
 mod speak;
 mod transcribe;
+mod user;
 
 /// A phone-support agent: answers calls, knows when it knows, and brings a human in.
 #[derive(Debug, Parser)]
@@ -71,6 +72,9 @@ enum Command {
     Eval(eval::Args),
     /// Automation rate and quality, callbacks, savings
     Report(report::Args),
+    /// Who may use the console and the API
+    #[command(after_help = "Example:\n  firstline user add ada --role admin")]
+    User(user::Args),
     /// Check a call's trail is whole and unaltered
     Audit(audit::Args),
     /// Run a recorded call's events through the engine again
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Kb(args) => kb::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Report(args) => report::run(args),
+        Command::User(args) => user::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Replay(args) => replay::run(args),
     };

@@ -10,7 +10,7 @@ use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
     Accept, Advertise, CODECS, Callback, Config, Http, Limits, Secret, Shape, Sip, Srtp, Storage,
-    Stt, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Stt, Survey, Target, Transfer, Trunk, Tts, Twilio, Via,
 };
 
 pub(super) type Env = BTreeMap<String, String>;
@@ -44,6 +44,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     let llm = super::llm::llm(root.section_or_default("llm"), env);
     let storage = storage(root.section_or_default("storage"));
     let limits = limits(root.section_or_default("limits"));
+    let survey = survey(root.section_or_default("survey"));
     for (index, trunk) in trunks.iter().enumerate() {
         if trunks[..index]
             .iter()
@@ -74,6 +75,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         llm,
         storage,
         limits,
+        survey,
     })
 }
 
@@ -363,6 +365,19 @@ fn callback(mut s: Section<'_>) -> Callback {
         }),
         attempts: s.get("attempts", 3, number(1, 20)),
         wait_min: s.get("wait_min", 15, number(1, 1440)),
+    };
+    s.done();
+    read
+}
+
+fn survey(mut s: Section<'_>) -> Survey {
+    let read = Survey {
+        percent: s.get("percent", 0, |text| {
+            text.parse()
+                .ok()
+                .filter(|n| *n <= 100)
+                .ok_or_else(|| format!("must be a number from 0 to 100, not `{text}`"))
+        }),
     };
     s.done();
     read

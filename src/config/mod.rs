@@ -43,6 +43,7 @@ pub struct Config {
     pub llm: Option<Llm>,
     pub storage: Storage,
     pub limits: Limits,
+    pub survey: Survey,
 }
 
 #[derive(Debug, Clone)]
@@ -210,6 +211,13 @@ pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
     pub recordings: PathBuf,
+}
+
+/// One question at a call's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Of a hundred calls, how many are asked.
+    pub percent: u32,
 }
 
 #[derive(Debug, Clone)]

@@ -1,214 +1,95 @@
-// The console: live calls, the list of calls, one call, callbacks. Everything that came from a caller is put in as text
-// (append of strings), never as HTML, and the page's policy runs no script but this file.
-"use strict";
+// The console: who is logged in, which page is shown, what happens meanwhile.
+import { api, get, post, el, me, may, token, toast, leave, pageKeys, head, Refused } from "./kit.js";
+import * as live from "./live.js";
+import { showCall } from "./call.js";
+import * as playbook from "./playbook.js";
+import { hangUp } from "./voice.js";
 
-const page = document.getElementById("page");
+const main = document.getElementById("main");
 const state = document.getElementById("state");
-const live = new Map();
-let shownAudio = null;
 
-// `el("p", {class: "x"}, "text", child)`: text stays text.
-function el(name, attributes, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {})) {
-    if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value);
-  }
-  for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined) node.append(child instanceof Node ? child : String(child));
-  }
-  return node;
+// Path, title, key after `g`, least role, how it is shown.
+const pages = [
+  ["today", "Today", "t", "agent", live.showToday],
+  ["live", "Live", "l", "agent", live.showLive],
+  ["calls", "Calls", "c", "agent", live.showCalls],
+  ["callbacks", "Callbacks", "b", "agent", live.showCallbacks],
+  ["reviews", "Reviews", "r", "reviewer", playbook.showReviews],
+  ["pilot", "Pilot", "p", "reviewer", playbook.showPilot],
+  ["sample", "Weekly sample", "w", "reviewer", playbook.showSample],
+  ["gaps", "Knowledge gaps", "k", "reviewer", playbook.showGaps],
+  ["articles", "Articles", "a", "agent", playbook.showArticles],
+  ["desk", "Desk", "d", "agent", playbook.showDesk],
+  ["report", "Report", "o", "reviewer", playbook.showReport],
+  ["people", "People", "u", "admin", playbook.showPeople],
+];
+
+function frame() {
+  document.getElementById("door").hidden = true;
+  document.getElementById("shell").hidden = false;
+  document.getElementById("whoami").textContent = me.name + " · " + me.role;
+  document.getElementById("logout").hidden = !(me.csrf || token());
+  document.getElementById("nav").replaceChildren(...pages.filter((p) => may(p[3])).map(([path, title]) =>
+    el("a", { href: "#" + path, id: "nav-" + path }, title, el("span", { class: "count" }))));
 }
 
-async function api(path, options) {
-  const token = sessionStorage.getItem("token");
-  const headers = token ? { Authorization: "Bearer " + token } : {};
-  const response = await fetch(path, { ...options, headers });
-  if (response.status === 401) {
-    document.getElementById("ask-token").hidden = false;
-    document.getElementById("token-wrong").textContent = token ? "That token is not the one." : "";
-    throw new Error("a token is needed");
-  }
-  if (!response.ok) {
-    const body = await response.json().catch(() => ({}));
-    throw new Error(body.error || "the line answered " + response.status);
-  }
-  return response;
+function door(message = "") {
+  hangUp();
+  document.getElementById("shell").hidden = true;
+  document.getElementById("door").hidden = false;
+  document.getElementById("login-wrong").textContent = message;
+  document.getElementById("name").focus();
 }
 
-const getJson = async (path) => (await api(path)).json();
-const when = (text) => (text ? new Date(text).toLocaleString() : "");
-const percent = (p) => Math.round(p * 100) + " %";
-const toneOf = { resolved: "good", transferred: "good", callback: "warn", abandoned: "warn", failed: "bad" };
-
-function outcome(call) {
-  const word = call.outcome || (call.ended_at ? "ended" : "in progress");
-  return el("span", { class: toneOf[word] || "soft" }, word);
+export function badge(page, text, tone = "") {
+  const node = document.querySelector("#nav-" + page + " .count");
+  if (!node) return;
+  node.className = "count " + (text ? "chip " + tone : "");
+  node.textContent = text || "";
 }
 
-function turn(t) {
-  const d = t.decision;
-  const parts = [];
-  if (t.caller) {
-    const keyed = t.caller.keyed ? " [keys " + t.caller.keyed + "]" : "";
-    parts.push(el("p", { class: "said caller" }, (t.caller.text || "") + keyed));
-  }
-  if (d) {
-    const bits = [d.route + (d.pending ? " (waits: " + d.pending + ")" : ""), d.intent, d.action, "confidence " + percent(d.confidence)];
-    if (d.sources && d.sources.length) bits.push("source " + d.sources[0].id);
-    if (t.gap_ms !== null && t.gap_ms !== undefined) bits.push("gap " + t.gap_ms + " ms");
-    if (t.interrupted) bits.push("interrupted");
-    parts.push(el("p", { class: "why soft" }, bits.filter(Boolean).join(" · ")));
-    if (d.reason) parts.push(el("p", { class: "why soft" }, d.reason));
-  }
-  if (t.agent) {
-    const cut = t.interrupted && t.agent.text.startsWith(t.agent.heard);
-    const unheard = cut ? el("span", { class: "unheard", title: "not heard by the caller" }, t.agent.text.slice(t.agent.heard.length)) : null;
-    parts.push(el("p", { class: "said agent" }, cut ? t.agent.heard : t.agent.text, unheard));
-  }
-  return el("li", {}, parts);
-}
-
-const turns = (call) => el("ol", { class: "turns" }, (call.turns || []).map(turn));
-
-function facts(pairs) {
-  const kept = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return el("dl", {}, kept.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-}
-
-function handoffFacts(h) {
-  const targets = (h.targets || []).map((t) => t.uri + ": " + t.outcome + " (" + t.ms + " ms)").join("; ");
-  return facts([
-    ["Why", h.reason], ["Matter", h.intent], ["Summary", h.summary], ["Said to the human", h.spoken_brief],
-    ["Tried", (h.tried || []).join("; ")], ["Open question", h.open_question], ["Proved who they are", h.verified],
-    ["Mood", h.sentiment], ["Humans called", targets], ["Result", h.result], ["Taken by", h.accepted_by],
-  ]);
-}
-
-const callLink = (id, text) => el("a", { href: "#call/" + encodeURIComponent(id) }, text);
-
-// Pages
-
-function showLive() {
-  const calls = [...live.values()].sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
-  if (!calls.length) return [el("h2", {}, "Live calls"), el("p", {}, "No call is in progress.")];
-  const articles = calls.map((call) =>
-    el("article", {},
-      el("h2", {}, callLink(call.id, call.from || "number withheld"), " ",
-        el("span", { class: "soft" }, call.channel + ", since " + when(call.started_at))),
-      turns(call), call.handoff ? handoffFacts(call.handoff) : null));
-  return [el("h2", {}, "Live calls"), ...articles];
-}
-
-async function showCalls() {
-  const calls = await getJson("/api/calls?limit=200");
-  if (!calls.length) return [el("h2", {}, "Calls"), el("p", {}, "No call has come yet.")];
-  const rows = calls.map((c) => el("tr", {},
-    el("td", {}, callLink(c.id, when(c.started_at))),
-    el("td", {}, c.from || "withheld"), el("td", {}, outcome(c)), el("td", {}, c.intent), el("td", {}, c.summary)));
-  const head = ["Started", "From", "Outcome", "Matter", "In short"].map((h) => el("th", { scope: "col" }, h));
-  const table = el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
-  return [el("h2", {}, "Calls"), el("div", { class: "scroll" }, table)];
-}
-
-async function showCall(id) {
-  const path = "/api/calls/" + encodeURIComponent(id);
-  const call = await getJson(path);
-  const listenButton = el("button", { type: "button" }, "Listen");
-  const player = el("div", {}, listenButton);
-  listenButton.addEventListener("click", async () => {
-    try {
-      const blob = await (await api(path + "/audio")).blob();
-      if (shownAudio) URL.revokeObjectURL(shownAudio);
-      shownAudio = URL.createObjectURL(blob);
-      player.replaceChildren(el("audio", { controls: "", autoplay: "", src: shownAudio }));
-    } catch (error) {
-      player.replaceChildren(el("p", { role: "alert" }, error.message));
-    }
-  });
-  const parts = [
-    el("h2", {}, "Call of " + when(call.started_at)),
-    facts([["From", call.from], ["To", call.to], ["Channel", call.channel], ["Outcome", outcome(call)],
-      ["Ended by", call.termination && [call.termination.cause, call.termination.reason].filter(Boolean).join(": ")],
-      ["Proved who they are", call.verified], ["Told it is automated", call.disclosed ? "yes" : "no"], ["Id", call.id]]),
-    player, turns(call),
-  ];
-  if ((call.actions || []).length) {
-    parts.push(el("h2", {}, "Actions"), el("ul", {}, call.actions.map((a) =>
-      el("li", {}, a.name + ": ", el("strong", { class: a.status === "done" ? "good" : "bad" }, a.status), " " + JSON.stringify(a.slots)))));
-  }
-  if (call.handoff) parts.push(el("h2", {}, "Handed over"), handoffFacts(call.handoff));
-  return parts;
-}
-
-async function showCallbacks() {
-  const list = await getJson("/api/callbacks");
-  document.getElementById("open-callbacks").textContent = list.length ? "(" + list.length + ")" : "";
-  if (!list.length) return [el("h2", {}, "Callbacks"), el("p", {}, "No callback is open.")];
-  const articles = list.map((c) => {
-    const done = el("button", { type: "button" }, "Done");
-    done.addEventListener("click", async () => {
-      done.disabled = true;
-      try {
-        await api("/api/callbacks/" + encodeURIComponent(c.id) + "/done", { method: "POST" });
-        await show();
-      } catch (error) {
-        done.disabled = false;
-        done.textContent = "Done (" + error.message + ")";
-      }
-    });
-    return el("article", {},
-      el("h2", {}, c.number + (c.when ? ", " + c.when : "")),
-      facts([["Promised", when(c.created_at)], ["Why", c.reason]]), handoffFacts(c.handoff),
-      el("p", {}, callLink(c.call_id, "The call"), " ", done));
-  });
-  return [el("h2", {}, "Callbacks"), ...articles];
-}
-
-let turnOfPage = 0;
+let turn = 0;
 async function show() {
-  const mine = ++turnOfPage;
-  const [name, id] = (location.hash.slice(1) || "live").split("/");
-  for (const link of document.querySelectorAll("nav a")) {
-    if (link.getAttribute("href") === "#" + name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  if (!me.name) return;
+  const mine = ++turn;
+  const [path, query] = (location.hash.slice(1) || "today").split("?");
+  const [name, ...rest] = path.split("/").map(decodeURIComponent);
+  for (const [other] of pages) {
+    const link = document.getElementById("nav-" + other);
+    if (other === name || (name === "call" && other === "calls")) link?.setAttribute("aria-current", "page");
+    else link?.removeAttribute("aria-current");
   }
+  const page = pages.find((p) => p[0] === name && may(p[3]));
+  document.title = (name === "call" ? "Call" : page ? page[1] : "?") + " · firstline";
+  leave();
   let parts;
   try {
-    if (name === "calls") parts = await showCalls();
-    else if (name === "call") parts = await showCall(decodeURIComponent(id || ""));
-    else if (name === "callbacks") parts = await showCallbacks();
-    else parts = showLive();
+    const params = new URLSearchParams(query);
+    if (name === "call") parts = await showCall(rest[0] || "", rest[1]);
+    else if (page) parts = await page[4](params, ...rest);
+    else parts = [head("Not here"), el("p", {}, "There is no such page, or it takes another role.")];
   } catch (error) {
-    parts = [el("p", { role: "alert" }, "This could not be shown: " + error.message)];
+    if (error.status === 401) return;
+    parts = [head("This could not be shown"), el("p", { role: "alert" }, error.message)];
   }
   // A page asked for later may have come first.
-  if (mine === turnOfPage) page.replaceChildren(...parts);
+  if (mine === turn) main.replaceChildren(...parts.flat(Infinity).filter(Boolean));
 }
 
-// Events. Read with fetch, because EventSource cannot carry a token.
-
-function happened(kind, data) {
-  if (kind === "calls") {
-    live.clear();
-    for (const call of data) live.set(call.id, call);
-  } else if (kind === "call") live.set(data.id, data);
-  else if (kind === "ended") live.delete(data.id);
-  else if (kind === "lost") throw new Error("fell behind");
-  const name = location.hash.slice(1) || "live";
-  const thisCall = (kind === "call" || kind === "ended") && name === "call/" + encodeURIComponent(data.id) && !shownAudio;
-  if (name === "live" || thisCall || (kind === "ended" && name === "calls")) show();
-}
-
+// Events, read with fetch, because an EventSource cannot carry a token.
+let listening = 0;
 async function listen() {
-  for (;;) {
+  const mine = ++listening;
+  for (let wait = 500; mine === listening && me.name; wait = Math.min(wait * 2, 8000)) {
     try {
       const response = await api("/api/events");
+      wait = 500;
       state.textContent = "Connected";
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
       for (;;) {
         const { value, done } = await reader.read();
-        if (done) throw new Error("the line closed the connection");
+        if (done || mine !== listening) throw new Error("the line closed the connection");
         text += value;
         let end;
         while ((end = text.indexOf("\n\n")) >= 0) {
@@ -219,24 +100,119 @@ async function listen() {
         }
       }
     } catch (error) {
-      state.textContent = "Not connected: " + error.message;
+      if (error.status === 401) return;
+      state.textContent = "Not connected";
     }
-    if (!document.getElementById("ask-token").hidden) return;
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
-document.getElementById("ask-token").addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem("token", document.getElementById("token").value.trim());
-  document.getElementById("ask-token").hidden = true;
+function happened(kind, data) {
+  if (kind === "lost") throw new Error("fell behind");
+  live.happened(kind, data);
+  playbook.happened(kind, data);
+  const calls = live.count();
+  badge("live", calls ? String(calls) : "", "good");
+  if (may("reviewer")) {
+    const waiting = playbook.waitingCount();
+    badge("reviews", waiting ? String(waiting) : "", "bad");
+  }
+  if (kind === "ended" && /^#(today|calls)?$/.test(location.hash) && !document.querySelector("main :is(input,textarea):focus")) show();
+}
+
+async function enter() {
+  try {
+    Object.assign(me, await get("/api/me"));
+  } catch (error) {
+    if (error.status !== 401) {
+      document.getElementById("shell").hidden = false;
+      main.replaceChildren(head("Not reached"), el("p", { role: "alert" }, error.message));
+      setTimeout(enter, 3000);
+    }
+    return;
+  }
+  frame();
   listen();
-  show();
+  playbook.start();
+  await show();
+}
+
+window.addEventListener("logged-out", () => {
+  const was = me.name || token();
+  Object.assign(me, { name: "", role: "", csrf: null });
+  sessionStorage.removeItem("token");
+  listening++;
+  door(was ? "Please log in again." : "");
 });
-window.addEventListener("hashchange", () => {
-  if (shownAudio) URL.revokeObjectURL(shownAudio);
-  shownAudio = null;
-  show().then(() => page.focus());
+
+document.getElementById("login").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const name = document.getElementById("name").value.trim();
+  const password = document.getElementById("password");
+  try {
+    if (name.toLowerCase() === "token") {
+      sessionStorage.setItem("token", password.value.trim());
+    } else {
+      await post("/api/login", { name, password: password.value });
+    }
+    password.value = "";
+    await enter();
+    main.focus();
+  } catch (error) {
+    document.getElementById("login-wrong").textContent = error.message[0].toUpperCase() + error.message.slice(1) + ".";
+    password.select();
+  }
 });
-listen();
-show();
+
+document.getElementById("logout").addEventListener("click", async () => {
+  if (!token()) await post("/api/logout").catch(() => {});
+  sessionStorage.removeItem("token");
+  Object.assign(me, { name: "", role: "", csrf: null });
+  listening++;
+  door();
+});
+
+// Keys. None while somebody types.
+let waitsForGoal = 0;
+function help() {
+  const dialog = document.getElementById("help");
+  const rows = [["/", "Search calls"], ["?", "This list"], ...pages.filter((p) => may(p[3])).map((p) => ["g " + p[2], p[1]]),
+    ["j, k", "Next and previous in a list"], ["space", "On a call: play and pause"], ["left, right", "On a call: five seconds back and forth"],
+    ["a, e, x", "On a review: approve, edit, reject"], ["1, 2, 3", "On a call: grade it good, wrong, unhelpful"]];
+  dialog.replaceChildren(el("h2", { id: "help-title" }, "Keys"),
+    el("dl", {}, rows.map(([k, what]) => [el("dt", {}, el("kbd", {}, k)), el("dd", {}, what)])),
+    el("p", {}, el("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Close")));
+  dialog.showModal();
+}
+document.getElementById("help-open").addEventListener("click", help);
+document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !me.name || document.querySelector("dialog[open]")) return;
+  if (event.target.closest("input, textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (Date.now() - waitsForGoal < 1500) {
+    waitsForGoal = 0;
+    const page = pages.find((p) => p[2] === event.key && may(p[3]));
+    if (page) { event.preventDefault(); location.hash = page[0]; return; }
+  }
+  // Space and Enter belong to a button that has the focus.
+  if ([" ", "Enter"].includes(event.key) && event.target.closest("button, a, summary, [role=slider]")) return;
+  const act = pageKeys.get(event.key);
+  if (act) { event.preventDefault(); act(event); }
+  else if (event.key === "g") waitsForGoal = Date.now();
+  else if (event.key === "?") help();
+  else if (event.key === "/") {
+    event.preventDefault();
+    const box = document.getElementById("search");
+    if (box) box.focus(); else location.hash = "calls?focus";
+  } else if (event.key === "j" || event.key === "k") {
+    const links = [...main.querySelectorAll("[data-pick]")];
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)))]?.focus();
+  }
+});
+window.addEventListener("hashchange", () => show().then(() => { if (!main.contains(document.activeElement)) main.focus(); }));
+window.addEventListener("again", show);
+enter();

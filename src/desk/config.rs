@@ -26,6 +26,8 @@ pub struct DeskConfig {
     pub identity: Option<IdentityConfig>,
     pub backoffice: Option<BackofficeConfig>,
     pub escalation: EscalationConfig,
+    /// None: the desk gives no numbers.
+    pub savings: Option<SavingsConfig>,
 }
 
 impl Default for DeskConfig {
@@ -42,6 +44,7 @@ impl Default for DeskConfig {
             identity: None,
             backoffice: None,
             escalation: EscalationConfig::default(),
+            savings: None,
         }
     }
 }
@@ -143,6 +146,35 @@ pub struct IdentityConfig {
     pub lookup_account: Option<String>,
     /// Wrong answers before a human is brought in.
     pub attempts: u32,
+}
+
+/// `[savings]`: what people and the line cost, in the desk's currency.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SavingsConfig {
+    /// A colleague's minute.
+    pub human_minute: f64,
+    /// Minutes a colleague takes for a call that the line resolves, wrap-up included.
+    pub human_minutes: f64,
+    /// A minute of a call: carrier and machine.
+    pub line_minute: f64,
+    /// A month of the line, whatever it does.
+    pub month: f64,
+    /// Minutes to review a reply, and to grade a call.
+    pub review_minutes: f64,
+    pub grade_minutes: f64,
+}
+
+impl Default for SavingsConfig {
+    fn default() -> Self {
+        Self {
+            human_minute: 0.0,
+            human_minutes: 0.0,
+            line_minute: 0.0,
+            month: 0.0,
+            review_minutes: 0.25,
+            grade_minutes: 2.0,
+        }
+    }
 }
 
 /// `[backoffice]`.

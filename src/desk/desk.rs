@@ -1,6 +1,7 @@
 //! One desk as configured and learned: what it understands of a sentence, and which of its passages bear on it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::config::{Action, DeskConfig, IntentPolicy, Mode, Phrases, Risk};
 use super::escalation::{Escalation, Escalations};
@@ -13,7 +14,7 @@ use super::text::{Stems, dot};
 use super::types::Source;
 
 /// A desk, ready to understand. Immutable: a changed desk is a new one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Desk {
     pub config: DeskConfig,
     pub actions: Vec<Action>,
@@ -23,7 +24,7 @@ pub struct Desk {
     pub articles: Vec<Article>,
     pub passages: Vec<Passage>,
     pub(crate) calibration: Option<BTreeMap<String, f32>>,
-    pub(crate) stems: Stems,
+    pub(crate) stems: Arc<Stems>,
     pub(crate) index: Index,
     /// Vectors of titles, passages and sentences by their text.
     pub(crate) vectors: HashMap<String, Vec<f32>>,
@@ -165,7 +166,7 @@ impl Desk {
             articles: source.articles,
             passages: source.passages,
             calibration: source.calibration,
-            stems,
+            stems: Arc::new(stems),
             index,
             vectors: kept,
             titles,
@@ -181,6 +182,17 @@ impl Desk {
     pub fn with_readings(mut self, readings: &HashMap<String, Vec<f32>>) -> Desk {
         self.readings = Readings::new(self.dims, readings);
         self
+    }
+
+    /// The same desk trusting these intents otherwise; ones it does not know are left out.
+    pub fn with_modes(&self, modes: &BTreeMap<String, Mode>) -> Desk {
+        let mut desk = self.clone();
+        for (intent, mode) in modes {
+            if let Some(policy) = desk.policies.get_mut(intent) {
+                policy.mode = *mode;
+            }
+        }
+        desk
     }
 
     /// Length of the vectors the desk was learned with.

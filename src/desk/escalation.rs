@@ -28,7 +28,7 @@ pub(crate) struct EscalationModel {
     model: Linear,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Escalations {
     /// The desk's words, as word sequences.
     own: Vec<Vec<String>>,

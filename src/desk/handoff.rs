@@ -153,6 +153,7 @@ pub fn why(reason: &str) -> String {
         "not_grounded" => "I could not back up an answer".into(),
         "out_of_scope" => "it is outside what I handle".into(),
         "policy" => "this goes to a person".into(),
+        "colleague" => "a colleague asked for the call".into(),
         "supervised" => "I may not answer this alone yet".into(),
         "third_party" => "they speak for somebody else".into(),
         "verify_failed" => "they could not be verified".into(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// Term to (document, times).
     postings: HashMap<String, Vec<(u32, f32)>>,

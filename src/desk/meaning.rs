@@ -25,7 +25,7 @@ pub fn words(reading: &[f32], dims: usize) -> impl Iterator<Item = &[f32]> {
 }
 
 /// Readings of the articles' sentences, word by word, in eight bits: their similarities are good to about a hundredth.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Readings {
     dims: usize,
     words: HashMap<String, Vec<i8>>,

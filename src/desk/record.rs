@@ -23,6 +23,9 @@ pub struct CallRecord {
     /// Earlier calls of this caller, newest first.
     pub history: Vec<EarlierCall>,
     pub survey: Option<u8>,
+    /// How the caller seemed to feel, at last.
+    #[serde(default)]
+    pub mood: Mood,
     pub turns: Vec<TurnRecord>,
     pub actions: Vec<ActionRecord>,
     pub handoff: Option<Handoff>,
@@ -194,6 +197,9 @@ pub struct Handoff {
     /// What was said after the human took the call, where notes are taken.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<NoteLine>,
+    /// What a reviewer did not let the line say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub draft: Option<String>,
     /// How the human left it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub closing: Option<Closing>,

@@ -154,7 +154,7 @@ impl Learned {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scope {
     names: Vec<String>,
     learned: Learned,

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::console::{self, Console};
 use super::live::Live;
+use super::pool::Control;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::desk::{CallOutcome, CallRecord};
-use crate::edge::http::{ApiError, Hub, Line};
+use crate::edge::Leg;
+use crate::edge::http::{ApiError, Ask, Both, Hub, Line, NewSession, Who};
 use crate::store::{CallbackStatus, Store, StoreError};
 use crate::telemetry::{Metric, Metrics};
 
@@ -22,6 +25,8 @@ pub struct LineState {
     pub hub: Hub,
     /// Places, draining, and the way to reach a call.
     pub live: Arc<Live>,
+    /// Set once the desk is read.
+    pub console: OnceLock<Console>,
     recordings: PathBuf,
     calls: Mutex<BTreeMap<String, CallRecord>>,
 }
@@ -39,6 +44,7 @@ impl LineState {
             metrics,
             hub: Hub::new(),
             live,
+            console: OnceLock::new(),
             recordings,
             calls: Mutex::default(),
         })
@@ -202,6 +208,67 @@ impl Line for LineState {
 
     fn events(&self) -> &Hub {
         &self.hub
+    }
+
+    fn has_users(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            match self.console.get() {
+                Some(console) => console.has_users(&self.store).await,
+                None => true,
+            }
+        })
+    }
+
+    fn who<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<Who>, ApiError>> {
+        Box::pin(console::who(self, digest))
+    }
+
+    fn log_in<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a str,
+        session: &'a NewSession,
+    ) -> BoxFuture<'a, Result<Option<Who>, ApiError>> {
+        Box::pin(console::log_in(self, name, password, session))
+    }
+
+    fn log_out<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<(), ApiError>> {
+        Box::pin(console::log_out(self, digest))
+    }
+
+    fn ask<'a>(&'a self, who: &'a Who, ask: Ask) -> BoxFuture<'a, Result<Value, ApiError>> {
+        console::answer(self, who, ask)
+    }
+
+    fn listen_in(&self, who: &Who, id: &str, to: tokio::sync::mpsc::Sender<Both>) -> bool {
+        let there = self.live.control(id, Control::Listen(to));
+        if there {
+            self.acted(who, "listened in", id);
+        }
+        there
+    }
+
+    fn take_over(&self, who: &Who, id: &str, leg: Box<dyn Leg>) -> bool {
+        let target = format!("console:{}", who.name);
+        let name = who.name.clone();
+        let there = self.live.control(id, Control::Take { target, name, leg });
+        if there {
+            self.acted(who, "call taken", id);
+        }
+        there
+    }
+}
+
+impl LineState {
+    /// Into the audit trail, beside what is being done.
+    fn acted(&self, who: &Who, what: &'static str, id: &str) {
+        let (store, name, id) = (self.store.clone(), who.name.clone(), id.to_owned());
+        tracing::info!(by = %name, act = what, subject = %id, "at the console");
+        tokio::spawn(async move {
+            if let Err(error) = store.note_act(&name, what, &id, "").await {
+                tracing::error!(%error, "the audit trail lacks an act");
+            }
+        });
     }
 }
 

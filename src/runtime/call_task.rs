@@ -13,10 +13,12 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Note, Promised, Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Note, Order, Pilot, Promised,
+    Time,
 };
 use crate::desk::CallOutcome;
 use crate::desk::conversation::Conversation;
+use crate::edge::http::Both;
 use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
@@ -29,6 +31,8 @@ use super::under_way::UnderWay;
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
+/// People who may listen in on one call.
+const LISTENERS: usize = 8;
 
 /// Everything one call owns.
 struct Task {
@@ -53,6 +57,10 @@ struct Task {
     inbox: mpsc::Sender<Msg>,
     started: Instant,
     commands: Vec<Command<Conversation>>,
+    /// Who listens in at the console.
+    listeners: Vec<mpsc::Sender<Both>>,
+    /// Legs of colleagues at the console who are about to take the call, by whom the engine dials.
+    offered: HashMap<String, Box<dyn Leg>>,
     over: bool,
     broken: bool,
     /// When the last tick began.
@@ -63,8 +71,8 @@ struct Task {
 pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     let id = super::call_id();
     let info = leg.info();
-    let conversation = shared.conversation(&id, &info).await;
-    let Some((mut task, messages)) = Task::begin(&shared, &id, &info, |config, commands| {
+    let (conversation, pilot) = shared.conversation(&id, &info).await;
+    let Some((mut task, messages)) = Task::begin(&shared, &id, &info, pilot, |config, commands| {
         Call::new(config, conversation, Time(0), commands)
     }) else {
         return;
@@ -85,8 +93,8 @@ pub async fn run_callback(
         to: Some(promised.callback.number.clone()),
         ..LegInfo::default()
     };
-    let conversation = shared.conversation(&id, &LegInfo::default()).await;
-    let begun = Task::begin(&shared, &id, &info, |config, commands| {
+    let (conversation, _) = shared.conversation(&id, &LegInfo::default()).await;
+    let begun = Task::begin(&shared, &id, &info, Pilot::default(), |config, commands| {
         Call::call_back(config, conversation, promised, Time(0), commands)
     });
     match begun {
@@ -151,6 +159,7 @@ impl Task {
         shared: &Arc<Shared>,
         id: &str,
         info: &LegInfo,
+        pilot: Pilot,
         call: impl FnOnce(CallConfig, &mut Vec<Command<Conversation>>) -> Call<Conversation>,
     ) -> Option<(Self, mpsc::Receiver<Msg>)> {
         let (inbox, messages) = mpsc::channel(INBOX);
@@ -170,10 +179,12 @@ impl Task {
             to: info.to.clone(),
             started_at: super::clock::now().to_string(),
             accept_key: shared.accept_key,
-            notes: shared.notes,
+            // A draft is compared with what the human said: that is in the notes.
+            notes: shared.notes || shared.pilot.shadow().is_some(),
             release: shared.release,
             split: crate::speech::spoken::clauses,
             words: shared.words.clone(),
+            pilot,
         };
         let started = Instant::now();
         let mut commands = Vec::new();
@@ -196,6 +207,8 @@ impl Task {
             inbox,
             started,
             commands,
+            listeners: Vec::new(),
+            offered: HashMap::new(),
             over: false,
             broken: false,
             ticked: started,
@@ -253,6 +266,13 @@ impl Task {
             }
         }
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
+        // A listener who falls behind misses a piece; one who has left is forgotten.
+        self.listeners.retain(|to| {
+            !matches!(
+                to.try_send([caller, to_caller]),
+                Err(mpsc::error::TrySendError::Closed(_))
+            )
+        });
         let (legs, under_way) = (&self.legs, &mut self.under_way);
         let heard = |(id, voice): (&LegId, &mut Playout)| {
             let open_ms = legs.get(id).map_or(0, |leg| leg.unheard_ms());
@@ -277,7 +297,20 @@ impl Task {
         match message {
             Msg::Event(event) => self.event(event),
             Msg::Clause { tag, part, pcm, ms } => self.clause(tag, part, pcm, ms),
-            Msg::Control(Control::End) => self.event(Event::Shutdown),
+            Msg::Control(control) => self.control(control),
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::End => self.event(Event::Shutdown),
+            Control::Order(order) => self.event(Event::Ordered(order)),
+            Control::Listen(to) if self.listeners.len() < LISTENERS => self.listeners.push(to),
+            Control::Listen(_) => {}
+            Control::Take { target, name, leg } => {
+                self.offered.insert(target.clone(), leg);
+                self.event(Event::Ordered(Order::Take { target, name }));
+            }
         }
     }
 
@@ -476,6 +509,21 @@ impl Task {
                     })
                 });
             }
+            Command::Review(draft) => {
+                let shared = &self.shared;
+                shared.state.review_wanted(&shared.pilot, &self.id, &draft);
+            }
+            Command::ReviewOver { number, verdict } => {
+                let shared = &self.shared;
+                shared
+                    .state
+                    .review_over(&shared.pilot, &self.id, number, &verdict);
+            }
+            Command::Refuse { target } => {
+                if let Some(mut leg) = self.offered.remove(&target) {
+                    leg.hangup(480, "the call cannot be taken now");
+                }
+            }
             Command::Packet(handoff) => self.shared.packet(self.call.record(), *handoff),
             Command::Callback(callback) => self.shared.callback(&self.id, *callback),
             Command::Note(note) => self.note(&note),
@@ -526,9 +574,14 @@ impl Task {
         self.shared.state.note(&self.id, at, &value);
         if matches!(
             note,
-            Note::Heard { .. } | Note::RequestDone { .. } | Note::Transfer { .. }
+            Note::Heard { .. }
+                | Note::RequestDone { .. }
+                | Note::Transfer { .. }
+                | Note::Decision { .. }
+                | Note::Agent { .. }
         ) {
-            let record = self.call.record();
+            let mut record = self.call.record();
+            record.line = self.legs.get(&CALLER).map(|leg| quality(&leg.info()));
             self.shared.state.changed(&record);
             self.shared.recorder.record(&self.id, record);
         }

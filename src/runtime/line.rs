@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoffice::Backoffice;
-use crate::call::{Plan, Words};
+use crate::call::{self, Plan, Words};
 use crate::config::{Config, Target, TargetKind, Via};
 use crate::desk::conversation::Conversation;
 use crate::desk::{
@@ -22,6 +22,7 @@ use crate::telemetry::Metric;
 use crate::wire::sip::refer::ReferTo;
 
 use super::api::LineState;
+use super::pilot::Pilot;
 use super::pool::Pool;
 use super::queues::{Asked, Humans, Queue};
 use super::recording::Recorder;
@@ -57,6 +58,10 @@ pub struct Shared {
     pub release: bool,
     pub call_back_via: Via,
     pub words: Words,
+    /// How far each intent is trusted.
+    pub pilot: Arc<Pilot>,
+    /// Of a hundred calls, how many are asked at their end how it was.
+    pub survey_percent: u32,
     /// ISO 639-1.
     pub language: String,
     /// ISO 3166-1: whose number plan a bare number is read by.
@@ -74,7 +79,7 @@ pub struct Shared {
 
 impl Shared {
     /// A conversation for a new call, with what is known of the caller.
-    pub async fn conversation(&self, id: &str, info: &LegInfo) -> Conversation {
+    pub async fn conversation(&self, id: &str, info: &LegInfo) -> (Conversation, call::Pilot) {
         let number = info.from.as_deref().map(|from| {
             crate::desk::entity::e164(from, &self.country).unwrap_or_else(|| from.to_string())
         });
@@ -96,7 +101,13 @@ impl Shared {
             vouched: info.vouched,
             history,
         };
-        Conversation::new(self.desk.clone(), caller, id, super::clock::now())
+        let view = self.pilot.view();
+        let pilot = call::Pilot {
+            reviewed: view.reviewed,
+            survey: drawn(id, self.survey_percent),
+        };
+        let conversation = Conversation::new(view.desk, caller, id, super::clock::now());
+        (conversation, pilot)
     }
 
     /// Whom to ring for a hand-over, now.
@@ -297,6 +308,29 @@ impl Shared {
         self.recorder.end(&id, record.clone()).await;
         // Last: whatever is wrong with a figure, the record is safe.
         self.measure(&record);
+        self.shadow(record).await;
+    }
+
+    /// What we would have said in a human's call, for people to grade.
+    async fn shadow(&self, record: CallRecord) {
+        let Some(desk) = self.pilot.shadow() else {
+            return;
+        };
+        let shadowed = self.pilot.view().shadowed;
+        let id = record.id.clone();
+        let drafted = tokio::task::spawn_blocking(move || {
+            let mut embedder = super::engines::embedder().ok();
+            let embedder = embedder
+                .as_mut()
+                .map(|e| e.as_mut() as &mut dyn crate::reason::Embedder);
+            super::shadow::drafts(&record, &desk, &shadowed, embedder, super::clock::now())
+        });
+        for draft in drafted.await.unwrap_or_default() {
+            if let Err(error) = self.state.store.put_review(&draft).await {
+                tracing::error!(call = %id, %error, "a draft could not be stored");
+                self.state.metrics.count(Metric::StoreErrors, &[]);
+            }
+        }
     }
 
     fn measure(&self, record: &CallRecord) {
@@ -328,6 +362,11 @@ impl Shared {
                 );
             }
         }
+        if let Some(score) = record.survey {
+            self.state
+                .metrics
+                .count(Metric::Surveys, &[&score.to_string()]);
+        }
         if let Some(handoff) = &record.handoff {
             self.state
                 .metrics
@@ -351,6 +390,13 @@ impl Shared {
 pub fn capacity(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     config.limits.calls.unwrap_or(cores * 8)
+}
+
+/// Whether this call is one of `percent` in a hundred; the same call always is, so that calls replay.
+pub fn drawn(id: &str, percent: u32) -> bool {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(id);
+    u32::from(u16::from_be_bytes([hash[0], hash[1]])) * 100 / 65_536 < percent
 }
 
 /// The country of a language tag: `en-GB` is GB; a bare language has its largest number plan's.

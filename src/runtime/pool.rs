@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::call::{Event, Heard};
+use crate::call::{Event, Heard, Order};
 use crate::desk::conversation::Conversation;
 use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
+use crate::edge::Leg;
+use crate::edge::http::Both;
 use crate::reason::Embedder;
 use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
 
@@ -44,9 +46,29 @@ pub enum Msg {
 }
 
 /// What a watcher may ask of a live call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     End,
+    /// Something for the conversation's engine.
+    Order(Order),
+    /// Both sides, 20 ms at a time, until the other end is dropped.
+    Listen(mpsc::Sender<Both>),
+    /// A colleague at the console takes the call on this leg; the engine dials `target` for it.
+    Take {
+        target: String,
+        name: String,
+        leg: Box<dyn Leg>,
+    },
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Control::End => f.write_str("End"),
+            Control::Order(order) => f.debug_tuple("Order").field(order).finish(),
+            Control::Listen(_) => f.write_str("Listen"),
+            Control::Take { name, .. } => f.debug_tuple("Take").field(name).finish(),
+        }
+    }
 }
 
 /// What of a call's work is still wanted; shared with its queued jobs.

@@ -20,8 +20,10 @@ use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
+use super::console::Console;
 use super::line::{self, Shared};
 use super::live::Live;
+use super::pilot::Pilot;
 use super::pool::Pool;
 use super::recording::Recorder;
 use super::webhook::Webhook;
@@ -134,6 +136,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         None => None,
     };
     let stopping = CancellationToken::new();
+    let pilot = Pilot::new(&config.desk, desk.clone());
+    pilot.refresh(&store).await?;
+    // Nothing else sets it.
+    let _ = state.console.set(Console::new(pilot.clone()));
+    tokio::spawn(keep_up(pilot.clone(), store.clone(), stopping.clone()));
     let shared = Arc::new(Shared {
         words,
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
@@ -152,6 +159,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             |url| url.as_str().trim_end_matches('/').to_string(),
         ),
         own_number: own_number(&config),
+        pilot,
+        survey_percent: config.survey.percent,
         vad: engines::vad().map_err(anyhow::Error::msg)?,
         desk,
         pool: pool.clone(),
@@ -449,6 +458,19 @@ fn warm(shared: &Shared) {
     {
         for clause in crate::speech::spoken::clauses(&sentence) {
             shared.pool.warm(clause);
+        }
+    }
+}
+
+/// What people set at another machine's console is taken up here, too.
+async fn keep_up(pilot: Arc<Pilot>, store: Store, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(15)) => {}
+        }
+        if let Err(error) = pilot.refresh(&store).await {
+            tracing::debug!(%error, "modes could not be read");
         }
     }
 }

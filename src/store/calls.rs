@@ -113,7 +113,7 @@ impl Store {
     }
 }
 
-fn summary(row: &SqliteRow) -> Result<CallSummary, StoreError> {
+pub(super) fn summary(row: &SqliteRow) -> Result<CallSummary, StoreError> {
     Ok(CallSummary {
         id: row.try_get(0)?,
         channel: row.try_get(1)?,

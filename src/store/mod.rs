@@ -18,6 +18,8 @@ mod calls;
 mod error;
 mod ledger;
 mod outbox;
+mod people;
+mod playbook;
 mod schema;
 
 pub use callbacks::{Callback, CallbackStatus};
@@ -25,6 +27,8 @@ pub use calls::CallSummary;
 pub use error::StoreError;
 pub use ledger::{Claim, Intent, OpenClaim};
 pub use outbox::Packet;
+pub use people::{Pass, User};
+pub use playbook::{Act, Grade, ModeSet, Review};
 
 /// An open store. Cheap to clone; every clone is the same store.
 #[derive(Debug, Clone)]

@@ -85,6 +85,8 @@ const STEPS: &[&[&str]] = &[
         "create index ledger_by_effect on ledger (effect, claimed_ms)",
         "create index ledger_by_customer on ledger (customer, action, claimed_ms)",
     ],
+    super::people::TABLES,
+    super::playbook::TABLES,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins

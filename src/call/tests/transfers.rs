@@ -76,6 +76,7 @@ impl World {
             release: !notes && random.one_in(2),
             split: sentences,
             words: Words::default(),
+            pilot: Pilot::default(),
         };
         let mut out = Vec::new();
         let call = Call::new(config, Scripted::default(), Time(0), &mut out);

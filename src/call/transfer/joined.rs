@@ -225,7 +225,7 @@ impl<M: Mind> Call<M> {
         self.farewell(
             self.config.words.get("human_gone"),
             "ours",
-            "the human ended the call",
+            crate::call::survey::HUMAN_ENDED,
             out,
         );
     }

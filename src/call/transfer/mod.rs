@@ -57,6 +57,16 @@ pub(super) struct Transfer {
     pub(in crate::call) onward: Option<Onward>,
 }
 
+impl Transfer {
+    /// One in which nobody is to be rung: whoever takes the call is there.
+    pub(in crate::call) fn planned_already() -> Self {
+        Self {
+            planned: true,
+            ..Self::default()
+        }
+    }
+}
+
 impl<M: Mind> Call<M> {
     pub(in crate::call) fn begin_transfer(
         &mut self,
@@ -67,6 +77,7 @@ impl<M: Mind> Call<M> {
         self.then = Then::Hold;
         self.handed_back = false;
         self.timers.clear(Timer::Silence);
+        self.withdraw_review(out);
         self.drop_utterance(out);
         if let Some(earlier) = self.record.handoff.take() {
             // What colleagues asked, noted and wanted in an earlier attempt on this call is not forgotten.

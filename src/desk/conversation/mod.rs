@@ -347,6 +347,21 @@ impl Conversation {
         packet
     }
 
+    /// A reviewer had the last reply said in these words instead: they are what the caller heard.
+    pub fn reworded(&mut self, text: &str) {
+        if let Some(line) = self.lines.last_mut().filter(|line| line.by == Party::Line) {
+            text.clone_into(&mut line.text);
+        }
+        let must_hear = self.last.iter().any(|say| say.must_hear);
+        self.last = vec![Say {
+            text: text.to_owned(),
+            must_hear,
+        }];
+        if self.last_answer.is_some() {
+            self.last_answer = Some(text.to_owned());
+        }
+    }
+
     pub fn mood(&self) -> Mood {
         self.mood
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::config::{
     BackofficeConfig, DeskConfig, EscalationConfig, Hours, IdentityConfig, IntentPolicy, McpServer,
-    Mode, Phrases, Risk,
+    Mode, Phrases, Risk, SavingsConfig,
 };
 use super::super::tree::{self, Fields, Kind, Node};
 use super::{Problem, flat};
@@ -177,6 +177,9 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
     if let Some(node) = f.node("escalation") {
         config.escalation = escalation(file, node, problems);
     }
+    if let Some(node) = f.node("savings") {
+        config.savings = Some(savings(file, node, problems));
+    }
     if config.identity.as_ref().is_some_and(|i| i.lookup.is_some())
         && config.backoffice.as_ref().is_none_or(|b| b.url.is_empty())
     {
@@ -268,6 +271,33 @@ fn fraction(
         ));
     }
     Some(n as f32)
+}
+
+fn savings(file: &str, node: &Node, problems: &mut Vec<Problem>) -> SavingsConfig {
+    let mut t = Fields::new(file, "[savings]", node, problems);
+    let line = t.line();
+    let mut read = |key: &'static str, default: f64| {
+        let n = t.number(key, problems).unwrap_or(default);
+        if !(n.is_finite() && n >= 0.0) {
+            problems.push(Problem::at(
+                file,
+                line,
+                format!("`{key}` in [savings] must be a number that is not negative"),
+            ));
+        }
+        n
+    };
+    let default = SavingsConfig::default();
+    let costs = SavingsConfig {
+        human_minute: read("human_minute", default.human_minute),
+        human_minutes: read("human_minutes", default.human_minutes),
+        line_minute: read("line_minute", default.line_minute),
+        month: read("month", default.month),
+        review_minutes: read("review_minutes", default.review_minutes),
+        grade_minutes: read("grade_minutes", default.grade_minutes),
+    };
+    t.finish(problems);
+    costs
 }
 
 fn escalation(file: &str, node: &Node, problems: &mut Vec<Problem>) -> EscalationConfig {

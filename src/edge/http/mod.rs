@@ -16,18 +16,26 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+mod ask;
 mod audio;
 mod events;
 mod guard;
 mod listener;
 mod page;
+mod people;
+mod voice;
 
+pub use ask::{Article, Ask, Grade, Question, Search};
 pub use events::{Hub, Watch};
-pub use guard::valid_id;
+pub use guard::{hex_digest, valid_id};
 pub(in crate::edge) use listener::Held;
+pub use people::{NewSession, Role, Who, secret};
+pub use voice::Both;
 
 /// Longest list of calls given at once.
 const LIST_MAX: u32 = 1000;
+/// Longest body of a request, bytes: an article.
+const BODY_MAX: usize = 256 * 1024;
 
 /// What the line tells and takes over HTTP. Implemented by the runtime.
 pub trait Line: Send + Sync + 'static {
@@ -56,6 +64,39 @@ pub trait Line: Send + Sync + 'static {
     fn drain(&self);
     /// What happens, as it happens.
     fn events(&self) -> &Hub;
+
+    /// Somebody has a password.
+    fn has_users(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+    /// Whom a session or a token lets in; `digest` is its SHA-256, hexadecimal.
+    fn who<'a>(&'a self, _digest: &'a str) -> BoxFuture<'a, Result<Option<Who>, ApiError>> {
+        Box::pin(async { Ok(None) })
+    }
+    /// Begins `session` where name and password fit.
+    fn log_in<'a>(
+        &'a self,
+        _name: &'a str,
+        _password: &'a str,
+        _session: &'a NewSession,
+    ) -> BoxFuture<'a, Result<Option<Who>, ApiError>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn log_out<'a>(&'a self, _digest: &'a str) -> BoxFuture<'a, Result<(), ApiError>> {
+        Box::pin(async { Ok(()) })
+    }
+    /// Answers a question, or carries out an order, that `who` may put.
+    fn ask<'a>(&'a self, _who: &'a Who, _ask: Ask) -> BoxFuture<'a, Result<Value, ApiError>> {
+        Box::pin(async { Err(ApiError::NotFound("not here".into())) })
+    }
+    /// Sends both sides of a call in progress until `to` is closed. False: there is no such call.
+    fn listen_in(&self, _who: &Who, _id: &str, _to: tokio::sync::mpsc::Sender<Both>) -> bool {
+        false
+    }
+    /// Has a colleague take a call in progress. False: there is no such call.
+    fn take_over(&self, _who: &Who, _id: &str, _leg: Box<dyn super::Leg>) -> bool {
+        false
+    }
 }
 
 /// Why a request has no answer.
@@ -65,6 +106,14 @@ pub enum ApiError {
     NotFound(String),
     /// 400: the request is wrong.
     Bad(String),
+    /// 401: nobody we know.
+    Unauthorized(String),
+    /// 403: known, and not allowed to.
+    Forbidden(String),
+    /// 409: it is too late, or somebody else was faster.
+    Conflict(String),
+    /// 429.
+    TooMany(String),
     /// 503: try again later.
     Unavailable(String),
 }
@@ -74,6 +123,10 @@ impl IntoResponse for ApiError {
         let (status, says) = match self {
             ApiError::NotFound(says) => (StatusCode::NOT_FOUND, says),
             ApiError::Bad(says) => (StatusCode::BAD_REQUEST, says),
+            ApiError::Unauthorized(says) => (StatusCode::UNAUTHORIZED, says),
+            ApiError::Forbidden(says) => (StatusCode::FORBIDDEN, says),
+            ApiError::Conflict(says) => (StatusCode::CONFLICT, says),
+            ApiError::TooMany(says) => (StatusCode::TOO_MANY_REQUESTS, says),
             ApiError::Unavailable(says) => (StatusCode::SERVICE_UNAVAILABLE, says),
         };
         (status, axum::Json(json!({ "error": says }))).into_response()
@@ -106,7 +159,8 @@ impl HttpEdge {
             line,
             stop: stop.clone(),
         };
-        let app = router(state, guard::Guard::new(token));
+        let guard = guard::Guard::new(token, state.line.clone());
+        let app = router(state, guard);
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let serving =
@@ -150,7 +204,12 @@ fn router(state: Shared, guard: guard::Guard) -> Router {
         .route("/api/callbacks", get(callbacks))
         .route("/api/callbacks/{id}/done", post(callback_done))
         .route("/api/drain", post(drain))
-        .layer(middleware::from_fn_with_state(guard.clone(), guard::token));
+        .route("/api/me", get(people::me))
+        .route("/api/logout", post(people::log_out))
+        .route("/api/calls/{id}/listen", get(voice::listen))
+        .route("/api/calls/{id}/talk", get(voice::talk))
+        .merge(ask::routes())
+        .layer(middleware::from_fn_with_state(guard.clone(), guard::let_in));
     Router::new()
         .route(
             "/",
@@ -158,11 +217,16 @@ fn router(state: Shared, guard: guard::Guard) -> Router {
         )
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route(
+            "/api/login",
+            post(people::log_in).layer(axum::Extension(Arc::new(people::Tries::default()))),
+        )
         .merge(page::routes())
         .merge(guarded)
         .fallback(|| async {
             ApiError::NotFound("there is nothing here; the console is at /console".into())
         })
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(
             guard,
             guard::host_and_headers,
@@ -265,9 +329,13 @@ async fn callback_done(
     Ok(axum::Json(json!({ "id": id, "status": "done" })))
 }
 
-async fn drain(State(s): State<Shared>) -> axum::Json<Value> {
+async fn drain(
+    State(s): State<Shared>,
+    axum::Extension(who): axum::Extension<Who>,
+) -> Result<axum::Json<Value>, ApiError> {
+    ask::allowed(&who, Role::Admin)?;
     s.line.drain();
-    axum::Json(s.line.status())
+    Ok(axum::Json(s.line.status()))
 }
 
 fn checked(id: &str) -> Result<(), ApiError> {

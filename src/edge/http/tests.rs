@@ -12,8 +12,11 @@ use super::*;
 
 const TOKEN: &str = "a-token-for-the-tests";
 
+#[derive(Default)]
 struct Made {
     hub: Hub,
+    /// Sessions and tokens, by digest. None: nobody has a password.
+    people: Option<Mutex<std::collections::HashMap<String, Who>>>,
     draining: AtomicBool,
     asked: Mutex<Vec<String>>,
     wav: PathBuf,
@@ -77,6 +80,55 @@ impl Line for Made {
     fn events(&self) -> &Hub {
         &self.hub
     }
+    fn has_users(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.people.is_some() })
+    }
+    fn who<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<Who>, ApiError>> {
+        Box::pin(async move {
+            let people = self.people.as_ref();
+            Ok(people.and_then(|p| p.lock().unwrap().get(digest).cloned()))
+        })
+    }
+    fn log_in<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a str,
+        session: &'a NewSession,
+    ) -> BoxFuture<'a, Result<Option<Who>, ApiError>> {
+        Box::pin(async move {
+            let (Some(people), Some(role)) = (&self.people, Role::read(name)) else {
+                return Ok(None);
+            };
+            let who = Who {
+                name: name.into(),
+                role,
+                csrf: Some(session.csrf.clone()),
+            };
+            if password != "right" {
+                return Ok(None);
+            }
+            people
+                .lock()
+                .unwrap()
+                .insert(session.digest.clone(), who.clone());
+            Ok(Some(who))
+        })
+    }
+    fn log_out<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<(), ApiError>> {
+        Box::pin(async move {
+            if let Some(people) = &self.people {
+                people.lock().unwrap().remove(digest);
+            }
+            Ok(())
+        })
+    }
+    fn ask<'a>(&'a self, who: &'a Who, ask: Ask) -> BoxFuture<'a, Result<Value, ApiError>> {
+        self.asked.lock().unwrap().push(format!("{ask:?}"));
+        Box::pin(async move { Ok(json!({ "by": who.name })) })
+    }
+    fn listen_in(&self, _: &Who, id: &str, _: tokio::sync::mpsc::Sender<Both>) -> bool {
+        id == "live-1"
+    }
 }
 
 struct Running {
@@ -92,6 +144,10 @@ impl Drop for Running {
 }
 
 async fn running(token: Option<&str>) -> Running {
+    with_people(token, false).await
+}
+
+async fn with_people(token: Option<&str>, people: bool) -> Running {
     let wav = std::env::temp_dir().join(format!("firstline-http-{}.wav", uuid::Uuid::new_v4()));
     std::fs::write(
         &wav,
@@ -99,10 +155,9 @@ async fn running(token: Option<&str>) -> Running {
     )
     .unwrap();
     let line = Arc::new(Made {
-        hub: Hub::new(),
-        draining: AtomicBool::new(false),
-        asked: Mutex::default(),
+        people: people.then(Mutex::default),
         wav: wav.clone(),
+        ..Made::default()
     });
     let edge = HttpEdge::start("127.0.0.1:0".parse().unwrap(), token, line.clone())
         .await
@@ -112,6 +167,10 @@ async fn running(token: Option<&str>) -> Running {
 
 /// One request, written by hand so that odd paths and headers go out as they are. Head and body of the answer.
 async fn ask(at: &Running, request: &str, headers: &[&str]) -> (u16, String, Vec<u8>) {
+    send(at, request, headers, "").await
+}
+
+async fn send(at: &Running, request: &str, headers: &[&str], body: &str) -> (u16, String, Vec<u8>) {
     let mut socket = tokio::net::TcpStream::connect(at.edge.addr())
         .await
         .unwrap();
@@ -125,7 +184,8 @@ async fn ask(at: &Running, request: &str, headers: &[&str]) -> (u16, String, Vec
     };
     let lines: String = headers.iter().map(|h| format!("{h}\r\n")).collect();
     let text = format!(
-        "{request} HTTP/1.1\r\n{host}{lines}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        "{request} HTTP/1.1\r\n{host}{lines}Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     );
     socket.write_all(text.as_bytes()).await.unwrap();
     let mut all = Vec::new();
@@ -351,4 +411,212 @@ async fn events_begin_with_what_is_in_progress_and_end_with_the_line() {
     )
     .await;
     assert!(ended.is_ok(), "the stream ends when the listener stops");
+}
+
+/// Logs in; the cookie, and the CSRF secret.
+async fn logged_in(at: &Running, name: &str) -> (String, String) {
+    let given = format!("{{\"name\":\"{name}\",\"password\":\"right\"}}");
+    let mut socket = tokio::net::TcpStream::connect(at.edge.addr())
+        .await
+        .unwrap();
+    let text = format!(
+        "POST /api/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{given}",
+        at.edge.addr(),
+        given.len()
+    );
+    socket.write_all(text.as_bytes()).await.unwrap();
+    let mut all = String::new();
+    socket.read_to_string(&mut all).await.unwrap();
+    let (head, body) = all.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{all}");
+    let cookie = head
+        .lines()
+        .find_map(|l| l.strip_prefix("set-cookie: "))
+        .unwrap();
+    for rule in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(rule), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let about: Value = serde_json::from_str(body).unwrap();
+    (cookie, about["csrf"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_missing_stolen_or_made_up_cookie_lets_nothing_in() {
+    let at = with_people(None, true).await;
+    let (cookie, csrf) = logged_in(&at, "admin").await;
+    let (with, right) = (format!("Cookie: {cookie}"), format!("X-CSRF-Token: {csrf}"));
+    let me = ask(&at, "GET /api/me", &[&with]).await;
+    assert_eq!(me.0, 200);
+    let other = logged_in(&at, "agent").await;
+    for (what, headers) in [
+        ("nothing", vec![]),
+        (
+            "made up",
+            vec!["Cookie: firstline_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
+        ),
+        (
+            "its digest",
+            vec![
+                "Cookie: firstline_session=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            ],
+        ),
+        ("empty", vec!["Cookie: firstline_session="]),
+        ("as a token", vec!["Authorization: Bearer x"]),
+    ] {
+        for path in [
+            "GET /api/calls",
+            "GET /api/me",
+            "GET /metrics",
+            "GET /api/events",
+            "POST /api/drain",
+            "GET /api/calls/live-1/listen",
+        ] {
+            assert_eq!(ask(&at, path, &headers).await.0, 401, "{path} with {what}");
+        }
+    }
+    // A session's cookie is no bearer token.
+    let bearer = format!(
+        "Authorization: Bearer {}",
+        cookie.split_once('=').unwrap().1
+    );
+    assert_eq!(ask(&at, "GET /api/calls", &[&bearer]).await.0, 401);
+    // Without the secret that only our page knows, with another's, or from elsewhere, nothing is changed.
+    let drain = "POST /api/drain";
+    let wrong = format!("X-CSRF-Token: {}", other.1);
+    for headers in [
+        vec![with.as_str()],
+        vec![with.as_str(), "X-CSRF-Token: "],
+        vec![with.as_str(), wrong.as_str()],
+        vec![
+            with.as_str(),
+            right.as_str(),
+            "Origin: https://evil.example",
+        ],
+    ] {
+        assert_eq!(ask(&at, drain, &headers).await.0, 403, "{headers:?}");
+    }
+    let upgrade = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    let mut hijack = upgrade.to_vec();
+    hijack.extend([with.as_str(), "Origin: https://evil.example"]);
+    assert_eq!(
+        ask(&at, "GET /api/calls/live-1/listen", &hijack).await.0,
+        403,
+        "a socket from another site"
+    );
+    assert!(!at.line.draining.load(Ordering::SeqCst));
+    assert_eq!(ask(&at, drain, &[&with, &right]).await.0, 200);
+    // Out, and the cookie is worth nothing.
+    assert_eq!(ask(&at, "POST /api/logout", &[&with, &right]).await.0, 204);
+    assert_eq!(ask(&at, "GET /api/me", &[&with]).await.0, 401);
+}
+
+#[tokio::test]
+async fn each_role_may_do_its_own() {
+    let at = with_people(None, true).await;
+    let paths = [
+        ("GET /api/today", "", Role::Agent),
+        ("GET /api/search?q=x", "", Role::Agent),
+        ("POST /api/calls/live-1/end", "", Role::Agent),
+        ("GET /api/reviews", "", Role::Reviewer),
+        (
+            "POST /api/reviews/r1",
+            "{\"verdict\":\"approved\"}",
+            Role::Reviewer,
+        ),
+        (
+            "POST /api/grades",
+            "{\"call_id\":\"c1\",\"turn\":null,\"grade\":\"good\"}",
+            Role::Reviewer,
+        ),
+        (
+            "POST /api/articles",
+            "{\"title\":\"x\",\"text\":\"y\"}",
+            Role::Reviewer,
+        ),
+        (
+            "POST /api/pilot/late_fee",
+            "{\"mode\":\"human\",\"why\":\"x\"}",
+            Role::Admin,
+        ),
+        ("GET /api/users", "", Role::Admin),
+        ("DELETE /api/users/abe", "", Role::Admin),
+    ];
+    for role in [Role::Agent, Role::Reviewer, Role::Admin] {
+        let (cookie, csrf) = logged_in(&at, role.word()).await;
+        let headers = [format!("Cookie: {cookie}"), format!("X-CSRF-Token: {csrf}")];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        for (path, body, least) in paths {
+            at.line.asked.lock().unwrap().clear();
+            let (status, _, said) = send(&at, path, &headers, body).await;
+            let want = if role >= least { 200 } else { 403 };
+            assert_eq!(
+                status,
+                want,
+                "{path} as {role:?}: {}",
+                String::from_utf8_lossy(&said)
+            );
+            assert_eq!(
+                at.line.asked.lock().unwrap().len(),
+                usize::from(role >= least),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn passwords_cannot_be_guessed_quickly() {
+    let at = with_people(None, true).await;
+    let wrong = "{\"name\":\"admin\",\"password\":\"guess\"}";
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        seen.push(send(&at, "POST /api/login", &[], wrong).await.0);
+    }
+    assert_eq!(seen, [401, 401, 401, 401, 401, 429, 429, 429]);
+    let right = wrong.replace("guess", "right");
+    assert_eq!(
+        send(&at, "POST /api/login", &[], &right).await.0,
+        429,
+        "not even the right one, yet"
+    );
+    let elsewhere = wrong.replace("admin", "agent");
+    let headers = ["Origin: https://evil.example"];
+    assert_eq!(
+        send(&at, "POST /api/login", &headers, &elsewhere).await.0,
+        403
+    );
+    for bad in ["", "[]", "{}", "{\"name\":\"\",\"password\":\"x\"}"] {
+        assert_eq!(send(&at, "POST /api/login", &[], bad).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn ids_in_orders_are_no_paths_either() {
+    let at = running(None).await;
+    for id in [
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e",
+        "a%2fb",
+        "a%00b",
+        ".hidden",
+        "a..b",
+    ] {
+        for path in [
+            format!("GET /api/calls/{id}/events"),
+            format!("GET /api/calls/{id}/peaks"),
+            format!("POST /api/calls/{id}/end"),
+            format!("GET /api/calls/{id}/listen"),
+            format!("DELETE /api/users/{id}"),
+        ] {
+            let status = ask(&at, &path, &[]).await.0;
+            assert!(status == 404 || status == 400, "{path}: {status}");
+        }
+    }
+    assert!(at.line.asked.lock().unwrap().is_empty());
 }

@@ -91,7 +91,9 @@ impl Task {
     }
 
     pub(super) fn dial(&mut self, leg: LegId, target: &str) {
-        let dialled = if leg == CALLER {
+        let dialled = if let Some(offered) = self.offered.remove(target) {
+            Ok(offered)
+        } else if leg == CALLER {
             self.shared.call_out(target)
         } else {
             self.shared.dial(target, self.call.record().from.as_deref())

@@ -1,0 +1,558 @@
+//! What people make of the line's work: reviews of replies, grades of calls, how far each intent is trusted, and who changed what.
+
+use sqlx::Row;
+
+use super::{Store, StoreError, rfc3339};
+
+pub(super) const TABLES: &[&str] = &[
+    "create table reviews (
+        id text primary key,
+        call_id text not null,
+        turn bigint not null,
+        mode text not null,
+        intent text not null,
+        words text not null,
+        draft text not null,
+        human text not null,
+        verdict text not null,
+        said text not null,
+        by_user text not null,
+        created_ms bigint not null,
+        decided_ms bigint
+    )",
+    "create index reviews_by_verdict on reviews (mode, verdict, created_ms)",
+    "create table grades (
+        call_id text not null,
+        turn bigint not null,
+        grade text not null,
+        note text not null,
+        by_user text not null,
+        at_ms bigint not null,
+        primary key (call_id, turn)
+    )",
+    "create index grades_by_time on grades (at_ms)",
+    "create table samples (
+        week text not null,
+        call_id text not null,
+        stratum text not null,
+        primary key (week, call_id)
+    )",
+    "create table modes (
+        intent text primary key,
+        mode text not null,
+        by_user text not null,
+        at_ms bigint not null
+    )",
+    "create table acts (
+        id text primary key,
+        at_ms bigint not null,
+        by_user text not null,
+        act text not null,
+        subject text not null,
+        detail text not null
+    )",
+    "create index acts_by_time on acts (at_ms)",
+];
+
+/// A reply that a person looked at, or is to: before it was said (`supervised`), or beside what a colleague said (`shadow`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Review {
+    pub id: String,
+    pub call_id: String,
+    pub turn: i64,
+    /// `supervised` or `shadow`.
+    pub mode: String,
+    pub intent: String,
+    /// The caller's.
+    pub words: String,
+    pub draft: String,
+    /// What the colleague said instead, in shadow mode.
+    pub human: String,
+    /// `approved`, `edited`, `rejected`, `timeout`, `withdrawn`; empty while it waits.
+    pub verdict: String,
+    /// The reviewer's own wording, or why not.
+    pub said: String,
+    pub by: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub decided_at: Option<String>,
+}
+
+/// What a person thinks of a call (`turn` -1) or of one reply.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Grade {
+    pub call_id: String,
+    pub turn: i64,
+    /// `good`, `wrong` (something false was said or done) or `unhelpful`.
+    pub grade: String,
+    pub note: String,
+    pub by: String,
+    pub at: String,
+}
+
+/// How far an intent is trusted, where a person has set it otherwise than the desk's file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ModeSet {
+    pub intent: String,
+    pub mode: String,
+    pub by: String,
+    pub at: String,
+}
+
+/// Something a person did at the console.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Act {
+    pub at: String,
+    pub by: String,
+    pub act: String,
+    pub subject: String,
+    pub detail: String,
+}
+
+const REVIEW: &str = "id, call_id, turn, mode, intent, words, draft, human, verdict, said, by_user, created_ms, decided_ms";
+
+impl Store {
+    /// Writes a review, over an earlier one of the same id.
+    pub async fn put_review(&self, review: &Review) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        sqlx::query(
+            "insert into reviews (id, call_id, turn, mode, intent, words, draft, human, verdict, said, by_user, created_ms, decided_ms)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             on conflict (id) do update set verdict = excluded.verdict, said = excluded.said, by_user = excluded.by_user,
+                decided_ms = excluded.decided_ms",
+        )
+        .bind(&review.id)
+        .bind(&review.call_id)
+        .bind(review.turn)
+        .bind(&review.mode)
+        .bind(&review.intent)
+        .bind(&review.words)
+        .bind(&review.draft)
+        .bind(&review.human)
+        .bind(&review.verdict)
+        .bind(&review.said)
+        .bind(&review.by)
+        .bind(now)
+        .bind((!review.verdict.is_empty()).then_some(now))
+        .execute(&self.main)
+        .await?;
+        Ok(())
+    }
+
+    /// A person's word on a review that waits for one. False: it waits no longer, or is none.
+    pub async fn decide_review(
+        &self,
+        id: &str,
+        verdict: &str,
+        said: &str,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let changed = sqlx::query(
+            "update reviews set verdict = $2, said = $3, by_user = $4, decided_ms = $5 where id = $1 and verdict = ''",
+        )
+        .bind(id)
+        .bind(verdict)
+        .bind(said)
+        .bind(by)
+        .bind(self.now_ms())
+        .execute(&self.main)
+        .await?;
+        Ok(changed.rows_affected() == 1)
+    }
+
+    /// Newest first. `open`: those that wait only.
+    pub async fn reviews(
+        &self,
+        open: bool,
+        since_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Review>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "select {REVIEW} from reviews where created_ms >= $1 and ($2 = 0 or verdict = '') order by created_ms desc, id desc limit $3"
+        )))
+        .bind(since_ms)
+        .bind(i64::from(open))
+        .bind(i64::from(limit))
+        .fetch_all(&self.main)
+        .await?;
+        rows.iter().map(review).collect()
+    }
+
+    pub async fn put_grade(&self, grade: &Grade) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into grades (call_id, turn, grade, note, by_user, at_ms) values ($1, $2, $3, $4, $5, $6)
+             on conflict (call_id, turn) do update set grade = excluded.grade, note = excluded.note,
+                by_user = excluded.by_user, at_ms = excluded.at_ms",
+        )
+        .bind(&grade.call_id)
+        .bind(grade.turn)
+        .bind(&grade.grade)
+        .bind(&grade.note)
+        .bind(&grade.by)
+        .bind(self.now_ms())
+        .execute(&self.main)
+        .await?;
+        Ok(())
+    }
+
+    /// Of all calls, or of one.
+    pub async fn grades(&self, call_id: Option<&str>) -> Result<Vec<Grade>, StoreError> {
+        let rows = sqlx::query(
+            "select call_id, turn, grade, note, by_user, at_ms from grades where $1 = '' or call_id = $1 order by at_ms desc, call_id, turn",
+        )
+        .bind(call_id.unwrap_or_default())
+        .fetch_all(&self.main)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Grade {
+                    call_id: row.try_get(0)?,
+                    turn: row.try_get(1)?,
+                    grade: row.try_get(2)?,
+                    note: row.try_get(3)?,
+                    by: row.try_get(4)?,
+                    at: rfc3339(row.try_get(5)?),
+                })
+            })
+            .collect()
+    }
+
+    /// The week's sample as it was drawn: call and stratum. Empty: none was drawn.
+    pub async fn sample(&self, week: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query(
+            "select call_id, stratum from samples where week = $1 order by stratum, call_id",
+        )
+        .bind(week)
+        .fetch_all(&self.main)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
+    }
+
+    /// Keeps a drawn sample; a call that is in it already stays as it is.
+    pub async fn keep_sample(
+        &self,
+        week: &str,
+        calls: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        for (call, stratum) in calls {
+            sqlx::query(
+                "insert into samples (week, call_id, stratum) values ($1, $2, $3) on conflict (week, call_id) do nothing",
+            )
+            .bind(week)
+            .bind(call)
+            .bind(stratum)
+            .execute(&self.main)
+            .await?;
+        }
+        Ok(())
+    }
+
+    pub async fn modes(&self) -> Result<Vec<ModeSet>, StoreError> {
+        let rows = sqlx::query("select intent, mode, by_user, at_ms from modes order by intent")
+            .fetch_all(&self.main)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ModeSet {
+                    intent: row.try_get(0)?,
+                    mode: row.try_get(1)?,
+                    by: row.try_get(2)?,
+                    at: rfc3339(row.try_get(3)?),
+                })
+            })
+            .collect()
+    }
+
+    /// None: as the desk's file says again.
+    pub async fn set_mode(
+        &self,
+        intent: &str,
+        mode: Option<&str>,
+        by: &str,
+    ) -> Result<(), StoreError> {
+        match mode {
+            None => {
+                sqlx::query("delete from modes where intent = $1")
+                    .bind(intent)
+                    .execute(&self.main)
+                    .await?;
+            }
+            Some(mode) => {
+                sqlx::query(
+                    "insert into modes (intent, mode, by_user, at_ms) values ($1, $2, $3, $4)
+                     on conflict (intent) do update set mode = excluded.mode, by_user = excluded.by_user, at_ms = excluded.at_ms",
+                )
+                .bind(intent)
+                .bind(mode)
+                .bind(by)
+                .bind(self.now_ms())
+                .execute(&self.main)
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A line of the audit trail of what people did. Never changed, never deleted by this program.
+    pub async fn note_act(
+        &self,
+        by: &str,
+        act: &str,
+        subject: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query("insert into acts (id, at_ms, by_user, act, subject, detail) values ($1, $2, $3, $4, $5, $6)")
+            .bind(uuid::Uuid::now_v7().to_string())
+            .bind(self.now_ms())
+            .bind(by)
+            .bind(act)
+            .bind(subject)
+            .bind(detail)
+            .execute(&self.ledger)
+            .await?;
+        Ok(())
+    }
+
+    /// Newest first.
+    pub async fn acts(&self, limit: u32) -> Result<Vec<Act>, StoreError> {
+        let rows = sqlx::query(
+            "select at_ms, by_user, act, subject, detail from acts order by at_ms desc, id desc limit $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.main)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Act {
+                    at: rfc3339(row.try_get(0)?),
+                    by: row.try_get(1)?,
+                    act: row.try_get(2)?,
+                    subject: row.try_get(3)?,
+                    detail: row.try_get(4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Calls whose words, numbers or matter hold every word of `text`, newest first.
+    pub async fn search(
+        &self,
+        text: &str,
+        outcome: &str,
+        limit: u32,
+    ) -> Result<Vec<super::CallSummary>, StoreError> {
+        let mut words: Vec<String> = text
+            .split_whitespace()
+            .take(4)
+            .map(|word| format!("%{}%", escaped(&word.to_lowercase())))
+            .collect();
+        words.resize(4, "%".into());
+        let rows = sqlx::query(
+            "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns
+             from calls where ($1 = '' or outcome = $1)
+                and lower(record) like $2 escape '!' and lower(record) like $3 escape '!'
+                and lower(record) like $4 escape '!' and lower(record) like $5 escape '!'
+             order by started_ms desc, id desc limit $6",
+        )
+        .bind(outcome)
+        .bind(&words[0])
+        .bind(&words[1])
+        .bind(&words[2])
+        .bind(&words[3])
+        .bind(i64::from(limit))
+        .fetch_all(&self.main)
+        .await?;
+        rows.iter().map(super::calls::summary).collect()
+    }
+}
+
+/// A word for `like ... escape '!'`. Records are JSON: what is escaped there is escaped here.
+fn escaped(word: &str) -> String {
+    let json = serde_json::Value::from(word).to_string();
+    let inner = json.trim_matches('"');
+    let mut out = String::new();
+    for c in inner.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            out.push('!');
+        }
+        out.push(c);
+    }
+    out
+}
+
+fn review(row: &sqlx::sqlite::SqliteRow) -> Result<Review, StoreError> {
+    Ok(Review {
+        id: row.try_get(0)?,
+        call_id: row.try_get(1)?,
+        turn: row.try_get(2)?,
+        mode: row.try_get(3)?,
+        intent: row.try_get(4)?,
+        words: row.try_get(5)?,
+        draft: row.try_get(6)?,
+        human: row.try_get(7)?,
+        verdict: row.try_get(8)?,
+        said: row.try_get(9)?,
+        by: row.try_get(10)?,
+        created_at: rfc3339(row.try_get(11)?),
+        decided_at: row.try_get::<Option<i64>, _>(12)?.map(rfc3339),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Pass;
+
+    async fn store() -> (std::path::PathBuf, Store) {
+        let dir = std::env::temp_dir().join(format!("firstline-book-{}", uuid::Uuid::new_v4()));
+        let store = Store::open(&format!("sqlite:{}/line.db", dir.display()))
+            .await
+            .expect("a store");
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn reviews_are_decided_once_and_grades_may_be_mended() {
+        let (dir, store) = store().await;
+        let review = Review {
+            id: "r1".into(),
+            call_id: "c1".into(),
+            mode: "shadow".into(),
+            intent: "late_fee".into(),
+            ..Review::default()
+        };
+        store.put_review(&review).await.unwrap();
+        assert_eq!(store.reviews(true, 0, 10).await.unwrap().len(), 1);
+        assert!(
+            store
+                .decide_review("r1", "approved", "", "ada")
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .decide_review("r1", "rejected", "", "bob")
+                .await
+                .unwrap()
+        );
+        assert!(store.reviews(true, 0, 10).await.unwrap().is_empty());
+        let kept = &store.reviews(false, 0, 10).await.unwrap()[0];
+        assert_eq!(
+            (kept.verdict.as_str(), kept.by.as_str()),
+            ("approved", "ada")
+        );
+        let grade = |grade: &str| Grade {
+            call_id: "c1".into(),
+            turn: -1,
+            grade: grade.into(),
+            ..Grade::default()
+        };
+        store.put_grade(&grade("wrong")).await.unwrap();
+        store.put_grade(&grade("good")).await.unwrap();
+        assert_eq!(store.grades(Some("c1")).await.unwrap()[0].grade, "good");
+        assert_eq!(store.grades(None).await.unwrap().len(), 1);
+        let drawn = [("c1".to_owned(), "resolved".to_owned())];
+        store.keep_sample("2026-W48", &drawn).await.unwrap();
+        store.keep_sample("2026-W48", &drawn).await.unwrap();
+        assert_eq!(store.sample("2026-W48").await.unwrap(), drawn);
+        store
+            .set_mode("late_fee", Some("human"), "ada")
+            .await
+            .unwrap();
+        store
+            .set_mode("late_fee", Some("shadow"), "ada")
+            .await
+            .unwrap();
+        assert_eq!(store.modes().await.unwrap()[0].mode, "shadow");
+        store.set_mode("late_fee", None, "ada").await.unwrap();
+        assert!(store.modes().await.unwrap().is_empty());
+        store
+            .note_act("ada", "mode set", "late_fee", "{}")
+            .await
+            .unwrap();
+        assert_eq!(store.acts(5).await.unwrap()[0].by, "ada");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_is_its_users_and_ends_with_them() {
+        let (dir, store) = store().await;
+        assert!(!store.has_users().await.unwrap());
+        store.put_user("ada", "agent", "hash").await.unwrap();
+        let pass = |digest: &str, kind: &str| Pass {
+            digest: digest.into(),
+            kind: kind.into(),
+            name: "ada".into(),
+            role: "agent".into(),
+            csrf: "secret".into(),
+            created_at: String::new(),
+        };
+        store
+            .add_pass(&pass("d1", "session"), 60_000)
+            .await
+            .unwrap();
+        store.add_pass(&pass("d2", "session"), -1).await.unwrap();
+        assert_eq!(store.pass("d1").await.unwrap().unwrap().role, "agent");
+        assert_eq!(store.pass("d2").await.unwrap(), None, "over");
+        assert_eq!(store.pass("d3").await.unwrap(), None, "never was");
+        // Another role or password ends what was begun with the old one.
+        store.put_user("ada", "admin", "hash").await.unwrap();
+        assert_eq!(store.pass("d1").await.unwrap(), None);
+        store
+            .add_pass(&pass("d1", "session"), 60_000)
+            .await
+            .unwrap();
+        assert_eq!(
+            store.pass("d1").await.unwrap().unwrap().role,
+            "admin",
+            "as the user is now"
+        );
+        store.add_pass(&pass("t1", "token"), 60_000).await.unwrap();
+        assert!(
+            store.remove_user("ada").await.unwrap() && !store.remove_user("ada").await.unwrap()
+        );
+        assert_eq!(store.pass("d1").await.unwrap(), None);
+        assert!(
+            store.pass("t1").await.unwrap().is_some(),
+            "a token is nobody's session"
+        );
+        assert_eq!(store.remove_token("ada").await.unwrap(), 1);
+        assert_eq!(store.pass("t1").await.unwrap(), None);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn search_takes_words_as_words() {
+        let (dir, store) = store().await;
+        for (id, from, outcome) in [
+            ("a", "+15550100", Some(crate::desk::CallOutcome::Resolved)),
+            ("b_%", "+15550199", None),
+        ] {
+            let record = crate::desk::CallRecord {
+                id: id.into(),
+                from: Some(from.into()),
+                started_at: "2026-11-23T10:00:00Z".into(),
+                outcome,
+                ..crate::desk::CallRecord::default()
+            };
+            store.save_call(&record).await.unwrap();
+        }
+        let found = async |text: &str, outcome: &str| -> Vec<String> {
+            let found = store.search(text, outcome, 10).await.unwrap();
+            found.into_iter().map(|c| c.id).collect()
+        };
+        assert_eq!(found("", "").await.len(), 2);
+        assert_eq!(found("0100", "").await, ["a"]);
+        assert_eq!(
+            found("b_%", "").await,
+            ["b_%"],
+            "no wildcards of the caller's"
+        );
+        assert_eq!(found("_%_%_%_%_%", "").await, Vec::<String>::new());
+        assert_eq!(found("' or 1=1 --", "").await, Vec::<String>::new());
+        assert_eq!(found("+1555", "resolved").await, ["a"]);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
