@@ -22,6 +22,9 @@ mod model;
 /// Many machines: two of the program behind Kamailio, sharing PostgreSQL.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod nodes;
+/// Desks that nothing was shaped for: how many questions are answered, and how many wrongly.
+#[cfg(all(feature = "line", feature = "onnx"))]
+mod quality;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.

@@ -28,8 +28,10 @@ pub mod inquiry;
 pub mod knowledge;
 mod linear;
 pub mod meaning;
+pub mod mine;
 pub mod model;
 mod naming;
+mod near;
 pub mod parse;
 mod patterns;
 pub mod phrase;
@@ -41,6 +43,7 @@ pub(crate) mod text;
 pub mod tone;
 mod tree;
 pub mod types;
+mod variants;
 
 pub use answer::{Answer, AnswerEvidence};
 pub use confidence::confidence;

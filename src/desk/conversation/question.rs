@@ -289,6 +289,11 @@ impl Conversation {
 
     pub(super) fn clarify_question(&mut self, between: &[Choice]) {
         let text = match between {
+            [most @ .., last] if most.len() > 1 => {
+                let most: Vec<&str> = most.iter().map(|choice| choice.plain.as_str()).collect();
+                let most = most.join(", ");
+                self.phrase("clarify_two", &[("first", &most), ("second", &last.plain)])
+            }
             [first, second, ..] => {
                 let fill = [
                     ("first", first.plain.as_str()),

@@ -145,7 +145,7 @@ impl DeskSource {
 }
 
 /// Passages up to which sentences are kept word by word: about 16 kB each.
-const MOST_READ: usize = 4000;
+const MOST_READ: usize = 12_000;
 
 /// Reads and checks a desk. On failure: all problems, in the order of files and lines.
 pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {
