@@ -6,19 +6,23 @@ however it ends. Uses Python's standard library only.
 
 import argparse
 import json
+import math
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
+import wave
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CALLERS = ROOT / "examples/larchpay/callers"
@@ -55,7 +59,9 @@ def get(url, method="GET"):
 class Stage:
     """Everything that runs, in a folder of its own."""
 
-    def __init__(self, bin_dir, keep_in):
+    def __init__(self, bin_dir, keep_in, cache=None):
+        """`cache`: a folder for clauses and vectors of this line alone."""
+        self.cache = cache
         self.firstline = str(pathlib.Path(bin_dir) / "firstline")
         self.backoffice_bin = str(pathlib.Path(bin_dir) / "examples/larchpay_backoffice")
         self.dir = pathlib.Path(keep_in or tempfile.mkdtemp(prefix="firstline-"))
@@ -109,6 +115,8 @@ class Stage:
             "FIRSTLINE_TRANSFER__TARGETS": f"sip:human@127.0.0.1:{self.silent_port};ring_s=6",
             "FIRSTLINE_STORAGE__URL": f"sqlite:{self.dir / 'firstline.db'}",
             "FIRSTLINE_STORAGE__RECORDINGS": str(self.recordings),
+            "FIRSTLINE_LIMITS__CALLS": "64",
+            **({"FIRSTLINE_CACHE": str(self.cache)} if self.cache else {}),
         }, ready="ready ", wait_s=600)
         self.uri, self.api = f"sip:line@127.0.0.1:{sip}", f"http://127.0.0.1:{http}"
         threading.Thread(target=self.watch, daemon=True).start()
@@ -133,13 +141,21 @@ class Stage:
         does = ["--dtmf", "1", "--say", str(CALLERS / "human-hello.wav"), "--say", str(CALLERS / "human-bye.wav")] if answers else ["--no-answer"]
         self.start("human" if answers else "absent", [self.firstline, "call", "--listen", f"sip:human@127.0.0.1:{port}", *does])
 
-    def call(self, name, voice, number=None, timeout_s=180):
+    def call(self, name, voice, number=None, timeout_s=180, say=None):
+        if say is None:
+            say = self.script(name, voice)
+        command = [self.firstline, "call", self.uri, "--from", number or NUMBERS[voice], "--json", *say]
+        return self.phone(name, command, timeout_s)
+
+    def script(self, name, voice):
         say = []
         for n, part in enumerate(CALLS[name][1]):
             if name == "person" and n == 1:
                 say += ["--barge", "2500"]  # while the line is still answering
             say += ["--say", str(CALLERS / f"{name}-{voice}-{part}.wav")]
-        command = [self.firstline, "call", self.uri, "--from", number or NUMBERS[voice], "--json", *say]
+        return say
+
+    def phone(self, name, command, timeout_s):
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, start_new_session=True)
         self.running.append((f"caller {name}", process))
@@ -344,38 +360,154 @@ def stolen():
     return int(pathlib.Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
-def bench(args):
-    stage = Stage(args.bin, None)
-    try:
-        stage.line()
-        print(f"{machine()}\n")
-        print("| calls at once | answered | gap median | p95 | worst | worst audio gap sent | CPU a call | memory | CPU taken by the host |\n|---|---|---|---|---|---|---|---|---|")
-        for together, rounds in ((1, args.single), (args.together, 1)):
-            if together < 1 or rounds < 1:
+def share(values, part):
+    """The value below which `part` of them lie."""
+    values = sorted(values)
+    return values[min(len(values) - 1, round(part * (len(values) - 1)))] if values else None
+
+
+def ms(value):
+    return "-" if value is None else f"{value:.0f}"
+
+
+def place(stage, together, rounds, turn_from=0):
+    """Calls side by side, `rounds` times, begun at different moments of each other's talk: (record, report) of each that was answered."""
+    ids, reports = {}, {}
+    stage.watchers = [lambda e: ids.setdefault(e.get("from"), e["call"]) if e.get("event") == "answered" else None]
+    for n in range(rounds):
+        def one(i):
+            number = f"+1202555{turn_from + i:04}"
+            time.sleep(i % together * 0.7)
+            reports[number] = stage.call("fact", "abc"[i % 3], number)
+        threads = [threading.Thread(target=one, args=(n * together + i,)) for i in range(together)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    time.sleep(2)
+    stage.watchers = []
+    both = [(stage.record(ids[number]), report) for number, report in sorted(reports.items()) if number in ids]
+    return [(record, report) for record, report in both if record], list(reports.values())
+
+
+def curve(stage, cache, counts, rounds, begin):
+    for together in counts:
+        before, taken = used(stage.line_process.pid)[0], stolen()
+        both, reports = place(stage, together, rounds if together == 1 else 1, begin)
+        begin += together * rounds
+        cpu, memory = used(stage.line_process.pid)
+        ours = [g for record, _ in both for g in gaps(record)]
+        if not ours:
+            sys.exit(f"no call was answered: {reports[:1]}; the line's log is {stage.dir / 'line.log'}")
+        outside = [u["gap_ms"] for _, report in both for u in report.get("utterances", []) if u.get("gap_ms") is not None]
+        stages = [t["stages_ms"] for record, _ in both for t in record["turns"] if t.get("gap_ms") is not None]
+        middle = " / ".join(ms(share([x[k] for x in stages], 0.5)) for k in ("endpoint", "stt", "decide", "tts"))
+        audio = [record["line"]["longest_sent_gap_ms"] for record, _ in both if record.get("line")]
+        print(f"| {together} | {cache} | {len(both)} of {len(reports)} | {ms(share(ours, .5))} | {ms(share(ours, .95))} | {max(ours)} | "
+              f"{ms(share(outside, .5))} / {ms(share(outside, .95))} | {middle} | {max(audio) if audio else '-'} | "
+              f"{(cpu - before) / max(1, len(both)):.1f} s | {memory:.0f} MB | {stolen() - taken:.1f} s |", flush=True)
+    return begin
+
+
+def sounds(folder):
+    """What is laid over the line's voice and is no interruption: a cough, a knock, hold music, a long hiss. 16 kHz WAV files."""
+    chance, rate = random.Random(7), 16000
+
+    def write(name, samples):
+        path = folder / f"{name}.wav"
+        with wave.open(str(path), "wb") as w:
+            w.setnchannels(1)
+            w.setsampwidth(2)
+            w.setframerate(rate)
+            w.writeframes(struct.pack(f"<{len(samples)}h", *(max(-32000, min(32000, int(s))) for s in samples)))
+        return path
+
+    def cough():
+        out, low = [], 0.0
+        for burst, length in ((9000, 0.09), (5000, 0.16)):
+            for n in range(int(length * rate)):
+                low += 0.35 * (chance.gauss(0, burst) - low)
+                out.append(low * math.exp(-5 * n / (length * rate)) * 2)
+            out += [0] * int(0.03 * rate)
+        return out
+
+    def music():
+        out = []
+        for n in range(int(3 * rate)):
+            beat = n // (rate // 3)
+            chord = (262, 330, 392) if beat // 4 % 2 == 0 else (220, 262, 330)
+            fade = math.exp(-2.0 * (n % (rate // 3)) / (rate // 3))
+            out.append(sum(1800 * math.sin(2 * math.pi * f * n / rate) for f in chord) * fade)
+        return out
+
+    return {
+        "cough": write("cough", cough()),
+        "knock": write("knock", [chance.gauss(0, 12000) * math.exp(-n / 120) for n in range(int(0.1 * rate))]),
+        "hold music": write("music", music()),
+        "hiss": write("hiss", [chance.gauss(0, 700) for _ in range(2 * rate)]),
+    }
+
+
+def overlap(stage, rounds, more):
+    """Sounds over the line's voice: what an interruption takes to silence it, and whether anything else is gone on after."""
+    question = ["--say", str(CALLERS / "fact-a-1.wav")]
+    kinds = {name: ["--say", str(path)] for name, path in sounds(stage.dir).items()}
+    kinds["mm-hm"] = ["--say", "mm-hm"]
+    for path in more:
+        kinds[pathlib.Path(path).stem] = ["--say", path]
+    print("\n| over our voice | trials | silence after, median / p95 / worst | went on | within 700 ms of falling silent |\n|---|---|---|---|---|")
+    words = [["--say", str(CALLERS / f"person-{v}-2.wav")] for v in "abc"]
+    stopped = []
+    for n in range(rounds):
+        report = stage.call("over", "a", f"+1202777{n:04}", say=[*question, "--barge", str(1100 + 130 * n), *words[n % 3]])
+        stopped += [u["stopped_ms"] for u in report.get("utterances", [])[1:2] if u.get("stopped_ms") is not None]
+    print(f"| an interruption | {rounds} | {ms(share(stopped, .5))} / {ms(share(stopped, .95))} / {ms(max(stopped, default=None))} ms | {rounds - len(stopped)} never stopped | |", flush=True)
+    for k, (name, say) in enumerate([*kinds.items(), ("echo at -20 dB", None)]):
+        silent, soon, cut, trials = [], 0, 0, 0
+        for n in range(max(1, rounds // 3)):
+            number = f"+1202778{k:02}{n:02}"
+            over = ["--barge", str(900 + 170 * n), *say] if say else ["--echo", "20"]
+            ids = []
+            stage.watchers = [lambda e, number=number, ids=ids: ids.append(e["call"]) if e.get("event") == "answered" and e.get("from") == number else None]
+            report = stage.call("over", "a", number, say=[*question, *over])
+            stage.watchers = []
+            record = stage.record(ids[0]) if ids else None
+            if not record:
                 continue
-            ids, reports = [], []
-            stage.watchers = [lambda e, ids=ids: ids.append(e["call"]) if e.get("event") == "answered" else None]
-            before, taken = used(stage.line_process.pid)[0], stolen()
-            for n in range(rounds):
-                def one(i):
-                    reports.append(stage.call("fact", "abc"[i % 3], f"+1202555{1000 + i:04}"))
-                threads = [threading.Thread(target=one, args=(n * together + i,)) for i in range(together)]
-                for t in threads:
-                    t.start()
-                for t in threads:
-                    t.join()
-            time.sleep(2)
-            cpu, memory = used(stage.line_process.pid)
-            records = [r for r in (stage.record(i) for i in ids) if r]
-            all_gaps = sorted(g for r in records for g in gaps(r))
-            if not all_gaps:
-                sys.exit(f"no call was answered: {reports[:1]}; the line's log is {stage.dir / 'line.log'}")
-            p95 = all_gaps[min(len(all_gaps) - 1, round(0.95 * (len(all_gaps) - 1)))]
-            audio = [r["line"]["longest_sent_gap_ms"] for r in records if r.get("line")]
-            print(f"| {together} | {len(records)} of {together * rounds} | {statistics.median(all_gaps):.0f} ms | {p95} ms | {all_gaps[-1]} ms | "
-                  f"{f'{max(audio)} ms' if audio else 'not told'} | {(cpu - before) / max(1, len(records)):.1f} s | {memory:.0f} MB | {stolen() - taken:.1f} s |", flush=True)
-    finally:
-        stage.stop()
+            trials += 1
+            cut += any(t["interrupted"] for t in record["turns"])
+            again = [(u.get("stopped_ms"), u.get("again_ms")) for u in report.get("utterances", [])[1:2]]
+            if not say or not again or again[0][0] is None:
+                soon += 1  # never fell silent
+            else:
+                silent.append(again[0][0])
+                soon += again[0][1] is not None and again[0][1] <= 700
+        print(f"| {name} | {trials} | {ms(share(silent, .5))} / {ms(share(silent, .95))} / {ms(max(silent, default=None))} ms | {trials - cut} of {trials} | {soon} of {trials} |", flush=True)
+
+
+def bench(args):
+    cache = pathlib.Path(tempfile.mkdtemp(prefix="firstline-cache-"))
+    begin, head = 0, ("| calls at once | clauses | answered | gap median | p95 | worst | heard outside, median / p95 | endpoint / stt / decide / tts | "
+                      "worst audio gap sent | CPU a call | memory | CPU taken by the host |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"{machine()}; times in milliseconds\n\n{head}", flush=True)
+    counts = args.calls or [1, 2, 4, 8, 16, 24]
+    for kind in ("cold", "warm"):
+        if kind in args.only or not args.only:
+            # Cold: a line that has never said anything. Warm: it has had a minute to itself.
+            stage = Stage(args.bin, None, cache=cache if kind == "cold" else None)
+            try:
+                stage.line()
+                begin = curve(stage, kind, counts if kind == "warm" else counts[:1], args.single, begin)
+            finally:
+                stage.stop()
+    if "over" in args.only or not args.only:
+        stage = Stage(args.bin, None)
+        try:
+            stage.line()
+            overlap(stage, args.trials, args.over)
+        finally:
+            stage.stop()
+    shutil.rmtree(cache, ignore_errors=True)
     return 0
 
 
@@ -388,8 +520,11 @@ def main():
     d.add_argument("--keep", action="store_true")
     d.add_argument("--lanes", type=int, default=3)
     b = kinds.add_parser("bench")
-    b.add_argument("--single", type=int, default=3)
-    b.add_argument("--together", type=int, default=10)
+    b.add_argument("--single", type=int, default=3, help="single calls")
+    b.add_argument("--calls", type=int, nargs="*", help="how many at once, one after the other")
+    b.add_argument("--only", choices=["cold", "warm", "over"], nargs="*", default=[])
+    b.add_argument("--trials", type=int, default=9, help="interruptions; a third as many of each other sound")
+    b.add_argument("--over", nargs="*", default=[], metavar="FILE.wav", help="more sounds that are no interruption")
     for p in (d, b):
         p.add_argument("--bin", required=True, help="folder of the built programs")
     args = parser.parse_args()

@@ -119,6 +119,11 @@ impl SpeechGate {
         if self.open { 0 } else { self.run_ms }
     }
 
+    /// Change what speech makes a start, while it runs.
+    pub fn set_min_speech(&mut self, ms: u64) {
+        self.config.min_speech_ms = ms;
+    }
+
     /// Change what silence ends an utterance, while it runs.
     pub fn set_hangover(&mut self, ms: u64) {
         self.config.hangover_ms = ms;

@@ -14,52 +14,84 @@ pub enum BargeIn {
     Interrupt,
 }
 
+/// Short words that a listener says, and what a recogniser makes of them.
+const SIGNS: &[&str] = &[
+    "mm",
+    "mhm",
+    "mmhmm",
+    "mm hm",
+    "mm hmm",
+    "hm",
+    "hmm",
+    "uh huh",
+    "uhhuh",
+    "mhmm",
+    "ah",
+    "oh",
+    "okay",
+    "ok",
+    "right",
+    "yeah",
+    "yep",
+    "yes",
+    "sure",
+    "i see",
+    "got it",
+    "alright",
+    "all right",
+    "okay okay",
+    "right right",
+    "yeah yeah",
+    "ok ok",
+    "uh",
+    "um",
+    "huh",
+    "cool",
+    "great",
+    "good",
+    "fine",
+    "thank you",
+    "thanks",
+    "you",
+    "bye",
+    "hello",
+    "hi",
+    "hey",
+    "hello hello",
+    "i see okay",
+    "okay got it",
+    "okay i see",
+    "okay thank you",
+];
+
+/// Those of one word may come together: "oh, okay", "mm, yeah, right".
+fn is_sign(said: &str) -> bool {
+    SIGNS.contains(&said)
+        || (said.split(' ').count() <= 4
+            && said.split(' ').all(|w| SIGNS.contains(&w) && w != "you"))
+}
+
+/// Judges words that may be the rest of a turn: `before` is what was taken for all of it, `words` what the whole sound gives. A cough
+/// adds nothing to it, nor does a sign of listening.
+pub fn adds(before: &str, words: &str) -> BargeIn {
+    let (before, words) = (normalise(before), normalise(words));
+    let known: Vec<&str> = before.split_whitespace().collect();
+    let all: Vec<&str> = words.split_whitespace().collect();
+    let new: Vec<&str> = all.iter().copied().filter(|w| !known.contains(w)).collect();
+    // A word heard otherwise the second time is nothing new.
+    if all.len() <= known.len() || new.is_empty() || is_sign(&new.join(" ")) {
+        BargeIn::Backchannel
+    } else {
+        BargeIn::Interrupt
+    }
+}
+
 /// Judges by the words. `saying`: what we were saying; `listen`: what our sentence asks for (a "yes" over a question is an answer).
 pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
     let said = normalise(words);
     if said.is_empty() {
         return BargeIn::Backchannel;
     }
-    const SIGNS: &[&str] = &[
-        "mm",
-        "mhm",
-        "mmhmm",
-        "mm hm",
-        "mm hmm",
-        "hm",
-        "hmm",
-        "uh huh",
-        "uhhuh",
-        "mhmm",
-        "ah",
-        "oh",
-        "okay",
-        "ok",
-        "right",
-        "yeah",
-        "yep",
-        "yes",
-        "sure",
-        "i see",
-        "got it",
-        "alright",
-        "all right",
-        "okay okay",
-        "right right",
-        "yeah yeah",
-        "ok ok",
-        "uh",
-        "um",
-        "huh",
-        "cool",
-        "great",
-        "good",
-        "fine",
-        "thank you",
-        "thanks",
-        "you",
-        "bye",
-    ];
     const ANSWERS: &[&str] = &[
         "yes",
         "yeah",
@@ -75,7 +107,7 @@ pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
         "great",
     ];
     let asked = listen == Listen::YesNo;
-    if SIGNS.contains(&said.as_str()) && !(asked && ANSWERS.contains(&said.as_str())) {
+    if is_sign(&said) && !(asked && ANSWERS.contains(&said.as_str())) {
         return BargeIn::Backchannel;
     }
     let ours = normalise(saying);
@@ -85,7 +117,7 @@ pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
     BargeIn::Interrupt
 }
 
-fn normalise(text: &str) -> String {
+pub(super) fn normalise(text: &str) -> String {
     let words: Vec<String> = text
         .to_lowercase()
         .split(|c: char| !c.is_alphanumeric() && c != '\'')
@@ -113,6 +145,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_rest_of_a_turn_is_told_from_a_cough_after_it() {
+        let before = "What is the late fee?";
+        for (words, want) in [
+            ("What is the late fee?", BargeIn::Backchannel),
+            ("What's the late fee?", BargeIn::Backchannel),
+            ("What is the late fee? Okay.", BargeIn::Backchannel),
+            ("What is the late fee when I pay twice?", BargeIn::Interrupt),
+            ("", BargeIn::Backchannel),
+        ] {
+            assert_eq!(adds(before, words), want, "{words}");
+        }
+    }
+
+    #[test]
     fn judged_by_words() {
         let saying =
             "The late fee is seven dollars, and it is charged once for each missed payment.";
@@ -124,6 +170,9 @@ mod tests {
             ("the late fee is seven dollars", Listen::Open, BargeIn::Echo),
             ("can I talk to a person", Listen::Open, BargeIn::Interrupt),
             ("No, stop.", Listen::Open, BargeIn::Interrupt),
+            ("Oh, okay, right.", Listen::Open, BargeIn::Backchannel),
+            ("Hello?", Listen::Open, BargeIn::Backchannel),
+            ("Yes, no, wait.", Listen::Open, BargeIn::Interrupt),
         ] {
             assert_eq!(verdict(words, saying, listen), want, "{words}");
         }

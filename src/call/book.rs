@@ -123,15 +123,16 @@ impl<M: Mind> Call<M> {
 
     /// The first sound of one of our speeches is leaving.
     pub(super) fn first_sound(&mut self, tag: u64, out: &mut Vec<Command<M>>) {
-        let gap = self.gap_from.take().map(|from| self.now.since(from));
         let start_ms = self.ms(self.now);
-        let text = self
-            .line
-            .speeches
-            .iter()
-            .find(|s| s.tag == tag)
-            .map(Speech::text)
-            .unwrap_or_default();
+        let Some(speech) = self.line.speeches.iter().find(|s| s.tag == tag) else {
+            return;
+        };
+        let text = speech.text();
+        // A word to bridge a wait is not what was waited for.
+        let gap = match speech.aside {
+            true => None,
+            false => self.gap_from.take().map(|from| self.now.since(from)),
+        };
         let Some(turn) = self.record.turns.last_mut() else {
             return;
         };

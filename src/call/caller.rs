@@ -1,20 +1,20 @@
 //! The caller's side: utterances, attempts at understanding them, keys, and speech over ours.
 
-use super::barge_in::{self, BargeIn};
-use super::endpointing::patience_ms;
-use super::keys::{Keyed, Keys};
+use super::early::Early;
+use super::endpointing::{self, Evidence, Pace};
+use super::keys::Keys;
+use super::line_state::NO_CALLER_MS;
+use super::over_ours::OverOurs;
 use super::speaking::Speech;
 use super::timer::Timer;
 use super::{Call, Command, Heard, Mind, Note, STUCK_MS, Stage, Then, Time};
 use crate::audio::MediaTime;
-use crate::desk::{HeardEvidence, Listen, Reply};
+use crate::desk::{HeardEvidence, Next, Reply};
 
-/// Speech over ours for longer than this is an interruption, whatever its words turn out to be.
-const BARGE_LASTS_MS: u64 = 700;
 /// A caller who goes on within this much of our speech was not done: their words are joined and ours taken back.
 const TAKE_BACK_SAMPLES: u64 = 16 * 500;
 /// Sound before the noticed start that belongs to it: an onset is soft.
-const PRE_ROLL_MS: u64 = 200;
+pub(super) const PRE_ROLL_MS: u64 = 200;
 const POST_ROLL_MS: u64 = 120;
 /// Speech at least this long that gave no words was speech that could not be made out, not a cough.
 const UNHEARD_MS: u64 = 1_200;
@@ -28,8 +28,10 @@ pub(super) struct CallerSide<M> {
     pub speaking: bool,
     pub utterance: Option<Utterance<M>>,
     /// The turn before this one, while it can still be taken back.
-    before: Option<Before<M>>,
+    pub before: Option<Before<M>>,
     pub keys: Keys,
+    /// How they pause.
+    pub pace: Pace,
     /// What they will hear when they answer a call of ours.
     pub prepared: Option<Speech>,
     /// Beginning of what they are saying to somebody else than us.
@@ -45,6 +47,7 @@ impl<M> Default for CallerSide<M> {
             utterance: None,
             before: None,
             keys: Keys::default(),
+            pace: Pace::default(),
             prepared: None,
             noted_from: None,
         }
@@ -67,10 +70,12 @@ impl<M> CallerSide<M> {
 
 /// What a turn that was taken back returns to.
 #[derive(Debug, Clone)]
-struct Before<M> {
-    mind: M,
-    then: Then,
+pub(super) struct Before<M> {
+    pub mind: M,
+    pub then: Then,
     start: MediaTime,
+    /// What was taken for all of it.
+    pub words: String,
     tag: u64,
 }
 
@@ -85,11 +90,19 @@ pub(super) struct Utterance<M> {
     pub heard: Option<Heard>,
     decided: Option<(Box<M>, Box<Reply>)>,
     pub prepared: Option<Speech>,
-    is_final: bool,
-    final_at: Time,
+    pub is_final: bool,
+    pub final_at: Time,
     /// It began over our own speech and has not been judged.
-    over_ours: bool,
+    pub over_ours: Option<OverOurs<M>>,
     asked: bool,
+    /// Work that was begun before the words were all there.
+    pub early: Early,
+    /// Probability by the sound alone that it is over.
+    pub finished: Option<f32>,
+    /// Of the sound so far, milliseconds that were speech.
+    spoke_ms: u64,
+    /// Where the stretch of speech under way began.
+    since: MediaTime,
     pub stt_ms: u64,
     pub decide_ms: u64,
     pub tts_ms: u64,
@@ -99,7 +112,7 @@ pub(super) struct Utterance<M> {
 }
 
 impl<M> Utterance<M> {
-    fn new(start: MediaTime, over_ours: bool) -> Self {
+    pub fn new(start: MediaTime, over_ours: Option<OverOurs<M>>) -> Self {
         Self {
             start,
             end: start,
@@ -112,12 +125,20 @@ impl<M> Utterance<M> {
             final_at: Time(0),
             over_ours,
             asked: false,
+            early: Early::default(),
+            finished: None,
+            spoke_ms: 0,
+            since: start,
             stt_ms: 0,
             decide_ms: 0,
             tts_ms: 0,
             keyed: None,
             colleague: false,
         }
+    }
+
+    fn length_ms(&self) -> u64 {
+        self.end.as_ms().saturating_sub(self.start.as_ms())
     }
 
     pub fn endpoint_ms(&self) -> u64 {
@@ -128,6 +149,7 @@ impl<M> Utterance<M> {
 impl<M: Mind> Call<M> {
     pub(super) fn voice_start(&mut self, at: MediaTime, _ago_ms: u64, out: &mut Vec<Command<M>>) {
         self.caller.speaking = true;
+        self.suspected(false, out);
         self.timers.clear(Timer::Silence);
         if matches!(self.stage, Stage::Bridged | Stage::Calling) {
             self.caller.noted_from = Some(at);
@@ -138,48 +160,44 @@ impl<M: Mind> Call<M> {
         self.timers
             .set(Timer::LongSpeech, self.now.plus(LONGEST_SPEECH_MS));
         self.timers.clear(Timer::Final);
-        if self.caller.utterance.is_some() {
+        if let Some(utterance) = &mut self.caller.utterance {
+            let paused = at.as_ms().saturating_sub(utterance.end.as_ms());
+            utterance.since = at;
+            utterance.finished = None;
+            if utterance.over_ours.is_none() {
+                self.caller.pace.paused(paused);
+            }
             self.forget_attempt(out);
-            return;
+            return self.spoke_on(out);
         }
-        if self.take_back(out) {
-            return;
-        }
-        let over_ours = !self.line.is_quiet() || self.review.is_some();
-        self.caller.utterance = Some(Utterance::new(at, over_ours));
-        if over_ours {
-            self.pause_line(out);
-            self.timers
-                .set(Timer::BargeVerdict, self.now.plus(BARGE_LASTS_MS));
-        }
+        let over_ours = self.overlap();
+        let start = match &over_ours {
+            Some(OverOurs {
+                joins: Some(before),
+                ..
+            }) => before.start,
+            _ => at,
+        };
+        let mut utterance = Utterance::new(start, over_ours);
+        utterance.since = at;
+        self.caller.utterance = Some(utterance);
+        self.spoke_on(out);
     }
 
-    /// The caller goes on before anything to speak of was said in answer: the turn was not over. Ours is undone.
-    fn take_back(&mut self, out: &mut Vec<Command<M>>) -> bool {
-        let Some(before) = &self.caller.before else {
-            return false;
-        };
-        let ours = self
-            .line
-            .speeches
-            .front()
-            .is_some_and(|s| s.tag == before.tag);
-        if !ours
-            || self.line.speeches.len() != 1
-            || self.line.played_samples() > TAKE_BACK_SAMPLES
-            || self.request.is_some()
-        {
-            return false;
+    /// How new speech stands to ours: none where we say nothing.
+    fn overlap(&mut self) -> Option<OverOurs<M>> {
+        if self.line.is_quiet() && self.review.is_none() {
+            return None;
         }
-        let Some(before) = self.caller.before.take() else {
-            return false;
-        };
-        self.stop_line(out);
-        self.mind = before.mind;
-        self.then = before.then;
-        self.withdraw_turn();
-        self.caller.utterance = Some(Utterance::new(before.start, false));
-        true
+        // The caller may be going on with what we took for all of it, before anything to speak of was said in answer.
+        let ours = |tag| self.line.speeches.front().is_some_and(|s| s.tag == tag);
+        let joins = self.caller.before.take_if(|before| {
+            ours(before.tag)
+                && self.line.speeches.len() == 1
+                && self.line.played_samples() <= TAKE_BACK_SAMPLES
+                && self.request.is_none()
+        });
+        Some(OverOurs::new(self.now, joins))
     }
 
     /// The sound has gone on for as long as it may: what there is of it is taken up.
@@ -210,6 +228,7 @@ impl<M: Mind> Call<M> {
         utterance.end = at;
         utterance.ended_at = ended_at;
         utterance.attempt = attempt;
+        utterance.spoke_ms += at.as_ms().saturating_sub(utterance.since.as_ms());
         let from = MediaTime::from_ms(utterance.start.as_ms().saturating_sub(PRE_ROLL_MS));
         let to = MediaTime::from_ms(at.as_ms() + POST_ROLL_MS);
         out.push(Command::Transcribe {
@@ -217,13 +236,48 @@ impl<M: Mind> Call<M> {
             from,
             to,
             listen,
+            early: false,
+        });
+        out.push(Command::Judge { attempt, from, to });
+        self.timers.clear(Timer::Early);
+        self.stopped_over_ours();
+        self.wait_for_more();
+    }
+
+    /// Sets when the turn is final, by what is known now.
+    fn wait_for_more(&mut self) {
+        let listen = self.listening_for();
+        let pace = self.caller.pace;
+        let Some(utterance) = self.caller.utterance.as_ref().filter(|u| !u.is_final) else {
+            return;
+        };
+        let patience = endpointing::patience_ms(&Evidence {
+            listen,
+            words: utterance.heard.as_ref().map(|h| h.text.as_str()),
+            finished: utterance.finished,
+            spoke_ms: utterance.spoke_ms,
+            pace,
         });
         self.timers
-            .set(Timer::Final, ended_at.plus(patience_ms(listen, None)));
+            .set(Timer::Final, utterance.ended_at.plus(patience));
+    }
+
+    /// What the sound alone says of whether they are done.
+    pub(super) fn judged(&mut self, attempt: u64, finished: f32) {
+        if self.caller.speaking {
+            return;
+        }
+        if let Some(utterance) = &mut self.caller.utterance
+            && attempt != 0
+            && utterance.attempt == attempt
+        {
+            utterance.finished = Some(finished);
+            self.wait_for_more();
+        }
     }
 
     /// The caller went on: whatever was made of the words so far is worth nothing.
-    fn forget_attempt(&mut self, out: &mut Vec<Command<M>>) {
+    pub(super) fn forget_attempt(&mut self, out: &mut Vec<Command<M>>) {
         if let Some(utterance) = &mut self.caller.utterance {
             if utterance.attempt != 0 {
                 out.push(Command::Abandon {
@@ -235,6 +289,7 @@ impl<M: Mind> Call<M> {
             utterance.decided = None;
             utterance.is_final = false;
             utterance.asked = false;
+            utterance.early.forget();
             if let Some(speech) = utterance.prepared.take() {
                 out.push(Command::Forget { tag: speech.tag });
             }
@@ -246,7 +301,11 @@ impl<M: Mind> Call<M> {
         self.forget_attempt(out);
         self.caller.utterance = None;
         self.timers.clear(Timer::Final);
+        self.timers.clear(Timer::Early);
         self.timers.clear(Timer::BargeVerdict);
+        if self.request.is_none() {
+            self.timers.clear(Timer::Filler);
+        }
     }
 
     pub(super) fn transcribed(
@@ -255,10 +314,16 @@ impl<M: Mind> Call<M> {
         result: Result<Heard, String>,
         out: &mut Vec<Command<M>>,
     ) {
-        let listen = self.listening_for();
         let Some(utterance) = &mut self.caller.utterance else {
             return;
         };
+        if attempt != 0 && utterance.early.is(attempt) {
+            match result {
+                Ok(heard) => self.heard_early(heard, out),
+                Err(_) => utterance.early.forget(),
+            }
+            return;
+        }
         if attempt == 0 || utterance.attempt != attempt {
             return;
         }
@@ -279,19 +344,8 @@ impl<M: Mind> Call<M> {
         };
         utterance.stt_ms = heard.ms;
         utterance.heard = Some(heard.clone());
-        if utterance.over_ours {
-            let verdict = barge_in::verdict(&heard.text, &self.line.text(), listen);
-            out.push(Command::Note(Note::BargeIn {
-                verdict,
-                words: heard.text.clone(),
-            }));
-            if verdict != BargeIn::Interrupt {
-                self.drop_utterance(out);
-                self.resume_line(out);
-                self.listen_if_quiet(out);
-                return;
-            }
-            self.interrupted(out);
+        if utterance.over_ours.is_some() && !self.interrupts(&heard, out) {
+            return;
         }
         let Some(utterance) = &mut self.caller.utterance else {
             return;
@@ -302,38 +356,14 @@ impl<M: Mind> Call<M> {
             }
             return;
         }
-        if !utterance.is_final {
-            let at = utterance
-                .ended_at
-                .plus(patience_ms(listen, Some(&heard.text)));
-            self.timers.set(Timer::Final, at);
-        }
+        // Words that came late may show that more of them are coming.
+        utterance.is_final = false;
+        self.wait_for_more();
         self.decide(out);
     }
 
-    /// Speech over ours turned out to be meant for us.
-    fn interrupted(&mut self, out: &mut Vec<Command<M>>) {
-        self.timers.clear(Timer::BargeVerdict);
-        if let Some(utterance) = &mut self.caller.utterance {
-            utterance.over_ours = false;
-        }
-        self.withdraw_review(out);
-        self.cut_line(out);
-    }
-
-    /// Speech over ours has gone on: it is an interruption. What it says is recognised when it ends.
-    pub(super) fn barge_lasted(&mut self, out: &mut Vec<Command<M>>) {
-        if self.caller.speaking && self.caller.utterance.as_ref().is_some_and(|u| u.over_ours) {
-            out.push(Command::Note(Note::BargeIn {
-                verdict: BargeIn::Interrupt,
-                words: String::new(),
-            }));
-            self.interrupted(out);
-        }
-    }
-
     /// Starts deciding, unless an answer we wait for comes first.
-    fn decide(&mut self, out: &mut Vec<Command<M>>) {
+    pub(super) fn decide(&mut self, out: &mut Vec<Command<M>>) {
         if self.request.is_some() {
             return;
         }
@@ -359,6 +389,7 @@ impl<M: Mind> Call<M> {
             text: heard.text,
             keyed: utterance.keyed.clone(),
             evidence,
+            early: false,
         });
     }
 
@@ -377,13 +408,14 @@ impl<M: Mind> Call<M> {
         ms: u64,
         out: &mut Vec<Command<M>>,
     ) {
-        if self.stage != Stage::Talking
-            || !self
-                .caller
-                .utterance
-                .as_ref()
-                .is_some_and(|u| attempt != 0 && u.attempt == attempt)
-        {
+        let utterance = self.caller.utterance.as_ref();
+        if self.stage != Stage::Talking || attempt == 0 {
+            return;
+        }
+        if utterance.is_some_and(|u| u.early.is(attempt)) {
+            return self.decided_early(&reply, out);
+        }
+        if utterance.is_none_or(|u| u.attempt != attempt) {
             return;
         }
         let mut speech = self.new_speech(&reply.say);
@@ -392,9 +424,17 @@ impl<M: Mind> Call<M> {
             return;
         };
         utterance.decide_ms = ms;
-        utterance.decided = Some((mind, reply));
         utterance.prepared = Some(speech);
-        if utterance.is_final {
+        let wanted = match &reply.next {
+            Next::Request(request) => Some(request.clone()),
+            _ => None,
+        };
+        utterance.decided = Some((mind, reply));
+        let is_final = utterance.is_final;
+        if let Some(request) = wanted {
+            self.look_up_early(request, out);
+        }
+        if is_final {
             self.commit(out);
         }
     }
@@ -410,6 +450,7 @@ impl<M: Mind> Call<M> {
         utterance.is_final = true;
         utterance.final_at = now;
         self.timers.set(Timer::Thinking, now.plus(STUCK_MS));
+        let waits_from = utterance.ended_at;
         let decided = utterance.decided.is_some();
         let empty = utterance
             .heard
@@ -419,6 +460,8 @@ impl<M: Mind> Call<M> {
             self.commit(out);
         } else if empty {
             self.no_words(out);
+        } else {
+            self.wait_with_a_word(waits_from);
         }
     }
 
@@ -428,7 +471,7 @@ impl<M: Mind> Call<M> {
             .caller
             .utterance
             .as_ref()
-            .is_some_and(|u| u.end.as_ms().saturating_sub(u.start.as_ms()) >= UNHEARD_MS);
+            .is_some_and(|u| (UNHEARD_MS..NO_CALLER_MS).contains(&u.length_ms()));
         if long {
             self.unheard(out);
         } else {
@@ -452,6 +495,16 @@ impl<M: Mind> Call<M> {
 
     /// The turn is over and its answer is known: it becomes the conversation.
     fn commit(&mut self, out: &mut Vec<Command<M>>) {
+        let said = self
+            .caller
+            .utterance
+            .as_ref()
+            .filter(|u| u.keyed.is_none() && !u.colleague)
+            .and_then(|u| u.heard.as_ref())
+            .map(|h| h.text.clone());
+        if said.is_some_and(|words| self.is_a_machine(&words, out)) {
+            return;
+        }
         let Some(mut utterance) = self.caller.utterance.take() else {
             return;
         };
@@ -459,18 +512,25 @@ impl<M: Mind> Call<M> {
             return;
         };
         let prepared = utterance.prepared.take();
+        self.looked_up = utterance.early.found.take();
         self.timers.clear(Timer::Final);
         self.timers.clear(Timer::Thinking);
+        self.timers.clear(Timer::Filler);
         self.cut_line(out);
         let before = std::mem::replace(&mut self.mind, *mind);
         self.caller.before = match (&prepared, &reply.next) {
-            (Some(speech), crate::desk::Next::Listen(_))
+            (Some(speech), Next::Listen(_))
                 if !self.is_reviewed(&reply) && utterance.keyed.is_none() && !speech.is_empty() =>
             {
                 Some(Before {
                     mind: before,
                     then: self.then,
                     start: utterance.start,
+                    words: utterance
+                        .heard
+                        .as_ref()
+                        .map(|h| h.text.clone())
+                        .unwrap_or_default(),
                     tag: speech.tag,
                 })
             }
@@ -483,75 +543,6 @@ impl<M: Mind> Call<M> {
         } else {
             self.perform_reply(*reply, prepared, out);
         }
-    }
-
-    pub(super) fn caller_key(&mut self, key: char, out: &mut Vec<Command<M>>) {
-        if self.survey_key(key, out) {
-            return;
-        }
-        if self.stage != Stage::Talking {
-            return;
-        }
-        self.withdraw_review(out);
-        self.timers.clear(Timer::Silence);
-        let numbers = matches!(
-            self.then,
-            Then::Listen(Listen::Digits | Listen::Postcode | Listen::Date | Listen::Money)
-        );
-        self.drop_utterance(out);
-        self.cut_line(out);
-        match self.caller.keys.press(key, numbers) {
-            Keyed::Entry(entry) => self.keyed(entry, out),
-            Keyed::Gathering => self
-                .timers
-                .set(Timer::KeyGap, self.now.plus(self.caller.keys.wait_ms())),
-        }
-    }
-
-    pub(super) fn key_gap(&mut self, out: &mut Vec<Command<M>>) {
-        if let Some(entry) = self.caller.keys.gap()
-            && self.stage == Stage::Talking
-        {
-            self.keyed(entry, out);
-        }
-    }
-
-    fn keyed(&mut self, entry: String, out: &mut Vec<Command<M>>) {
-        self.timers.clear(Timer::KeyGap);
-        self.drop_utterance(out);
-        self.cut_line(out);
-        let heard = Heard {
-            text: String::new(),
-            evidence: HeardEvidence {
-                avg_logprob: 0.0,
-                no_speech: 0.0,
-                worst_word: 1.0,
-            },
-            ms: 0,
-        };
-        self.take_up(heard, Some(entry), out);
-    }
-
-    /// Words that need no recognition are decided on: keys, or what a colleague asked for.
-    pub(super) fn take_up(
-        &mut self,
-        heard: Heard,
-        keyed: Option<String>,
-        out: &mut Vec<Command<M>>,
-    ) {
-        let at = MediaTime::from_ms(self.now.since(self.answered_at));
-        let attempt = self.next_attempt;
-        self.next_attempt += 1;
-        let mut utterance = Utterance::new(at, false);
-        utterance.attempt = attempt;
-        utterance.ended_at = self.now;
-        utterance.final_at = self.now;
-        utterance.is_final = true;
-        utterance.colleague = keyed.is_none();
-        utterance.keyed = keyed;
-        utterance.heard = Some(heard);
-        self.caller.utterance = Some(utterance);
-        self.timers.set(Timer::Thinking, self.now.plus(STUCK_MS));
-        self.decide(out);
+        self.looked_up = None;
     }
 }

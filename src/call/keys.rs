@@ -1,5 +1,11 @@
 //! Keys pressed by the caller, gathered into one entry.
 
+use super::caller::Utterance;
+use super::timer::Timer;
+use super::{Call, Command, Heard, Mind, STUCK_MS, Stage, Then};
+use crate::audio::MediaTime;
+use crate::desk::{HeardEvidence, Listen};
+
 /// What a key came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keyed {
@@ -48,6 +54,78 @@ impl Keys {
         } else {
             KEY_GAP_MS
         }
+    }
+}
+
+impl<M: Mind> Call<M> {
+    pub(super) fn caller_key(&mut self, key: char, out: &mut Vec<Command<M>>) {
+        if self.survey_key(key, out) {
+            return;
+        }
+        if self.stage != Stage::Talking {
+            return;
+        }
+        self.withdraw_review(out);
+        self.timers.clear(Timer::Silence);
+        let numbers = matches!(
+            self.then,
+            Then::Listen(Listen::Digits | Listen::Postcode | Listen::Date | Listen::Money)
+        );
+        self.drop_utterance(out);
+        self.cut_line(out);
+        match self.caller.keys.press(key, numbers) {
+            Keyed::Entry(entry) => self.keyed(entry, out),
+            Keyed::Gathering => self
+                .timers
+                .set(Timer::KeyGap, self.now.plus(self.caller.keys.wait_ms())),
+        }
+    }
+
+    pub(super) fn key_gap(&mut self, out: &mut Vec<Command<M>>) {
+        if let Some(entry) = self.caller.keys.gap()
+            && self.stage == Stage::Talking
+        {
+            self.keyed(entry, out);
+        }
+    }
+
+    fn keyed(&mut self, entry: String, out: &mut Vec<Command<M>>) {
+        self.timers.clear(Timer::KeyGap);
+        self.drop_utterance(out);
+        self.cut_line(out);
+        let heard = Heard {
+            text: String::new(),
+            evidence: HeardEvidence {
+                avg_logprob: 0.0,
+                no_speech: 0.0,
+                worst_word: 1.0,
+            },
+            ms: 0,
+        };
+        self.take_up(heard, Some(entry), out);
+    }
+
+    /// Words that need no recognition are decided on: keys, or what a colleague asked for.
+    pub(super) fn take_up(
+        &mut self,
+        heard: Heard,
+        keyed: Option<String>,
+        out: &mut Vec<Command<M>>,
+    ) {
+        let at = MediaTime::from_ms(self.now.since(self.answered_at));
+        let attempt = self.next_attempt;
+        self.next_attempt += 1;
+        let mut utterance = Utterance::new(at, None);
+        utterance.attempt = attempt;
+        utterance.ended_at = self.now;
+        utterance.final_at = self.now;
+        utterance.is_final = true;
+        utterance.colleague = keyed.is_none();
+        utterance.keyed = keyed;
+        utterance.heard = Some(heard);
+        self.caller.utterance = Some(utterance);
+        self.timers.set(Timer::Thinking, self.now.plus(STUCK_MS));
+        self.decide(out);
     }
 }
 

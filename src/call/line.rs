@@ -12,6 +12,7 @@ use crate::desk::Say;
 pub(super) struct Line {
     pub speeches: VecDeque<Speech>,
     pub paused: bool,
+    pub ducked: bool,
 }
 
 impl Line {
@@ -97,6 +98,7 @@ impl<M: Mind> Call<M> {
             return;
         }
         self.timers.clear(Timer::Silence);
+        self.timers.clear(Timer::NoWords);
         self.timers.set(Timer::Stuck, self.now.plus(STUCK_MS));
         speech.released = true;
         self.line.speeches.push_back(speech);
@@ -224,6 +226,7 @@ impl<M: Mind> Call<M> {
         self.line.paused = false;
         self.timers.clear(Timer::Stuck);
         out.push(Command::Stop { leg: CALLER });
+        self.suspected(false, out);
     }
 
     pub(super) fn pause_line(&mut self, out: &mut Vec<Command<M>>) {
@@ -232,6 +235,7 @@ impl<M: Mind> Call<M> {
             self.timers.clear(Timer::Stuck);
             out.push(Command::Pause { leg: CALLER });
         }
+        self.suspected(false, out);
     }
 
     pub(super) fn resume_line(&mut self, out: &mut Vec<Command<M>>) {

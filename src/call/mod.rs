@@ -15,12 +15,15 @@ mod book;
 mod callback;
 mod caller;
 mod console;
+mod early;
 pub mod endpointing;
 pub mod hearing;
 pub mod keys;
 mod line;
+mod line_state;
 
 mod mind;
+mod over_ours;
 pub mod rescue;
 mod review;
 pub mod speaking;
@@ -37,6 +40,7 @@ use callback::Outbound;
 pub use callback::{CallbackResult, Promised};
 use caller::CallerSide;
 pub use console::Order;
+use early::{FILLER_MS, Found};
 use line::Line;
 pub use review::{Draft, Pilot, REVIEW_MS, Verdict};
 use survey::Survey;
@@ -50,7 +54,6 @@ const GREETING_WAIT_MS: u64 = 300;
 const NO_MEDIA_NOTICE_MS: u64 = 4_000;
 const NO_MEDIA_END_MS: u64 = 15_000;
 const SILENCE_MS: u64 = 8_000;
-const FILLER_MS: u64 = 1_300;
 const STUCK_MS: u64 = 8_000;
 const END_GUARD_MS: u64 = 25_000;
 
@@ -100,7 +103,12 @@ pub struct Call<M> {
     outbound: Option<Outbound>,
     /// Request out, with its name.
     request: Option<(u64, String)>,
+    /// It is a look-up that was sent early: its number, and the ticket its outcome comes with.
+    looking_up: Option<(u64, u64)>,
+    /// A look-up of the reply that is being performed, sent before it was.
+    looked_up: Option<Found>,
     silences: u32,
+    far_end: line_state::FarEnd,
     fillers: u32,
     /// A reply that waits for a reviewer, and how many have.
     review: Option<review::Waiting>,
@@ -151,7 +159,10 @@ impl<M: Mind> Call<M> {
             handed_back: false,
             outbound: None,
             request: None,
+            looking_up: None,
+            looked_up: None,
             silences: 0,
+            far_end: line_state::FarEnd::default(),
             fillers: 0,
             review: None,
             reviews: 0,
@@ -203,8 +214,11 @@ impl<M: Mind> Call<M> {
         match event {
             Event::Signal { leg, signal } if leg == CALLER => self.caller_signal(signal, out),
             Event::Signal { leg, signal } => self.human_signal(leg, signal, out),
+            Event::Fax => self.fax(out),
+            Event::VoiceSuspected { on } => self.suspected(on, out),
             Event::VoiceStart { at, ago_ms } => self.voice_start(at, ago_ms, out),
             Event::VoiceEnd { at, ago_ms } => self.voice_end(at, ago_ms, out),
+            Event::Judged { attempt, finished } => self.judged(attempt, finished),
             Event::Transcribed { attempt, result } => self.transcribed(attempt, result, out),
             Event::Decided {
                 attempt,
@@ -220,6 +234,7 @@ impl<M: Mind> Call<M> {
             } => self.clause_ready(tag, part, result, ms, out),
             Event::Played { tag, part, samples } => self.played(tag, part, samples, out),
             Event::Done { request, outcome } => self.request_done(request, outcome, out),
+            Event::LookedUp { ticket, outcome } => self.found(ticket, outcome, out),
             Event::Planned(plan) => self.planned(plan, out),
             Event::HumanVoice { leg, speaking, at } => self.human_voice(leg, speaking, at, out),
             Event::HumanHeard { attempt, result } => self.human_heard(attempt, result, out),
@@ -257,9 +272,12 @@ impl<M: Mind> Call<M> {
             ),
             Timer::Final => self.turn_final(out),
             Timer::Silence => self.fell_silent(out),
+            Timer::NoWords => self.wordless(out),
+            Timer::Held => self.held_too_long(out),
             Timer::KeyGap => self.key_gap(out),
             Timer::Filler => self.filler(out),
-            Timer::BargeVerdict => self.barge_lasted(out),
+            Timer::Early => self.look(out),
+            Timer::BargeVerdict => self.words_over_ours_late(out),
             Timer::LongSpeech => self.spoke_long(out),
             Timer::Thinking | Timer::Stuck => self.stuck(out),
             Timer::HoldWord => self.hold_word(out),
@@ -321,9 +339,11 @@ impl<M: Mind> Call<M> {
             LegSignal::Held => {
                 self.caller.held = true;
                 self.timers.clear(Timer::Silence);
+                self.put_on_hold();
             }
             LegSignal::Resumed => {
                 self.caller.held = false;
+                self.timers.clear(Timer::Held);
                 self.listen_if_quiet(out);
             }
             LegSignal::Referred(code) => self.sent_on(code, out),
@@ -376,7 +396,7 @@ impl<M: Mind> Call<M> {
             Next::Listen(listen) => self.then = Then::Listen(listen),
             Next::Request(request) => {
                 self.then = Then::Wait;
-                self.timers.set(Timer::Filler, self.now.plus(FILLER_MS));
+                self.wait_with_a_word(self.gap_from.unwrap_or(self.now));
                 self.request = Some((request.id, request.name.clone()));
                 out.push(Command::Note(Note::Request {
                     name: request.name.clone(),
@@ -384,7 +404,10 @@ impl<M: Mind> Call<M> {
                     path: request.path.clone(),
                     write: request.is_write(),
                 }));
-                out.push(Command::Perform(request));
+                match self.looked_up.take() {
+                    Some(found) => self.take_found(request.id, found, out),
+                    None => out.push(Command::Perform(request)),
+                }
             }
             Next::Transfer(handoff) => {
                 self.then = Then::Hold;
@@ -446,7 +469,8 @@ impl<M: Mind> Call<M> {
     }
 
     fn filler(&mut self, out: &mut Vec<Command<M>>) {
-        if self.request.is_none() {
+        let unanswered = self.caller.utterance.as_ref().is_some_and(|u| u.is_final);
+        if self.stage != Stage::Talking || (self.request.is_none() && !unanswered) {
             return;
         }
         if self.line.is_quiet() && !self.caller.speaking {
@@ -454,7 +478,7 @@ impl<M: Mind> Call<M> {
             self.fillers += 1;
             self.say_aside(&words, out);
         }
-        self.timers.set(Timer::Filler, self.now.plus(FILLER_MS * 3));
+        self.timers.set(Timer::Filler, self.now.plus(FILLER_MS * 5));
     }
 
     fn fell_silent(&mut self, out: &mut Vec<Command<M>>) {
@@ -465,6 +489,10 @@ impl<M: Mind> Call<M> {
         {
             return;
         }
+        self.ask_if_there(out);
+    }
+
+    fn ask_if_there(&mut self, out: &mut Vec<Command<M>>) {
         self.silences += 1;
         let reply = self.mind.silence(self.silences);
         self.open_turn(None, Some(&reply.decision), out);
@@ -543,6 +571,7 @@ impl<M: Mind> Call<M> {
                 if self.caller.is_quiet() && !self.waits_for_words() =>
             {
                 self.timers.set(Timer::Silence, self.now.plus(SILENCE_MS));
+                self.words_due();
             }
             // A colleague is still being told why; the caller's line waits for that.
             (Stage::Ending, Then::End) if self.outbound.is_some() && !self.leaving.is_empty() => {}

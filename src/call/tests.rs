@@ -1,6 +1,8 @@
 //! Whole calls in virtual time: a scripted desk, a playout that plays, engines that take as long as they take.
 
+mod far_end;
 mod humans;
+mod overlap;
 mod pilot;
 mod sending_on;
 mod transfers;
@@ -220,6 +222,9 @@ struct Sim {
     log: Vec<String>,
     notes: Vec<Note>,
     back_office_ms: u64,
+    stt_ms: u64,
+    /// What the turn detector says, where there is one.
+    finished: Option<f32>,
     voice_works: bool,
     plan: Plan,
     /// What a human says when they are listened to.
@@ -255,6 +260,8 @@ impl Sim {
             log: Vec::new(),
             notes: Vec::new(),
             back_office_ms: 200,
+            stt_ms: STT_MS,
+            finished: None,
             voice_works: true,
             plan: Plan {
                 rings: targets.iter().map(|t| vec![target(t)]).collect(),
@@ -300,10 +307,10 @@ impl Sim {
                     let heard = Heard {
                         text: self.words.clone(),
                         evidence,
-                        ms: STT_MS,
+                        ms: self.stt_ms,
                     };
                     self.due.push((
-                        self.now + STT_MS,
+                        self.now + self.stt_ms,
                         Event::Transcribed {
                             attempt,
                             result: Ok(heard),
@@ -363,7 +370,14 @@ impl Sim {
                     self.paused = false;
                 }
                 Command::Stop { .. } => self.human.clear(),
+                Command::Judge { attempt, .. } => {
+                    if let Some(finished) = self.finished {
+                        self.due
+                            .push((self.now + 40, Event::Judged { attempt, finished }));
+                    }
+                }
                 Command::Perform(request) => {
+                    self.log.push("perform".into());
                     let outcome = Outcome::Done(serde_json::json!({"amount": 40}));
                     self.due.push((
                         self.now + self.back_office_ms,
@@ -425,6 +439,16 @@ impl Sim {
                 Command::Refuse { target } => self.log.push(format!("refuse {target}")),
                 Command::Over => self.log.push("over".into()),
                 Command::Note(note) => self.notes.push(note),
+                Command::LookUp { ticket, .. } => {
+                    self.log.push("look up".into());
+                    let outcome = Outcome::Done(serde_json::json!({"amount": 40}));
+                    self.due.push((
+                        self.now + self.back_office_ms,
+                        Event::LookedUp { ticket, outcome },
+                    ));
+                }
+                Command::Warm { text } => self.log.push(format!("warm {text}")),
+                Command::Duck { on, .. } => self.log.push(format!("duck {on}")),
                 Command::Ring
                 | Command::Answer
                 | Command::Forget { .. }

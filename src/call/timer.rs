@@ -16,11 +16,17 @@ pub enum Timer {
     Final,
     /// Nothing was said after our turn.
     Silence,
+    /// No words were said after our turn, though there may have been sound.
+    NoWords,
+    /// The caller has held the call for long.
+    Held,
     /// No further key came.
     KeyGap,
     /// A request is taking long: say a word.
     Filler,
-    /// Speech over ours has gone on long enough to be an interruption.
+    /// The words so far of a caller who speaks are looked at.
+    Early,
+    /// A sound over ours has ended, and its words are late.
     BargeVerdict,
     /// A word now and then while a human is being called.
     HoldWord,
@@ -54,8 +60,11 @@ const ALL: [Timer; COUNT] = [
     Timer::NoMediaEnd,
     Timer::Final,
     Timer::Silence,
+    Timer::NoWords,
+    Timer::Held,
     Timer::KeyGap,
     Timer::Filler,
+    Timer::Early,
     Timer::BargeVerdict,
     Timer::HoldWord,
     Timer::Human,

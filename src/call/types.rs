@@ -98,6 +98,12 @@ pub enum Event<M> {
         leg: LegId,
         signal: LegSignal,
     },
+    /// The tones of a fax machine.
+    Fax,
+    /// Something is heard that may become a voice; off: it did not.
+    VoiceSuspected {
+        on: bool,
+    },
     /// The caller began to speak at `at`, noticed `ago_ms` later.
     VoiceStart {
         at: MediaTime,
@@ -107,6 +113,11 @@ pub enum Event<M> {
     VoiceEnd {
         at: MediaTime,
         ago_ms: u64,
+    },
+    /// Probability by the sound alone that the turn is over.
+    Judged {
+        attempt: u64,
+        finished: f32,
     },
     Transcribed {
         attempt: u64,
@@ -133,6 +144,11 @@ pub enum Event<M> {
     },
     Done {
         request: u64,
+        outcome: Outcome,
+    },
+    /// What became of [`Command::LookUp`].
+    LookedUp {
+        ticket: u64,
         outcome: Outcome,
     },
     /// Whom to ring.
@@ -193,24 +209,42 @@ pub enum Command<M> {
         code: u16,
         reason: String,
     },
-    /// Recognise the caller's sound in `[from, to)`. A newer attempt makes an older one worthless.
+    /// Recognise the caller's sound in `[from, to)`, `to` being cut to what there is. A newer attempt makes an older one worthless.
+    /// `early`: they still speak; on a busy machine this is left undone, and nothing waits for it.
     Transcribe {
         attempt: u64,
         from: MediaTime,
         to: MediaTime,
         listen: Listen,
+        early: bool,
+    },
+    /// Judge by the sound alone whether the turn is over; [`Event::Judged`]. May be left undone.
+    Judge {
+        attempt: u64,
+        from: MediaTime,
+        to: MediaTime,
     },
     /// Attempts up to and with this one are worthless: stop what is still at work on them.
     Abandon {
         attempt: u64,
     },
-    /// Decide on this clone of the conversation.
+    /// Decide on this clone of the conversation. `early` as in [`Command::Transcribe`].
     Decide {
         attempt: u64,
         mind: Box<M>,
         text: String,
         keyed: Option<String>,
         evidence: Option<HeardEvidence>,
+        early: bool,
+    },
+    /// This clause will probably be said soon: have its sound ready, if there is nothing better to do.
+    Warm {
+        text: String,
+    },
+    /// A look-up of a reply that is not yet sure to be given; [`Event::LookedUp`]. Nothing is written.
+    LookUp {
+        ticket: u64,
+        request: Request,
     },
     Synthesize {
         tag: u64,
@@ -223,6 +257,11 @@ pub enum Command<M> {
         leg: LegId,
         tag: u64,
         part: u32,
+    },
+    /// Lower this leg's playout, or no longer.
+    Duck {
+        leg: LegId,
+        on: bool,
     },
     Pause {
         leg: LegId,
@@ -442,6 +481,7 @@ pub const WORDS: &[&str] = &[
     "human_gone",
     "shutdown",
     "longest",
+    "goodbye_machine",
     "review_hold",
     "review_human",
     "survey",

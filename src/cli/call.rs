@@ -58,6 +58,9 @@ pub struct Args {
     /// Begin the next --say so many milliseconds after the other side begins to speak
     #[arg(long, value_parser = placed)]
     barge: Vec<Placed>,
+    /// Send what is heard back as an echo, so many decibels lower: a bad loudspeaker telephone
+    #[arg(long, value_name = "DB")]
+    echo: Option<f32>,
     /// Keep both sides in a WAV file: first channel what was said, second what was heard
     #[arg(long)]
     record: Option<PathBuf>,
@@ -313,6 +316,7 @@ fn script(args: &Args, steps: Vec<Step>, hang_up: bool) -> Script {
         max: Duration::from_secs(args.max),
         answer_timeout: Duration::from_secs(u64::from(args.answer_timeout) + 5),
         hang_up,
+        echo_db: args.echo,
     }
 }
 

@@ -370,7 +370,7 @@ pub(super) fn load(
 pub(super) fn parts(encoder: &mut Option<Box<dyn Embedder>>, text: &str) -> Vec<Vec<f32>> {
     encoder
         .as_mut()
-        .map(|encoder| crate::runtime::pool::matters(text, encoder.as_mut()))
+        .map(|encoder| crate::runtime::matters(text, encoder.as_mut()))
         .unwrap_or_default()
 }
 

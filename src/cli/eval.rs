@@ -49,6 +49,8 @@ enum What {
     Answers(answers::Args),
     /// Word errors of the recogniser
     Speech(super::eval_speech::Args),
+    /// How often a pause is taken for the end of a turn, and how long the end of one is waited for
+    Turns(super::eval_turns::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -133,6 +135,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Confidence(a) => confidence::run(&a),
         What::Answers(a) => answers::run(&a),
         What::Speech(a) => super::eval_speech::run(a),
+        What::Turns(a) => super::eval_turns::run(a),
     }
 }
 

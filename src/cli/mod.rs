@@ -20,6 +20,7 @@ mod doctor_trunk;
 mod drain;
 mod eval;
 mod eval_speech;
+mod eval_turns;
 mod kb;
 mod manual;
 mod mic;

@@ -134,7 +134,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("handed_back_plain", &["I'm back with you. What can I do for you now?"]),
     // The engine's own, to the caller.
     ("no_media", &["Hello. I can't hear anything from your phone. If you can hear me, please check that you are not muted, or call again."]),
-    ("filler", &["One moment.", "Still looking, thanks for waiting.", "Nearly there."]),
+    ("filler", &["One moment.", "Just a second.", "Still looking, thanks for waiting.", "Nearly there.", "It is taking a little longer than usual.", "Still with you."]),
     ("hold_words", &["I'm calling a colleague for you now.", "Still ringing. Thank you for holding.", "I haven't forgotten you. I'm still trying to reach someone."]),
     ("review_hold", &["Let me just check that for you.", "Bear with me a second.", "One moment, I want to be sure about that."]),
     ("review_human", &["I'd like a colleague to help you with this. One moment, please."]),
@@ -146,6 +146,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hand_back_wait", &["One moment, please. I'll be right with you."]),
     ("human_gone", &["They've left the call. Thank you for calling, goodbye."]),
     ("shutdown", &["I'm sorry, I have to end this call because the line is closing down. Please call again. Goodbye."]),
+    ("goodbye_machine", &["This is an automated assistant, and I seem to be talking to a recording, so I will hang up now. Please call again. Goodbye."]),
     ("longest", &["I'm sorry, this call has reached its longest time, so I have to end it here. Please call again. Goodbye."]),
     ("callback_hello", &["Hello, this is the automated assistant at {company}. You asked us to call you back{about}. {colleague} is on the line for you. Press 1 to be put through, or 2 if this isn't a good time."]),
     ("callback_hello_again", &["To talk to our colleague, press 1 or say yes. If this isn't a good time, press 2."]),

@@ -39,6 +39,10 @@ pub trait Leg: Send {
     fn unheard_ms(&self) -> u64 {
         0
     }
+    /// How long ago the sound that was pulled last arrived, milliseconds: what the jitter buffer holds. A caller waits through it, too.
+    fn held_ms(&self) -> u64 {
+        0
+    }
     /// Asks this party to call `to` instead of us (SIP: REFER); [`Signal::Referred`] tells how that went. False: this kind of leg cannot.
     fn refer(&mut self, _to: &str) -> bool {
         false

@@ -37,6 +37,9 @@ const INBOX: usize = 512;
 /// People who may listen in on one call.
 const LISTENERS: usize = 8;
 
+/// Our voice while something is heard that may become the caller's: 12 dB down.
+const DUCKED: f32 = 0.25;
+
 /// Everything one call owns.
 struct Task {
     shared: Arc<Shared>,
@@ -282,6 +285,7 @@ impl Task {
                 to_caller = heard;
             }
         }
+        self.caller.sent(&to_caller);
         self.shared.recorder.sound(&self.id, &caller, &to_caller);
         // A listener who falls behind misses a piece; one who has left is forgotten.
         self.listeners.retain(|to| {
@@ -348,7 +352,7 @@ impl Task {
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
-        let looked_up = matches!(event, Event::Done { .. });
+        let looked_up = matches!(event, Event::Done { .. } | Event::LookedUp { .. });
         if let Event::Signal {
             leg: CALLER,
             signal: LegSignal::Digit(_),
@@ -431,6 +435,7 @@ impl Task {
                 from,
                 to,
                 listen,
+                early,
             } => {
                 self.wanted.newest(attempt);
                 let pcm = self.caller.cut(from, to);
@@ -438,6 +443,7 @@ impl Task {
                     attempt,
                     pcm,
                     hints: self.hints(listen),
+                    early,
                 };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
@@ -448,6 +454,7 @@ impl Task {
                 text,
                 keyed,
                 evidence,
+                early,
             } => {
                 self.wanted.newest(attempt);
                 let work = Work::Decide {
@@ -456,6 +463,7 @@ impl Task {
                     text,
                     keyed,
                     evidence,
+                    early,
                 };
                 self.shared.pool.submit(work, &self.wanted, &self.inbox);
             }
@@ -508,6 +516,18 @@ impl Task {
                         pcm: pcm.to_vec(),
                     });
                 }
+            }
+            Command::Judge { .. } => {}
+            Command::Warm { text } => {
+                if self.shared.pool.voice().ready(&text).is_none() {
+                    self.shared
+                        .pool
+                        .submit(Work::Warm { text }, &self.wanted, &self.inbox);
+                }
+            }
+            Command::LookUp { ticket, request } => self.look_up(ticket, request),
+            Command::Duck { leg, on } => {
+                self.with_voice(leg, |voice| voice.duck(if on { DUCKED } else { 1.0 }));
             }
             Command::Pause { leg } => self.with_voice(leg, Playout::pause),
             Command::Resume { leg } => self.with_voice(leg, Playout::resume),
@@ -615,6 +635,16 @@ impl Task {
             if sent.is_ok() {
                 shared.told(&request).await;
             }
+        });
+    }
+
+    fn look_up(&self, ticket: u64, request: crate::desk::Request) {
+        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
+        tokio::spawn(async move {
+            let outcome = shared.perform(&id, &request).await;
+            let _ = inbox
+                .send(Msg::Event(Event::LookedUp { ticket, outcome }))
+                .await;
         });
     }
 }

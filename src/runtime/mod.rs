@@ -27,6 +27,7 @@ pub mod models;
 pub mod node;
 pub mod page;
 pub mod people;
+mod perform;
 pub mod pilot;
 pub mod pool;
 pub mod priority;
@@ -55,3 +56,5 @@ pub fn call_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 pub mod phone;
+
+pub(crate) use perform::matters;

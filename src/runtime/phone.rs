@@ -2,6 +2,7 @@
 //!
 //! It speaks when the other side has finished, as people do, and measures what it hears back.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
@@ -50,7 +51,12 @@ pub struct Script {
     pub answer_timeout: Duration,
     /// Hang up when the last reply has ended; otherwise stay until the other side hangs up.
     pub hang_up: bool,
+    /// What is heard goes back as an echo, so many decibels lower, [`ECHO_FRAMES`] later.
+    pub echo_db: Option<f32>,
 }
+
+/// Delay of an echo, frames: 160 ms.
+const ECHO_FRAMES: usize = 8;
 
 impl Default for Script {
     fn default() -> Self {
@@ -60,6 +66,7 @@ impl Default for Script {
             max: Duration::from_secs(300),
             answer_timeout: Duration::from_secs(30),
             hang_up: true,
+            echo_db: None,
         }
     }
 }
@@ -75,6 +82,16 @@ pub struct Utterance {
     pub gap_ms: Option<u64>,
     /// From the first to the last sound of the reply.
     pub reply_ms: u64,
+    /// It began while the other side spoke, and so long after its first sound the other side fell silent; none where it did not.
+    pub stopped_ms: Option<u64>,
+    /// And so long after that it spoke again.
+    pub again_ms: Option<u64>,
+    /// First sound of it.
+    #[serde(skip)]
+    pub sound_ms: u64,
+    /// Last sound of the other side in what it was saying when this began; none where it was silent.
+    #[serde(skip)]
+    pub over: Option<u64>,
 }
 
 /// A stretch in which nothing arrived from the other side.
@@ -83,6 +100,9 @@ pub struct Gap {
     pub at_ms: u64,
     pub ms: u64,
 }
+
+/// Quiet of the other side after which it has stopped, milliseconds.
+const STOPPED_MS: u64 = 240;
 
 /// A finished call.
 #[derive(Debug, Clone, Default)]
@@ -121,6 +141,7 @@ pub async fn talk(
     let mut answered: Option<Instant> = None;
     let mut report = CallReport::default();
     let mut player = Player::new(script.clone());
+    let mut returning: VecDeque<[i16; FRAME]> = VecDeque::new();
     loop {
         ticks.tick().await;
         let now = Instant::now();
@@ -162,9 +183,22 @@ pub async fn talk(
             continue;
         };
         let at_ms = millis(now - up);
-        let (out, keys) = player.turn(at_ms, &inbound.pcm, inbound.live, &mut note);
+        // What waited in our jitter buffer came before: the line is not measured by it.
+        player.held_ms = leg.held_ms();
+        let (mut out, keys) = player.turn(at_ms, &inbound.pcm, inbound.live, &mut note);
         for key in keys.chars() {
             leg.send_digit(key);
+        }
+        if let Some(db) = script.echo_db {
+            returning.push_back(inbound.pcm);
+            if returning.len() > ECHO_FRAMES
+                && let Some(echo) = returning.pop_front()
+            {
+                let gain = 10_f32.powf(-db.abs() / 20.0);
+                for (slot, sample) in out.iter_mut().zip(echo) {
+                    *slot = slot.saturating_add((f32::from(sample) * gain) as i16);
+                }
+            }
         }
         leg.push(&out);
         report.said.extend(out);
@@ -268,6 +302,8 @@ struct Player {
     /// Last time something was done here: the other side's turn is counted from it.
     acted_at: u64,
     ear: Ear,
+    /// What is heard now came so long ago.
+    held_ms: u64,
     utterances: Vec<Utterance>,
     gaps: Vec<Gap>,
     gap_from: Option<u64>,
@@ -328,6 +364,7 @@ impl Player {
             keys_until: None,
             acted_at: 0,
             ear: Ear::default(),
+            held_ms: 0,
             utterances: Vec::new(),
             gaps: Vec::new(),
             gap_from: None,
@@ -386,7 +423,11 @@ impl Player {
             self.gap_from.get_or_insert(at_ms);
         }
         let before = self.ear.began;
+        let at_ms = at_ms.saturating_sub(self.held_ms);
         self.ear.hear(at_ms, heard);
+        if let Some(last) = self.utterances.last_mut() {
+            last.hear_over(at_ms, rms_dbfs(heard) >= SOUND_DBFS);
+        }
         if let (None, Some(began)) = (before, self.ear.began) {
             self.first_sound.get_or_insert(began);
             // A reply to what is still being said is an interruption of ours, not a gap.
@@ -453,6 +494,10 @@ impl Player {
                         end_ms: 0,
                         gap_ms: None,
                         reply_ms: 0,
+                        stopped_ms: None,
+                        again_ms: None,
+                        sound_ms: at_ms + sound_start(&pcm) as u64 * 1_000 / 16_000,
+                        over: self.ear.speaking(at_ms).then_some(at_ms),
                     });
                     let sound_end = sound_end(&pcm);
                     self.saying = Some(Saying {
@@ -476,6 +521,10 @@ impl Player {
             end_ms: end,
             gap_ms: None,
             reply_ms: 0,
+            stopped_ms: None,
+            again_ms: None,
+            sound_ms: at_ms,
+            over: None,
         });
         self.keys_until = Some(end);
         self.step += 1;
@@ -501,6 +550,29 @@ impl Player {
             last.end_ms = last.start_ms;
         }
     }
+}
+
+impl Utterance {
+    /// 20 ms of the other side while (and after) this is said over it.
+    fn hear_over(&mut self, at_ms: u64, loud: bool) {
+        let Some(last) = self.over else { return };
+        match (self.stopped_ms, loud) {
+            (None, true) => self.over = Some(at_ms + FRAME_MS),
+            // Between words it is quiet for shorter.
+            (None, false) if at_ms >= last + STOPPED_MS => {
+                self.stopped_ms = Some(last.saturating_sub(self.sound_ms));
+            }
+            (Some(_), true) if self.again_ms.is_none() => self.again_ms = Some(at_ms - last),
+            _ => {}
+        }
+    }
+}
+
+/// First sound in a recording, samples.
+fn sound_start(pcm: &[i16]) -> usize {
+    pcm.chunks(FRAME)
+        .position(|f| rms_dbfs(f) > SOUND_DBFS)
+        .map_or(0, |n| n * FRAME)
 }
 
 /// End of the last sound in a recording, samples: the silence after it is nobody's waiting time.

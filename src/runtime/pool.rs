@@ -2,7 +2,8 @@
 //! own threads: the 20 ms tick is never late because somebody is being understood.
 //!
 //! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
-//! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy.
+//! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy. Work on what may never be wanted
+//! (a caller's words while they still speak) is done only where a worker has nothing else to do: under pressure it goes first.
 
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,16 +12,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::call::{Event, Heard, Order};
+use crate::call::{Event, Order};
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallRecord, Desk, HeardEvidence, Said, entity};
+use crate::desk::{CallRecord, Desk, HeardEvidence};
 use crate::edge::Leg;
 use crate::edge::http::Both;
 use crate::reason::Embedder;
-use crate::speech::{Expect, Hints, Stopper, Synthesizer, Transcriber};
+use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
 
 use super::live::Live;
 use super::model::Models;
+use super::perform::{failed, perform};
 use super::voice::Voice;
 
 /// One worker's engines.
@@ -118,7 +120,7 @@ impl Wanted {
             Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => {
                 *attempt >= self.attempt.load(Ordering::Relaxed)
             }
-            Work::Understand { .. } | Work::Consult { .. } => true,
+            Work::Understand { .. } | Work::Consult { .. } | Work::Warm { .. } => true,
             Work::Synthesize { tag, .. } => !self
                 .forgotten
                 .lock()
@@ -134,6 +136,7 @@ pub enum Work {
         attempt: u64,
         pcm: Vec<i16>,
         hints: Hints,
+        early: bool,
     },
     Decide {
         attempt: u64,
@@ -141,7 +144,10 @@ pub enum Work {
         text: String,
         keyed: Option<String>,
         evidence: Option<HeardEvidence>,
+        early: bool,
     },
+    /// A clause that will probably be said soon.
+    Warm { text: String },
     /// What a human says, or a caller says to a human.
     Understand {
         attempt: u64,
@@ -164,8 +170,16 @@ pub enum Work {
 }
 
 impl Work {
+    /// Nothing waits for it.
+    fn is_early(&self) -> bool {
+        self.priority() == 1
+    }
+
     fn priority(&self) -> u8 {
         match self {
+            Work::Warm { .. }
+            | Work::Decide { early: true, .. }
+            | Work::Transcribe { early: true, .. } => 1,
             Work::Decide { .. } => 5,
             Work::Transcribe { .. } | Work::Consult { .. } => 4,
             Work::Understand { .. } => 3,
@@ -211,8 +225,10 @@ impl Ord for Job {
 const LONGEST_QUEUE: usize = 512;
 const OLDEST: Duration = Duration::from_secs(12);
 const IDLE_LOOK: Duration = Duration::from_millis(500);
+/// No caller has spoken for so long: one may begin at any moment, but what they say takes longer than a clause to make.
+const QUIET_MS: u64 = 400;
 
-struct Queue {
+pub(super) struct Queue {
     jobs: Mutex<(BinaryHeap<Job>, u64, bool)>,
     ready: Condvar,
     voice: Arc<Voice>,
@@ -223,6 +239,17 @@ struct Queue {
     models: Option<(Arc<Models>, tokio::runtime::Handle)>,
     /// Workers at work: a recognition that has the machine to itself may use a second core.
     busy: AtomicUsize,
+    workers: usize,
+    /// Jobs are waiting: asked every 20 ms by every call, which must not wait for the lock.
+    pressed: AtomicBool,
+    /// When a caller was last heard, milliseconds since the start: clauses are made ahead in the pauses of calls, too.
+    spoke: AtomicU64,
+    started: Instant,
+    /// A worker is making a clause ahead while calls are up: one at a time.
+    warming: AtomicBool,
+    /// Clauses that are being made: one that is wanted twice is made once.
+    making: Mutex<HashSet<String>>,
+    made: Condvar,
 }
 
 /// A handle; cheap to clone.
@@ -248,6 +275,13 @@ impl Pool {
             live,
             models,
             busy: AtomicUsize::new(0),
+            workers,
+            pressed: AtomicBool::new(false),
+            spoke: AtomicU64::new(0),
+            started: Instant::now(),
+            warming: AtomicBool::new(false),
+            making: Mutex::default(),
+            made: Condvar::new(),
         });
         let make = Arc::new(make);
         let (started, outcome) = std::sync::mpsc::sync_channel::<Result<(), String>>(workers);
@@ -301,6 +335,17 @@ impl Pool {
         self.queue.ready.notify_one();
     }
 
+    /// A caller is speaking now.
+    pub fn caller_speaks(&self) {
+        let now = self.queue.started.elapsed().as_millis() as u64;
+        self.queue.spoke.store(now, Ordering::Relaxed);
+    }
+
+    /// More is wanted than there are workers for.
+    pub fn is_pressed(&self) -> bool {
+        self.queue.pressed.load(Ordering::Relaxed)
+    }
+
     /// Jobs waiting.
     pub fn waiting(&self) -> usize {
         self.lock().0.len()
@@ -320,6 +365,13 @@ impl Pool {
 
     fn push(&self, work: Work, wanted: Arc<Wanted>, to: Option<mpsc::Sender<Msg>>) {
         let mut guard = self.lock();
+        // Early work takes a worker that is free, and one stays free for what is waited for.
+        if work.is_early()
+            && (!guard.0.is_empty()
+                || self.queue.busy.load(Ordering::Relaxed) + 1 >= self.queue.workers.max(2))
+        {
+            return;
+        }
         if guard.0.len() >= LONGEST_QUEUE {
             drop(guard);
             if let Some(to) = to {
@@ -337,6 +389,10 @@ impl Pool {
             wanted,
             to,
         });
+        let busy = self.queue.busy.load(Ordering::Relaxed);
+        self.queue
+            .pressed
+            .store(busy + guard.0.len() > self.queue.workers, Ordering::Relaxed);
         drop(guard);
         self.queue.ready.notify_one();
     }
@@ -351,20 +407,15 @@ fn work(queue: &Queue, mut engines: Engines) {
                     return;
                 }
                 if let Some(job) = guard.0.pop() {
+                    queue.pressed.store(!guard.0.is_empty(), Ordering::Relaxed);
                     break job;
                 }
-                if queue.live.active() == 0 {
-                    let warm = queue
-                        .warm
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    if let Some(text) = warm {
-                        drop(guard);
-                        let _ = queue.voice.clause(&text, engines.synthesizer.as_mut());
-                        guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                        continue;
-                    }
+                if let Some(text) = queue.to_warm() {
+                    drop(guard);
+                    let _ = queue.clause(&text, &mut engines);
+                    queue.warming.store(false, Ordering::Relaxed);
+                    guard = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                    continue;
                 }
                 // Looks up now and then: the line may have fallen quiet with clauses still to be made.
                 guard = queue
@@ -386,13 +437,14 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
+        let early = job.work.is_early();
         let recognises = match job.work {
             Work::Transcribe { attempt, .. } => Some(attempt),
             _ => None,
         };
         // A panic in an engine costs this job; the call hears of it and goes on.
         let msg = if late {
-            failed(&job.work, "busy")
+            Some(failed(&job.work, "busy"))
         } else {
             let failure = failed(&job.work, "the engine failed");
             if let (Work::Transcribe { attempt, .. }, Some(stop)) =
@@ -401,23 +453,24 @@ fn work(queue: &Queue, mut engines: Engines) {
                 *job.wanted.at_work() = Some((*attempt, stop));
             }
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                perform(job.work, &mut engines, &queue.voice, started, threads)
+                perform(job.work, &mut engines, queue, started, threads)
             }))
-            .unwrap_or(failure)
+            .unwrap_or(Some(failure))
         };
         queue.busy.fetch_sub(1, Ordering::Relaxed);
         if let Some(attempt) = recognises {
             // Another worker may have begun a newer attempt meanwhile.
             job.wanted.at_work().take_if(|(a, _)| *a == attempt);
         }
-        if let Some(to) = job.to {
-            send(queue, msg, to);
+        if let (Some(to), Some(msg)) = (job.to, msg) {
+            send(queue, msg, to, early);
         }
     }
 }
 
-/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting.
-fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
+/// The result goes to its call; a reply that a language model may word goes by way of it, and keeps no worker waiting. `early`: it is
+/// not sure to be wanted, and no model is asked for that.
+fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>, early: bool) {
     match (msg, &queue.models) {
         (
             Msg::Event(Event::Decided {
@@ -427,7 +480,7 @@ fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
                 ms,
             }),
             Some((models, runtime)),
-        ) if mind.prompt().is_some() => {
+        ) if !early && mind.prompt().is_some() => {
             let models = models.clone();
             runtime.spawn(async move {
                 let began = Instant::now();
@@ -447,155 +500,57 @@ fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>) {
     }
 }
 
-/// `threads`: cores this job may use.
-fn perform(
-    work: Work,
-    engines: &mut Engines,
-    voice: &Voice,
-    started: Instant,
-    threads: usize,
-) -> Msg {
-    let ms = |started: Instant| started.elapsed().as_millis() as u64;
-    match work {
-        Work::Transcribe {
-            attempt,
-            pcm,
-            hints,
-        } => {
-            let result = recognise(engines, &pcm, &hints, started, threads);
-            Msg::Event(Event::Transcribed { attempt, result })
+impl Queue {
+    /// A clause to be made ahead: when nobody is on the line, or (by one worker at a time) while nobody speaks.
+    fn to_warm(&self) -> Option<String> {
+        let alone = self.live.active() == 0;
+        let quiet_ms = (self.started.elapsed().as_millis() as u64)
+            .saturating_sub(self.spoke.load(Ordering::Relaxed));
+        let idle = quiet_ms > QUIET_MS && self.busy.load(Ordering::Relaxed) == 0;
+        if !alone && (!idle || self.warming.swap(true, Ordering::Relaxed)) {
+            return None;
         }
-        Work::Understand {
-            attempt,
-            pcm,
-            hints,
-        } => {
-            let result = recognise(engines, &pcm, &hints, started, threads);
-            Msg::Event(Event::HumanHeard { attempt, result })
+        let text = self
+            .warm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        if text.is_none() {
+            self.warming.store(false, Ordering::Relaxed);
         }
-        Work::Consult {
-            attempt,
-            question,
-            record,
-            desk,
-        } => {
-            let mut embed = |texts: &[&str]| match &mut engines.embedder {
-                Some(embedder) => embedder.embed(texts).unwrap_or_default(),
-                None => Vec::new(),
-            };
-            let answer = crate::desk::consult(&desk, &question, &record, &mut embed);
-            Msg::Event(Event::Consulted { attempt, answer })
-        }
-        Work::Decide {
-            attempt,
-            mut mind,
-            text,
-            keyed,
-            evidence,
-        } => {
-            let vector = match &mut engines.embedder {
-                Some(embedder) if !text.is_empty() => embedder
-                    .read(&[text.as_str()])
-                    .ok()
-                    .and_then(|mut v| v.pop())
-                    .unwrap_or_default(),
-                _ => Vec::new(),
-            };
-            let parts = match &mut engines.embedder {
-                Some(embedder) => matters(&text, embedder.as_mut()),
-                None => Vec::new(),
-            };
-            let said = Said {
-                text,
-                vector,
-                parts,
-                keyed,
-                heard: evidence,
-                now: super::clock::now(),
-            };
-            let reply = mind.hear(&said);
-            Msg::Event(Event::Decided {
-                attempt,
-                mind,
-                reply: Box::new(reply),
-                ms: ms(started),
-            })
-        }
-        Work::Synthesize {
-            tag, part, text, ..
-        } => {
-            let pcm = voice.clause(&text, engines.synthesizer.as_mut());
-            Msg::Clause {
-                tag,
-                part,
-                pcm,
-                ms: ms(started),
+        text
+    }
+
+    /// The sound of a clause. Where another worker is making it, its sound is waited for.
+    pub(super) fn clause(&self, text: &str, engines: &mut Engines) -> Result<Arc<[i16]>, String> {
+        {
+            let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+            while making.contains(text) {
+                making = self
+                    .made
+                    .wait(making)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
+            making.insert(text.to_string());
         }
+        // Given back even where the engine panics.
+        let _made = Made { queue: self, text };
+        self.voice.clause(text, engines.synthesizer.as_mut())
     }
 }
 
-fn recognise(
-    engines: &mut Engines,
-    pcm: &[i16],
-    hints: &Hints,
-    started: Instant,
-    threads: usize,
-) -> Result<Heard, String> {
-    engines.transcriber.use_threads(threads);
-    let t = engines
-        .transcriber
-        .transcribe(pcm, hints)
-        .map_err(|e| e.to_string())?;
-    let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
-    let evidence = HeardEvidence {
-        avg_logprob: t.avg_logprob,
-        no_speech: t.no_speech,
-        worst_word,
-    };
-    // What is shown and kept is what was meant: "6.0. 6.1.4." is 60614.
-    let text = match hints.expect {
-        Some(Expect::Digits | Expect::Postcode) => entity::figures_alone(&t.text).unwrap_or(t.text),
-        _ => t.text,
-    };
-    Ok(Heard {
-        text,
-        evidence,
-        ms: started.elapsed().as_millis() as u64,
-    })
+struct Made<'a> {
+    queue: &'a Queue,
+    text: &'a str,
 }
 
-fn failed(work: &Work, why: &str) -> Msg {
-    match work {
-        // Without an answer the question is said not to have been heard.
-        Work::Understand { attempt, .. } | Work::Consult { attempt, .. } => {
-            Msg::Event(Event::HumanHeard {
-                attempt: *attempt,
-                result: Err(why.into()),
-            })
-        }
-        Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed {
-            attempt: *attempt,
-            result: Err(why.into()),
-        }),
-        Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed {
-            attempt: *attempt,
-            result: Err(why.into()),
-        }),
-        Work::Synthesize { tag, part, .. } => Msg::Clause {
-            tag: *tag,
-            part: *part,
-            pcm: Err(why.into()),
-            ms: 0,
-        },
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        self.queue
+            .making
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(self.text);
+        self.queue.made.notify_all();
     }
-}
-
-/// Vectors of the matters of one utterance; none where it is one.
-pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> {
-    let parts = crate::desk::inquiry::context::matters(text);
-    if parts.len() < 2 {
-        return Vec::new();
-    }
-    embedder.read(&parts).unwrap_or_default()
 }

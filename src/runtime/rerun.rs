@@ -83,7 +83,7 @@ pub fn rerun(
             done.hidden_from = Some(at);
         }
         done.inputs += 1;
-        let learns = matches!(input, Input::Done { .. });
+        let learns = matches!(input, Input::Done { .. } | Input::LookedUp { .. });
         let event = match input {
             Input::Decided { attempt, ms, clock } => {
                 let Some(asked) = asked.remove(&attempt) else {

@@ -528,18 +528,24 @@ fn warm(shared: &Shared) {
         .say
         .into_iter()
         .map(|s| s.text)
+        .chain(shared.desk.answers().map(str::to_string))
         .chain(fixed)
         .chain(phrases)
         .chain(asks);
-    let answers = shared.desk.answers().map(str::to_string);
+    // What callers wait for comes first: the beginning of everything that may be said, then the rest of it.
+    let mut rest = Vec::new();
     for sentence in sentences
-        .chain(answers)
         .map(|s| s.replace("{company}", &company))
         .filter(|s| !s.contains('{'))
     {
-        for clause in crate::speech::spoken::clauses(&sentence) {
-            shared.pool.warm(clause);
+        let mut clauses = crate::speech::spoken::clauses(&sentence).into_iter();
+        if let Some(first) = clauses.next() {
+            shared.pool.warm(first);
         }
+        rest.extend(clauses);
+    }
+    for clause in rest {
+        shared.pool.warm(clause);
     }
 }
 

@@ -185,6 +185,11 @@ impl RtpSession {
         }
     }
 
+    /// Sound that has come and was not pulled yet, milliseconds.
+    pub fn held_ms(&self) -> u64 {
+        self.receiver.held_ms()
+    }
+
     /// Sends 20 ms.
     pub fn push(&mut self, pcm: &[i16; FRAME]) {
         self.pushed = true;

@@ -109,6 +109,13 @@ impl Receiver {
         self.jitter.stats()
     }
 
+    /// Sound that has come and was not pulled yet, milliseconds.
+    pub(super) fn held_ms(&self) -> u64 {
+        let packets = self.jitter.stats().depth as u64 * u64::from(self.packet_ms);
+        let due = self.due.len() as u64 * 1_000 / u64::from(self.codec.rate());
+        packets + due + self.heard.len() as u64 / 16
+    }
+
     pub(super) fn lost(&self) -> u64 {
         let stats = self.jitter.stats();
         self.lost_before + stats.lost.saturating_sub(stats.late)

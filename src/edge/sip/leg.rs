@@ -165,6 +165,10 @@ impl Leg for SipLeg {
         }
     }
 
+    fn held_ms(&self) -> u64 {
+        self.rtp.as_ref().map_or(0, RtpSession::held_ms)
+    }
+
     fn refer(&mut self, to: &str) -> bool {
         self.command(Command::Refer(to.to_owned()));
         self.commands.is_some()

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::ear::Ear;
+use super::super::ear::{Ear, Turn};
 use super::super::pool::Work;
 use super::Task;
 use crate::audio::playout::Playout;
-use crate::audio::{FRAME, MediaTime, RATE, wav};
+use crate::audio::{FRAME, FRAME_MS, MediaTime, RATE, wav};
 use crate::call::{CALLER, Event, LegId, LegSignal, Mix, SendTo};
 use crate::desk::Listen;
 use crate::speech::{Expect, Hints};
@@ -16,20 +16,45 @@ impl Task {
     pub(super) fn listen(&mut self, said: &HashMap<LegId, [i16; FRAME]>) {
         let silence = [0; FRAME];
         let mut events = Vec::new();
-        if let Some(turn) = self.caller.hear(said.get(&CALLER).unwrap_or(&silence)) {
-            let (at, ago_ms) = (turn.at, turn.ago_ms);
-            events.push(if turn.speaking {
-                Event::VoiceStart { at, ago_ms }
-            } else {
-                Event::VoiceEnd { at, ago_ms }
-            });
+        // What waited in the jitter buffer was said before it came here, and half a packet before it came.
+        let held = self
+            .legs
+            .get(&CALLER)
+            .map_or(0, |leg| leg.held_ms() + FRAME_MS / 2);
+        let voice = self.voices.get(&CALLER);
+        self.caller
+            .we_speak(voice.is_some_and(|v| !v.is_empty() && !v.is_paused()));
+        self.caller.hurry(self.shared.pool.is_pressed());
+        match self.caller.hear(said.get(&CALLER).unwrap_or(&silence)) {
+            None => {}
+            Some(Turn::Fax) => events.push(Event::Fax),
+            Some(Turn::Suspected(on)) => events.push(Event::VoiceSuspected { on }),
+            Some(Turn::Speech {
+                speaking: true,
+                at,
+                ago_ms,
+            }) => events.push(Event::VoiceStart {
+                at,
+                ago_ms: ago_ms + held,
+            }),
+            Some(Turn::Speech { at, ago_ms, .. }) => {
+                events.push(Event::VoiceEnd {
+                    at,
+                    ago_ms: ago_ms + held,
+                });
+            }
+        }
+        if self.caller.hears_speech() {
+            self.shared.pool.caller_speaks();
         }
         for (leg, ear) in &mut self.ears {
-            if let Some(turn) = said.get(leg).and_then(|pcm| ear.hear(pcm)) {
+            if let Some(Turn::Speech { speaking, at, .. }) =
+                said.get(leg).and_then(|pcm| ear.hear(pcm))
+            {
                 events.push(Event::HumanVoice {
                     leg: *leg,
-                    speaking: turn.speaking,
-                    at: turn.at,
+                    speaking,
+                    at,
                 });
             }
         }

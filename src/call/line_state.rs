@@ -1,0 +1,171 @@
+//! What is on the other end when it is no caller who talks to us: nobody, a street, music, a machine. Each is waited for, asked twice,
+//! and let go kindly: this line never talks to music for long.
+
+use super::barge_in::normalise;
+use super::timer::Timer;
+use super::{Call, Command, Mind, Note, SILENCE_MS, Stage, Then};
+
+/// Sound without words is waited out for this long before it is asked about, beyond the silence that is: somebody may be talking to
+/// somebody else.
+const WORDLESS_MS: u64 = 2 * SILENCE_MS;
+/// A sound this long in which no words were found is no caller.
+pub(super) const NO_CALLER_MS: u64 = 6_000;
+/// A party that holds us longer than this has forgotten us.
+const HELD_MS: u64 = 10 * 60_000;
+/// The same words so often in a row are a recording.
+const SAME: u32 = 4;
+/// Turns of a caller without a human: more is no conversation.
+const MOST_TURNS: usize = 120;
+
+/// What has been noticed of the far end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FarEnd {
+    last: String,
+    same: u32,
+    machine: u32,
+}
+
+/// What machines say and callers do not, unless they quote one.
+const MACHINE: &[&str] = &[
+    "leave a message",
+    "leave your message",
+    "after the tone",
+    "after the beep",
+    "at the tone",
+    "not available to take your call",
+    "cannot take your call",
+    "can't take your call",
+    "your call is important to us",
+    "please stay on the line",
+    "please remain on the line",
+    "all of our agents",
+    "all our agents",
+    "all of our representatives",
+    "estimated wait time",
+    "you have reached the voicemail",
+    "you've reached the voicemail",
+    "para español",
+    "press one for",
+    "press 1 for",
+    "press two for",
+    "press 2 for",
+    "press pound",
+    "the next available",
+    "the number you have dialed",
+    "the number you have dialled",
+    "this call may be recorded",
+];
+
+/// Signs of a machine in these words.
+fn machine_signs(words: &str) -> usize {
+    let words = words.to_lowercase();
+    MACHINE.iter().filter(|sign| words.contains(*sign)).count()
+}
+
+impl<M: Mind> Call<M> {
+    /// A fax machine: nothing can be said to it.
+    pub(super) fn fax(&mut self, out: &mut Vec<Command<M>>) {
+        if matches!(self.stage, Stage::Answered | Stage::Talking) {
+            self.stop_line(out);
+            self.end("caller", "a fax machine called", out);
+        }
+    }
+
+    /// Whether these words are to be answered. A recording's are not: the first time they are waited out, then the call is ended.
+    pub(super) fn is_a_machine(&mut self, words: &str, out: &mut Vec<Command<M>>) -> bool {
+        let said = normalise(words);
+        let far = &mut self.far_end;
+        if said.split(' ').count() >= 4 && said == far.last {
+            far.same += 1;
+        } else {
+            far.same = 1;
+            far.last = said;
+        }
+        let signs = machine_signs(words);
+        let machine = signs >= 2 || (signs >= 1 && self.record.turns.len() <= 2);
+        if machine {
+            far.machine += 1;
+        }
+        let why = if far.machine >= 2 {
+            "a machine was on the other end"
+        } else if far.same >= SAME {
+            "the same words came again and again"
+        } else if self.record.turns.len() > MOST_TURNS {
+            "longest conversation"
+        } else if machine {
+            out.push(Command::Note(Note::Problem {
+                text: "these words sound like a machine's: waiting".into(),
+            }));
+            self.drop_utterance(out);
+            self.listen_if_quiet(out);
+            return true;
+        } else {
+            return false;
+        };
+        let words = self.config.words.get("goodbye_machine");
+        self.farewell(words, "ours", why, out);
+        true
+    }
+
+    /// We listen: words are due, whatever else is heard.
+    pub(super) fn words_due(&mut self) {
+        if !self.timers.is_set(Timer::NoWords) {
+            self.timers.set(Timer::NoWords, self.now.plus(WORDLESS_MS));
+        }
+    }
+
+    /// No words came, though there may have been sound.
+    pub(super) fn wordless(&mut self, out: &mut Vec<Command<M>>) {
+        let listens = self.stage == Stage::Talking && matches!(self.then, Then::Listen(_));
+        if !listens || self.caller.held || !self.line.is_quiet() {
+            return;
+        }
+        // They are in the middle of saying something, or are owed an answer.
+        let words = self.caller.utterance.as_ref().is_some_and(|u| {
+            u.is_final
+                || u.early.has_words()
+                || u.heard.as_ref().is_some_and(|h| !h.text.trim().is_empty())
+        });
+        if words {
+            return self.timers.set(Timer::NoWords, self.now.plus(SILENCE_MS));
+        }
+        out.push(Command::Note(Note::Problem {
+            text: "sound without words: music, a street, or somebody else's talk".into(),
+        }));
+        self.drop_utterance(out);
+        self.ask_if_there(out);
+    }
+
+    /// The caller has put us on hold.
+    pub(super) fn put_on_hold(&mut self) {
+        self.timers.clear(Timer::NoWords);
+        self.timers.set(Timer::Held, self.now.plus(HELD_MS));
+    }
+
+    pub(super) fn held_too_long(&mut self, out: &mut Vec<Command<M>>) {
+        if self.caller.held && self.stage == Stage::Talking {
+            self.end("ours", "the caller held the call for too long", out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_give_themselves_away() {
+        for words in [
+            "I'm not available to take your call. Please leave a message after the tone.",
+            "Your call is important to us. Please stay on the line.",
+        ] {
+            assert!(machine_signs(words) >= 2, "{words}");
+        }
+        for words in [
+            "Your menu said press one for billing and it hung up on me.",
+            "I would like to leave a note for my account manager.",
+        ] {
+            assert!(machine_signs(words) < 2, "{words}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a worker does with one piece of work.
+
+use std::time::Instant;
+
+use crate::call::{Event, Heard};
+use crate::desk::{HeardEvidence, Said, entity};
+use crate::reason::Embedder;
+use crate::speech::{Expect, Hints};
+
+use super::pool::{Engines, Msg, Queue, Work};
+
+/// `threads`: cores this job may use.
+pub(super) fn perform(
+    work: Work,
+    engines: &mut Engines,
+    queue: &Queue,
+    started: Instant,
+    threads: usize,
+) -> Option<Msg> {
+    let ms = |started: Instant| started.elapsed().as_millis() as u64;
+    Some(match work {
+        Work::Warm { text } => {
+            let _ = queue.clause(&text, engines);
+            return None;
+        }
+        Work::Transcribe {
+            attempt,
+            pcm,
+            hints,
+            ..
+        } => {
+            let result = recognise(engines, &pcm, &hints, started, threads);
+            Msg::Event(Event::Transcribed { attempt, result })
+        }
+        Work::Understand {
+            attempt,
+            pcm,
+            hints,
+        } => {
+            let result = recognise(engines, &pcm, &hints, started, threads);
+            Msg::Event(Event::HumanHeard { attempt, result })
+        }
+        Work::Consult {
+            attempt,
+            question,
+            record,
+            desk,
+        } => {
+            let mut embed = |texts: &[&str]| match &mut engines.embedder {
+                Some(embedder) => embedder.embed(texts).unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let answer = crate::desk::consult(&desk, &question, &record, &mut embed);
+            Msg::Event(Event::Consulted { attempt, answer })
+        }
+        Work::Decide {
+            attempt,
+            mut mind,
+            text,
+            keyed,
+            evidence,
+            ..
+        } => {
+            let vector = match &mut engines.embedder {
+                Some(embedder) if !text.is_empty() => embedder
+                    .read(&[text.as_str()])
+                    .ok()
+                    .and_then(|mut v| v.pop())
+                    .unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            let parts = match &mut engines.embedder {
+                Some(embedder) => matters(&text, embedder.as_mut()),
+                None => Vec::new(),
+            };
+            let said = Said {
+                text,
+                vector,
+                parts,
+                keyed,
+                heard: evidence,
+                now: super::clock::now(),
+            };
+            let reply = mind.hear(&said);
+            Msg::Event(Event::Decided {
+                attempt,
+                mind,
+                reply: Box::new(reply),
+                ms: ms(started),
+            })
+        }
+        Work::Synthesize {
+            tag, part, text, ..
+        } => {
+            let pcm = queue.clause(&text, engines);
+            Msg::Clause {
+                tag,
+                part,
+                pcm,
+                ms: ms(started),
+            }
+        }
+    })
+}
+
+fn recognise(
+    engines: &mut Engines,
+    pcm: &[i16],
+    hints: &Hints,
+    started: Instant,
+    threads: usize,
+) -> Result<Heard, String> {
+    engines.transcriber.use_threads(threads);
+    let t = engines
+        .transcriber
+        .transcribe(pcm, hints)
+        .map_err(|e| e.to_string())?;
+    let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
+    let evidence = HeardEvidence {
+        avg_logprob: t.avg_logprob,
+        no_speech: t.no_speech,
+        worst_word,
+    };
+    // What is shown and kept is what was meant: "6.0. 6.1.4." is 60614.
+    let text = match hints.expect {
+        Some(Expect::Digits | Expect::Postcode) => entity::figures_alone(&t.text).unwrap_or(t.text),
+        _ => t.text,
+    };
+    Ok(Heard {
+        text,
+        evidence,
+        ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+pub(super) fn failed(work: &Work, why: &str) -> Msg {
+    match work {
+        // Without an answer the question is said not to have been heard.
+        Work::Understand { attempt, .. } | Work::Consult { attempt, .. } => {
+            Msg::Event(Event::HumanHeard {
+                attempt: *attempt,
+                result: Err(why.into()),
+            })
+        }
+        Work::Transcribe { attempt, .. } => Msg::Event(Event::Transcribed {
+            attempt: *attempt,
+            result: Err(why.into()),
+        }),
+        Work::Warm { .. } => Msg::Event(Event::Tick),
+        Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed {
+            attempt: *attempt,
+            result: Err(why.into()),
+        }),
+        Work::Synthesize { tag, part, .. } => Msg::Clause {
+            tag: *tag,
+            part: *part,
+            pcm: Err(why.into()),
+            ms: 0,
+        },
+    }
+}
+
+/// Vectors of the matters of one utterance; none where it is one.
+pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> {
+    let parts = crate::desk::inquiry::context::matters(text);
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    embedder.read(&parts).unwrap_or_default()
+}
