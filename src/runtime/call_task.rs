@@ -1,5 +1,6 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
+mod asking;
 mod parties;
 mod written;
 
@@ -352,36 +353,7 @@ impl Task {
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
-        let looked_up = matches!(event, Event::Done { .. } | Event::LookedUp { .. });
-        if let Event::Signal {
-            leg: CALLER,
-            signal: LegSignal::Digit(_),
-        } = &event
-            && !self.veil.redactor.is_off()
-        {
-            // A key's tones can be read from a recording.
-            let span = (now.0.saturating_sub(400), now.0 + 60);
-            self.shared.recorder.cover(&self.id, vec![span]);
-        }
-        // What is written stands before what comes of it.
-        let mut played = None;
-        match Input::of(&event, super::clock::now()) {
-            Some(input @ Input::Played { .. }) => {
-                let follows = self
-                    .played
-                    .as_ref()
-                    .is_some_and(|(_, last)| last.follows(&input));
-                if !follows {
-                    self.write_played();
-                }
-                played = Some(input);
-            }
-            Some(input) => {
-                self.write_played();
-                self.write_input(now, input);
-            }
-            None => {}
-        }
+        let (looked_up, played) = self.before(now, &event);
         match rescue::handle(&mut self.call, now, event, &mut self.commands) {
             Fate::Fine => {}
             Fate::Rescued => {
@@ -618,33 +590,5 @@ impl Task {
         if let Some(voice) = self.voices.get_mut(&leg) {
             act(voice);
         }
-    }
-
-    fn perform(&self, request: crate::desk::Request) {
-        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
-        tokio::spawn(async move {
-            let number = request.id;
-            let outcome = shared.perform(&id, &request).await;
-            let sent = inbox
-                .send(Msg::Event(Event::Done {
-                    request: number,
-                    outcome,
-                }))
-                .await;
-            // Nobody is there to hear it where the call is over: then it is still to be told.
-            if sent.is_ok() {
-                shared.told(&request).await;
-            }
-        });
-    }
-
-    fn look_up(&self, ticket: u64, request: crate::desk::Request) {
-        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
-        tokio::spawn(async move {
-            let outcome = shared.perform(&id, &request).await;
-            let _ = inbox
-                .send(Msg::Event(Event::LookedUp { ticket, outcome }))
-                .await;
-        });
     }
 }

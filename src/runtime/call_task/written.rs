@@ -1,7 +1,8 @@
 //! What a call leaves in writing: its trail, its notes, its record, and whether its sound is kept.
 
 use super::Task;
-use crate::call::{CALLER, Note, Pilot, Time};
+use crate::call::{CALLER, Event, LegSignal, Note, Pilot, Time};
+use crate::desk::conversation::Conversation;
 use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::LegInfo;
 use crate::runtime::inputs::{self, Input};
@@ -10,6 +11,46 @@ use crate::runtime::veil::Veiled;
 use crate::telemetry::Metric;
 
 impl Task {
+    /// Before the engine is given an event: what it is written down as. Says whether something of the caller was looked up, and gives
+    /// what is to be written only if something comes of it.
+    pub(super) fn before(
+        &mut self,
+        now: Time,
+        event: &Event<Conversation>,
+    ) -> (bool, Option<Input>) {
+        let looked_up = matches!(event, Event::Done { .. } | Event::LookedUp { .. });
+        if let Event::Signal {
+            leg: CALLER,
+            signal: LegSignal::Digit(_),
+        } = event
+            && !self.veil.redactor.is_off()
+        {
+            // A key's tones can be read from a recording.
+            let span = (now.0.saturating_sub(400), now.0 + 60);
+            self.shared.recorder.cover(&self.id, vec![span]);
+        }
+        // What is written stands before what comes of it.
+        let mut played = None;
+        match Input::of(event, crate::runtime::clock::now()) {
+            Some(input @ Input::Played { .. }) => {
+                let follows = self
+                    .played
+                    .as_ref()
+                    .is_some_and(|(_, last)| last.follows(&input));
+                if !follows {
+                    self.write_played();
+                }
+                played = Some(input);
+            }
+            Some(input) => {
+                self.write_played();
+                self.write_input(now, input);
+            }
+            None => {}
+        }
+        (looked_up, played)
+    }
+
     pub(super) fn write_played(&mut self) {
         if let Some((at, input)) = self.played.take() {
             self.write_input(at, input);
@@ -17,7 +58,7 @@ impl Task {
     }
 
     /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
-    pub(super) fn write_input(&self, at: Time, mut input: Input) {
+    fn write_input(&self, at: Time, mut input: Input) {
         let hidden = !self.shared.recorder.is_sealed()
             && input.redact(&self.veil.redactor, self.veil.secret);
         if let Some(line) = inputs::line(at.0, &input, hidden) {
