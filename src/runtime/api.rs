@@ -37,7 +37,7 @@ pub struct LineState {
     /// Set once the desk is read.
     pub console: OnceLock<Console>,
     recordings: PathBuf,
-    kept: Kept,
+    kept: OnceLock<Kept>,
     calls: Mutex<BTreeMap<String, CallRecord>>,
 }
 
@@ -48,7 +48,6 @@ impl LineState {
         metrics: Arc<Metrics>,
         recordings: PathBuf,
         live: Arc<Live>,
-        kept: Kept,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -57,9 +56,14 @@ impl LineState {
             live,
             console: OnceLock::new(),
             recordings,
-            kept,
+            kept: OnceLock::new(),
             calls: Mutex::default(),
         })
+    }
+
+    /// Recordings that do not lie in the open can be given out, too.
+    pub fn keep(&self, kept: Kept) {
+        let _ = self.kept.set(kept);
     }
 
     /// A call has begun.
@@ -193,7 +197,8 @@ impl Line for LineState {
 
     fn recording<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
-            let keys = self.kept.keeping.keys.as_ref();
+            let kept = self.kept.get()?;
+            let keys = kept.keeping.keys.as_ref();
             match call_files::read(&self.folder(id), "audio.wav", keys) {
                 Ok(Some(bytes)) => return Some(bytes),
                 Ok(None) => {}
@@ -203,7 +208,7 @@ impl Line for LineState {
                 }
             }
             // Another machine's, or one whose folder was emptied.
-            let bucket = self.kept.bucket.as_ref()?;
+            let bucket = kept.bucket.as_ref()?;
             for name in ["audio.wav", "audio.wav.sealed"] {
                 match bucket.get(&format!("{id}/{name}")).await {
                     Ok(Some(bytes)) => return call_files::opened("audio.wav", bytes, keys).ok(),

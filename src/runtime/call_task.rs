@@ -1,7 +1,9 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
+mod asking;
 mod parties;
 mod pieces;
+mod written;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,24 +16,23 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Note, Order, Pilot,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Order, Pilot,
     Promised, Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::http::Both;
 use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
 use super::ear::Ear;
-use super::inputs::{self, Input};
+use super::inputs::Input;
 use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
 use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
-use super::veil::{Veil, Veiled};
+use super::veil::Veil;
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
@@ -190,6 +191,7 @@ impl Task {
         shared.recorder.begin(id, free);
         shared.state.live.begin(id, inbox.clone());
         let started_at = super::clock::now().to_string();
+        let piloted = pilot.clone();
         let config = CallConfig {
             id: id.into(),
             channel: info.channel.into(),
@@ -235,7 +237,7 @@ impl Task {
             recording: free,
             ticked: started,
         };
-        task.write_begin(info, &started_at);
+        task.write_begin(info, &started_at, &piloted);
         Some((task, messages))
     }
 
@@ -348,36 +350,7 @@ impl Task {
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
-        let looked_up = matches!(event, Event::Done { .. });
-        if let Event::Signal {
-            leg: CALLER,
-            signal: LegSignal::Digit(_),
-        } = &event
-            && !self.veil.redactor.is_off()
-        {
-            // A key's tones can be read from a recording.
-            let span = (now.0.saturating_sub(400), now.0 + 60);
-            self.shared.recorder.cover(&self.id, vec![span]);
-        }
-        // What is written stands before what comes of it.
-        let mut played = None;
-        match Input::of(&event, super::clock::now()) {
-            Some(input @ Input::Played { .. }) => {
-                let follows = self
-                    .played
-                    .as_ref()
-                    .is_some_and(|(_, last)| last.follows(&input));
-                if !follows {
-                    self.write_played();
-                }
-                played = Some(input);
-            }
-            Some(input) => {
-                self.write_played();
-                self.write_input(now, input);
-            }
-            None => {}
-        }
+        let (looked_up, played) = self.before(now, &event);
         match rescue::handle(&mut self.call, now, event, &mut self.commands) {
             Fate::Fine => {}
             Fate::Rescued => {
@@ -403,52 +376,6 @@ impl Task {
         }
         self.obey();
         self.look_at_consent();
-    }
-
-    fn write_played(&mut self) {
-        if let Some((at, input)) = self.played.take() {
-            self.write_input(at, input);
-        }
-    }
-
-    /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
-    fn write_input(&self, at: Time, mut input: Input) {
-        let hidden = !self.shared.recorder.is_sealed()
-            && input.redact(&self.veil.redactor, self.veil.secret);
-        if let Some(line) = inputs::line(at.0, &input, hidden) {
-            self.shared.recorder.event(&self.id, line);
-        }
-    }
-
-    /// The trail's first line: what a replay begins with.
-    fn write_begin(&self, info: &LegInfo, started_at: &str) {
-        let line = serde_json::json!({
-            "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
-            "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
-            "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
-            "accept_key": self.shared.accept_key, "notes": self.call.takes_notes(), "release": self.call.releases(),
-            "pilot": self.call.pilot(), "outbound": self.call.is_outbound(),
-        });
-        self.shared.recorder.event(&self.id, line.to_string());
-    }
-
-    /// Sound is kept from the moment it may be, and while no card is being read out.
-    fn look_at_consent(&mut self) {
-        let may = self.call.mind().may_record();
-        if may == self.recording {
-            return;
-        }
-        self.recording = may;
-        self.shared.recorder.gate(&self.id, may);
-        let line = serde_json::json!({ "at_ms": self.now().0, "event": "recording", "on": may });
-        self.shared.recorder.event(&self.id, line.to_string());
-    }
-
-    /// The record as it is stored: without what is private, which is covered in the recording, too.
-    fn kept(&self) -> CallRecord {
-        let (record, spans) = self.veil.record(&self.call.record());
-        self.shared.recorder.cover(&self.id, spans);
-        record
     }
 
     fn obey(&mut self) {
@@ -651,74 +578,6 @@ impl Task {
     fn with_voice(&mut self, leg: LegId, act: impl FnOnce(&mut Playout)) {
         if let Some(voice) = self.voices.get_mut(&leg) {
             act(voice);
-        }
-    }
-
-    fn perform(&self, request: crate::desk::Request) {
-        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
-        tokio::spawn(async move {
-            let number = request.id;
-            let outcome = shared.perform(&id, &request).await;
-            let sent = inbox
-                .send(Msg::Event(Event::Done {
-                    request: number,
-                    outcome,
-                }))
-                .await;
-            // Nobody is there to hear it where the call is over: then it is still to be told.
-            if sent.is_ok() {
-                shared.told(&request).await;
-            }
-        });
-    }
-
-    fn look_up(&self, ticket: u64, request: crate::desk::Request) {
-        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
-        tokio::spawn(async move {
-            let outcome = shared.perform(&id, &request).await;
-            let _ = inbox
-                .send(Msg::Event(Event::LookedUp { ticket, outcome }))
-                .await;
-        });
-    }
-
-    fn note(&mut self, note: &Note) {
-        let at = self.now().0;
-        let Veiled { note, kinds, spans } = self.veil.note(note, self.call.mind());
-        for kind in kinds {
-            let metrics = &self.shared.state.metrics;
-            metrics.count(Metric::Redactions, &[kind.word()]);
-        }
-        self.shared.recorder.cover(&self.id, spans);
-        let Ok(value) = serde_json::to_value(&note) else {
-            return;
-        };
-        let mut line = serde_json::json!({"at_ms": at});
-        if let (Some(line), Some(note)) = (line.as_object_mut(), value.as_object()) {
-            line.extend(note.clone());
-        }
-        self.shared.recorder.event(&self.id, line.to_string());
-        self.shared.state.note(&self.id, at, &value);
-        if matches!(
-            note,
-            Note::Heard { .. }
-                | Note::RequestDone { .. }
-                | Note::Transfer { .. }
-                | Note::Decision { .. }
-                | Note::Agent { .. }
-        ) {
-            let record = self.kept();
-            self.shared.state.changed(&record);
-            self.shared.is_up(record.clone());
-            self.shared.recorder.record(&self.id, record);
-        }
-        if let Note::Ended {
-            outcome: CallOutcome::Failed,
-            reason,
-            ..
-        } = note
-        {
-            tracing::error!(call = %self.id, "call failed: {reason}");
         }
     }
 }

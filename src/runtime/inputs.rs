@@ -52,6 +52,10 @@ pub enum Input {
         request: u64,
         outcome: Outcome,
     },
+    LookedUp {
+        ticket: u64,
+        outcome: Outcome,
+    },
     Planned {
         rings: Vec<Vec<Target>>,
         left_out: Vec<TargetOutcome>,
@@ -186,6 +190,10 @@ impl Input {
                 request: *request,
                 outcome: outcome.clone(),
             },
+            Event::LookedUp { ticket, outcome } => Input::LookedUp {
+                ticket: *ticket,
+                outcome: outcome.clone(),
+            },
             Event::Planned(plan) => Input::Planned {
                 rings: plan
                     .rings
@@ -286,6 +294,7 @@ impl Input {
             },
             Input::Played { tag, part, samples } => Event::Played { tag, part, samples },
             Input::Done { request, outcome } => Event::Done { request, outcome },
+            Input::LookedUp { ticket, outcome } => Event::LookedUp { ticket, outcome },
             Input::Planned { rings, left_out } => Event::Planned(Plan {
                 rings: rings
                     .into_iter()

@@ -18,6 +18,7 @@ pub mod desks;
 pub mod ear;
 pub mod engines;
 pub mod inputs;
+pub mod kept;
 pub mod leg;
 pub mod line;
 pub mod live;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::inputs::{self, Input};
 use super::line;
 use super::veil::Veil;
-use crate::call::{Call, CallConfig, Command, Event, Time};
+use crate::call::{Call, CallConfig, Command, Event, Pilot, Time};
 use crate::desk::conversation::{Consent, Conversation};
 use crate::desk::redact::Redactor;
 use crate::desk::{Caller, Desk, HeardEvidence, Said};
@@ -83,7 +83,7 @@ pub fn rerun(
             done.hidden_from = Some(at);
         }
         done.inputs += 1;
-        let learns = matches!(input, Input::Done { .. });
+        let learns = matches!(input, Input::Done { .. } | Input::LookedUp { .. });
         let event = match input {
             Input::Decided { attempt, ms, clock } => {
                 let Some(asked) = asked.remove(&attempt) else {
@@ -136,9 +136,12 @@ fn start(
         accept_key: accept,
         notes: begin["notes"] == true,
         release: begin["release"] == true,
+        pilot: Pilot {
+            reviewed: serde_json::from_value(begin["reviewed"].clone()).unwrap_or_default(),
+            survey: begin["survey"] == true,
+        },
         split: crate::speech::spoken::clauses,
         words: line::words(desk, accept),
-        pilot: serde_json::from_value(begin["pilot"].clone()).unwrap_or_default(),
     };
     let mut commands = Vec::new();
     let call = Call::new(config, mind, Time(0), &mut commands);

@@ -21,15 +21,14 @@ use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
-use super::call_files::{self, Keeping};
+use super::call_files;
 use super::console::Console;
+pub use super::kept::{TRAIL_KEY, keeping, keys, open_store};
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pilot::Pilot;
 use super::pool::Pool;
 use super::recording::Recorder;
-use super::seal::Keys;
-use super::trail::Signer;
 use super::webhook::Webhook;
 use super::{call_task, capacity, engines, node, voice};
 
@@ -167,11 +166,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         metrics.clone(),
         config.storage.recordings.clone(),
         live.clone(),
-        super::api::Kept {
-            keeping: keeping.clone(),
-            bucket: bucket.clone(),
-        },
     );
+    state.keep(super::api::Kept {
+        keeping: keeping.clone(),
+        bucket: bucket.clone(),
+    });
     let webhook = match &config.transfer.webhook {
         Some(url) => Some(
             Webhook::new(
@@ -387,63 +386,6 @@ fn call_runtime() -> anyhow::Result<Runtime> {
         })
         .enable_all()
         .build()?)
-}
-
-/// How calls are kept, by configuration; the signing key is made at the first start.
-///
-/// # Errors
-/// One sentence: a key that is none, or a folder that cannot be written.
-pub fn keeping(config: &Config, metrics: Arc<Metrics>) -> Result<Keeping, String> {
-    let recordings = &config.storage.recordings;
-    std::fs::create_dir_all(recordings).map_err(|e| {
-        format!(
-            "cannot make the recordings folder {}: {e}; make its parent writable or name another in storage.recordings",
-            recordings.display()
-        )
-    })?;
-    let signer = Signer::open(&recordings.join(TRAIL_KEY))?;
-    Ok(Keeping {
-        keys: keys(config)?,
-        signer,
-        metrics,
-        to_s3: config.storage.s3.is_some(),
-    })
-}
-
-/// Where the key lies that trails are signed with.
-pub const TRAIL_KEY: &str = "trail.key";
-
-/// What recordings and transcripts are encrypted with.
-///
-/// # Errors
-/// One sentence: the variable holds no key.
-pub fn keys(config: &Config) -> Result<Option<Keys>, String> {
-    let key = config.privacy.key.as_ref();
-    key.map(|key| Keys::read(key.reveal()))
-        .transpose()
-        .map_err(|why| format!("the variable that privacy.key_env names {why}"))
-}
-
-/// The database as the configuration has it, with the key that its texts are encrypted with.
-///
-/// # Errors
-/// One sentence: what cannot be opened, and what to do.
-pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    if let Some(parent) = config
-        .storage
-        .url
-        .strip_prefix("sqlite:")
-        .and_then(|p| std::path::Path::new(p).parent())
-    {
-        std::fs::create_dir_all(parent)?;
-    }
-    let store = Store::open(&config.storage.url)
-        .await?
-        .with_clock(super::clock::now);
-    Ok(match keys(config).map_err(anyhow::Error::msg)? {
-        Some(keys) => store.with_seal(Arc::new(keys)),
-        None => store,
-    })
 }
 
 /// What the SIP edge is started with, by configuration.

@@ -32,12 +32,12 @@ pub use error::StoreError;
 pub use ledger::{Claim, Intent, OpenClaim};
 pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
+pub use people::{Pass, User};
+pub use playbook::{Act, Grade, ModeSet, Review};
 pub use privacy::CallerData;
 pub use sealing::Seal;
 
 use db::{Pool, query};
-pub use people::{Pass, User};
-pub use playbook::{Act, Grade, ModeSet, Review};
 use spool::Spool;
 
 /// An open store. Cheap to clone; every clone is the same store.

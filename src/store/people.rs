@@ -178,12 +178,10 @@ impl Store {
 
     /// How many tokens of this name there were.
     pub async fn remove_token(&self, name: &str) -> Result<u64, StoreError> {
-        Ok(
-            query("delete from passes where kind = 'token' and name = $1")
-                .bind(name)
-                .execute(&self.main)
-                .await?,
-        )
+        query("delete from passes where kind = 'token' and name = $1")
+            .bind(name)
+            .execute(&self.main)
+            .await
     }
 
     async fn end_sessions_of(&self, name: &str) -> Result<(), StoreError> {

@@ -86,6 +86,8 @@ const STEPS: &[&[&str]] = &[
         "create index ledger_by_effect on ledger (effect, claimed_ms)",
         "create index ledger_by_customer on ledger (customer, action, claimed_ms)",
     ],
+    super::people::TABLES,
+    super::playbook::TABLES,
     &[
         "alter table callbacks add column node text",
         "alter table packets add column node text",
@@ -109,8 +111,6 @@ const STEPS: &[&[&str]] = &[
         seen_ms bigint not null
     )",
     ],
-    super::people::TABLES,
-    super::playbook::TABLES,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins

@@ -62,6 +62,13 @@ impl Conversation {
         if let Some(reply) = self.consent_said(&said) {
             return reply;
         }
+        // "Undo that", right after something was done, is about that and nothing else.
+        if said.text.split_whitespace().count() <= 6
+            && !entity::wants_human(&said.text)
+            && let Some(reply) = self.undo_said(&said)
+        {
+            return reply;
+        }
         if !text.is_empty()
             && let Some(reply) = self.at_any_moment(&said)
         {
