@@ -10,14 +10,12 @@ use firstline::desk::{
     LineQuality, Route, Source, StagesMs, TargetOutcome, Termination, TurnRecord, parse,
 };
 use firstline::edge::http::HttpEdge;
-use firstline::runtime::api::{Kept, LineState};
-use firstline::runtime::call_files::Keeping;
+use firstline::runtime::api::LineState;
 use firstline::runtime::console::Console;
 use firstline::runtime::live::Live;
 use firstline::runtime::people;
 use firstline::runtime::pilot::Pilot;
 use firstline::runtime::pool::{Control, Msg};
-use firstline::runtime::trail::Signer;
 use firstline::store::Store;
 use firstline::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -74,17 +72,12 @@ impl Line {
             let hash = people::hash(PASSWORD).unwrap();
             store.put_user(name, role, &hash).await.unwrap();
         }
-        let metrics = Arc::new(Metrics::new());
-        let kept = Kept {
-            keeping: Arc::new(Keeping {
-                keys: None,
-                signer: Signer::open(&dir.join("trail.key")).unwrap(),
-                metrics: metrics.clone(),
-                to_s3: false,
-            }),
-            bucket: None,
-        };
-        let state = LineState::new(store, metrics, dir.join("recordings"), Live::new(16), kept);
+        let state = LineState::new(
+            store,
+            Arc::new(Metrics::new()),
+            dir.join("recordings"),
+            Live::new(16),
+        );
         let pilot = Pilot::new(&desk_dir, desk);
         state.console.set(Console::new(pilot.clone())).unwrap();
         let http = HttpEdge::start("127.0.0.1:0".parse().unwrap(), None, state.clone())

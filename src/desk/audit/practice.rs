@@ -230,7 +230,6 @@ mod tests {
                 reason: reason.into(),
                 model: None,
                 pending: None,
-                model: None,
             }),
             ..TurnRecord::default()
         }

@@ -185,7 +185,6 @@ fn a_record_and_when_it_was_said() {
             reason: String::new(),
             model: None,
             pending,
-            model: None,
         }),
         ..TurnRecord::default()
     };
