@@ -449,6 +449,7 @@ pub const WORDS: &[&str] = &[
     "callback_hello",
     "callback_hello_again",
     "callback_later",
+    "callback_never",
     "callback_lost",
     "human_keys",
     "human_keys_again",
@@ -462,6 +463,7 @@ pub const WORDS: &[&str] = &[
     "human_calling",
     "human_no_answer",
     "human_not_now",
+    "human_never",
     "human_machine",
     "a_colleague",
 ];

@@ -20,6 +20,7 @@ pub mod line;
 pub mod live;
 pub mod model;
 pub mod models;
+pub mod numbers;
 pub mod people;
 pub mod pilot;
 pub mod pool;
