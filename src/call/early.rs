@@ -15,7 +15,7 @@ const SLOW_MS: u64 = 120;
 /// Fewer words than this say too little to prepare for.
 const LEAST_WORDS: usize = 3;
 /// A word while the caller truly waits, milliseconds after their last sound.
-pub(super) const FILLER_MS: u64 = 700;
+const FILLER_MS: u64 = 700;
 
 /// Early work on one utterance.
 #[derive(Debug, Clone, Default)]
@@ -180,5 +180,18 @@ impl<M: Mind> Call<M> {
     pub(super) fn wait_with_a_word(&mut self, since: super::Time) {
         let at = since.plus(FILLER_MS).max(self.now);
         self.timers.set(Timer::Filler, at);
+    }
+
+    pub(super) fn filler(&mut self, out: &mut Vec<Command<M>>) {
+        let unanswered = self.caller.utterance.as_ref().is_some_and(|u| u.is_final);
+        if self.stage != Stage::Talking || (self.request.is_none() && !unanswered) {
+            return;
+        }
+        if self.line.is_quiet() && !self.caller.speaking {
+            let words = self.config.words.nth("filler", self.fillers as usize);
+            self.fillers += 1;
+            self.say_aside(&words, out);
+        }
+        self.timers.set(Timer::Filler, self.now.plus(FILLER_MS * 5));
     }
 }

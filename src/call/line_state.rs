@@ -63,6 +63,24 @@ fn machine_signs(words: &str) -> usize {
 }
 
 impl<M: Mind> Call<M> {
+    pub(super) fn fell_silent(&mut self, out: &mut Vec<Command<M>>) {
+        if self.stage != Stage::Talking
+            || self.caller.speaking
+            || self.caller.held
+            || !self.line.is_quiet()
+        {
+            return;
+        }
+        self.ask_if_there(out);
+    }
+
+    pub(super) fn ask_if_there(&mut self, out: &mut Vec<Command<M>>) {
+        self.silences += 1;
+        let reply = self.mind.silence(self.silences);
+        self.open_turn(None, Some(&reply.decision), out);
+        self.perform_reply(reply, None, out);
+    }
+
     /// A fax machine: nothing can be said to it.
     pub(super) fn fax(&mut self, out: &mut Vec<Command<M>>) {
         if matches!(self.stage, Stage::Answered | Stage::Talking) {

@@ -40,7 +40,7 @@ use callback::Outbound;
 pub use callback::{CallbackResult, Promised};
 use caller::CallerSide;
 pub use console::Order;
-use early::{FILLER_MS, Found};
+use early::Found;
 use line::Line;
 pub use review::{Draft, Pilot, REVIEW_MS, Verdict};
 use survey::Survey;
@@ -481,37 +481,6 @@ impl<M: Mind> Call<M> {
             self.perform_reply(reply, None, out);
         }
         self.resume_held_words(out);
-    }
-
-    fn filler(&mut self, out: &mut Vec<Command<M>>) {
-        let unanswered = self.caller.utterance.as_ref().is_some_and(|u| u.is_final);
-        if self.stage != Stage::Talking || (self.request.is_none() && !unanswered) {
-            return;
-        }
-        if self.line.is_quiet() && !self.caller.speaking {
-            let words = self.config.words.nth("filler", self.fillers as usize);
-            self.fillers += 1;
-            self.say_aside(&words, out);
-        }
-        self.timers.set(Timer::Filler, self.now.plus(FILLER_MS * 5));
-    }
-
-    fn fell_silent(&mut self, out: &mut Vec<Command<M>>) {
-        if self.stage != Stage::Talking
-            || self.caller.speaking
-            || self.caller.held
-            || !self.line.is_quiet()
-        {
-            return;
-        }
-        self.ask_if_there(out);
-    }
-
-    fn ask_if_there(&mut self, out: &mut Vec<Command<M>>) {
-        self.silences += 1;
-        let reply = self.mind.silence(self.silences);
-        self.open_turn(None, Some(&reply.decision), out);
-        self.perform_reply(reply, None, out);
     }
 
     /// Recognition, decision or voice did not come back in time: say so and ask again, rather than be silent.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::ear::{Ear, Turn};
-use super::super::pool::Work;
+use super::super::pool::{Msg, Work};
 use super::Task;
 use crate::audio::playout::Playout;
 use crate::audio::{FRAME, FRAME_MS, MediaTime, RATE, wav};
@@ -103,6 +103,34 @@ impl Task {
             hints: self.hints(Listen::Open),
         };
         self.shared.pool.submit(work, &self.wanted, &self.inbox);
+    }
+
+    pub(super) fn perform(&self, request: crate::desk::Request) {
+        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
+        tokio::spawn(async move {
+            let number = request.id;
+            let outcome = shared.perform(&id, &request).await;
+            let sent = inbox
+                .send(Msg::Event(Event::Done {
+                    request: number,
+                    outcome,
+                }))
+                .await;
+            // Nobody is there to hear it where the call is over: then it is still to be told.
+            if sent.is_ok() {
+                shared.told(&request).await;
+            }
+        });
+    }
+
+    pub(super) fn look_up(&self, ticket: u64, request: crate::desk::Request) {
+        let (shared, inbox, id) = (self.shared.clone(), self.inbox.clone(), self.id.clone());
+        tokio::spawn(async move {
+            let outcome = shared.perform(&id, &request).await;
+            let _ = inbox
+                .send(Msg::Event(Event::LookedUp { ticket, outcome }))
+                .await;
+        });
     }
 
     /// A human's leg is over.
