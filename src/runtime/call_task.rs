@@ -15,8 +15,7 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, LegSignal, Order, Pilot,
-    Promised, Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Order, Pilot, Promised, Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::inputs::{self, Input};
+use super::line;
 use super::veil::Veil;
-use super::{line, pool};
 use crate::call::{Call, CallConfig, Command, Event, Pilot, Time};
 use crate::desk::conversation::{Consent, Conversation};
 use crate::desk::redact::Redactor;
@@ -173,7 +173,7 @@ fn decide(
             .ok()
             .and_then(|mut v| v.pop())
             .unwrap_or_default();
-        parts = pool::matters(&text, embedder);
+        parts = super::perform::matters(&text, embedder);
     }
     let reply = mind.hear(&Said {
         text,
@@ -208,6 +208,7 @@ fn obey(
                 text,
                 keyed,
                 evidence,
+                ..
             } => {
                 let words = Asked {
                     mind,
