@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -134,6 +134,8 @@ async fn edge(
         tls: firstline::edge::sip::TlsFiles::default(),
         media: firstline::edge::sip::MediaPolicy::default(),
         trunks: Vec::new(),
+        phones: Vec::new(),
+        trusted: vec![IpAddr::from([127, 0, 0, 1]).into()],
     })
     .await
     .map_err(|e| e.to_string())

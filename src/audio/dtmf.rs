@@ -254,6 +254,11 @@ impl ToneDetector {
         keys
     }
 
+    /// A key is being held: what was pushed last is its tone.
+    pub fn sounds(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// So much sound is missing here. A key held before and after a short hole is the same key, not pressed again.
     pub fn skip(&mut self, missing: Duration) {
         self.buffer.clear();
@@ -438,7 +443,9 @@ mod tests {
     fn a_long_key_is_one_key_and_a_second_press_is_another() {
         let mut d = ToneDetector::new(8000);
         assert_eq!(d.push(&tone('#', 2000, 8000, -10.0)), ['#']);
+        assert!(d.sounds());
         assert_eq!(d.push(&[0; 800]), Vec::<char>::new());
+        assert!(!d.sounds());
         assert_eq!(d.push(&tone('#', 60, 8000, -10.0)), ['#']);
     }
 

@@ -32,6 +32,8 @@ pub enum CallbackResult {
     Done,
     /// The caller was reached and would rather talk another time.
     NotNow,
+    /// The caller was reached and does not want to be called about it again.
+    Never,
     /// No colleague took it: the caller was not called.
     NobodyFree,
     /// The caller could not be reached: `busy`, `no_answer`, ...
@@ -146,6 +148,9 @@ impl<M: Mind> Call<M> {
             LegSignal::Digit('2') if outbound.up => {
                 self.callback_failed(CallbackResult::NotNow, out);
             }
+            LegSignal::Digit('9') if outbound.up => {
+                self.callback_failed(CallbackResult::Never, out);
+            }
             LegSignal::Ended { outcome, .. } => {
                 let result = if outbound.up {
                     CallbackResult::NotReached("hung_up")
@@ -257,6 +262,10 @@ impl<M: Mind> Call<M> {
         // A mailbox's greeting is long and holds a yes somewhere; a person's answer is short.
         let short = heard.filter(|h| h.text.split_whitespace().count() <= 8);
         if self.stage == Stage::Calling && outbound.asked > 0 {
+            if short.is_some_and(|h| wants_no_calls(&h.text)) {
+                self.callback_failed(CallbackResult::Never, out);
+                return true;
+            }
             match short.and_then(|h| entity::yes_no(&h.text)) {
                 Some(true) => self.put_through(out),
                 Some(false) => self.callback_failed(CallbackResult::NotNow, out),
@@ -324,20 +333,26 @@ impl<M: Mind> Call<M> {
         if let Some(outbound) = &mut self.outbound {
             outbound.result = Some(result);
         }
-        self.result_of_handoff(if result == CallbackResult::NotNow {
+        let last_words = match result {
+            CallbackResult::NotNow => Some("callback_later"),
+            CallbackResult::Never => Some("callback_never"),
+            _ => None,
+        };
+        self.result_of_handoff(if last_words.is_some() {
             "returned"
         } else {
             "caller_gone"
         });
         let words = match result {
             CallbackResult::NotNow => "human_not_now",
+            CallbackResult::Never => "human_never",
             CallbackResult::Machine => "human_machine",
             _ => "human_no_answer",
         };
         let joined = self.transfer.as_ref().and_then(|t| t.joined);
         let human = joined.and_then(|leg| self.take_human(leg));
-        if result == CallbackResult::NotNow {
-            self.last_words_to_caller("callback_later", out);
+        if let Some(words) = last_words {
+            self.last_words_to_caller(words, out);
         } else {
             self.cut_line(out);
             self.stage = Stage::Ending;
@@ -370,6 +385,7 @@ impl<M: Mind> Call<M> {
         let reason = match self.callback_result() {
             Some(CallbackResult::Done) => "the callback was made",
             Some(CallbackResult::NotNow) => "the caller would rather talk another time",
+            Some(CallbackResult::Never) => "the caller does not want to be called about it again",
             Some(CallbackResult::NobodyFree) => "no colleague was free for the callback",
             Some(CallbackResult::NotReached(_)) => "the caller could not be reached",
             Some(CallbackResult::Machine) => "nobody pressed a key: probably an answering machine",
@@ -377,5 +393,43 @@ impl<M: Mind> Call<M> {
             None => "the callback was stopped",
         };
         self.end("ours", reason, out);
+    }
+}
+
+/// They withdraw their consent to be called.
+fn wants_no_calls(text: &str) -> bool {
+    let words: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ')
+        .collect();
+    [
+        "dont call",
+        "do not call",
+        "stop calling",
+        "never call",
+        "no more calls",
+        "not call me again",
+    ]
+    .iter()
+    .any(|w| words.contains(w))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_no_more_calls_is_understood() {
+        for text in [
+            "Please don't call me again.",
+            "Stop calling!",
+            "Do not call this number",
+        ] {
+            assert!(wants_no_calls(text), "{text}");
+        }
+        for text in ["Yes, please.", "Call me later", "I didn't call you"] {
+            assert!(!wants_no_calls(text), "{text}");
+        }
     }
 }

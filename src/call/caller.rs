@@ -148,6 +148,10 @@ impl<M> Utterance<M> {
 
 impl<M: Mind> Call<M> {
     pub(super) fn voice_start(&mut self, at: MediaTime, _ago_ms: u64, out: &mut Vec<Command<M>>) {
+        // Whoever holds us has music played to us: nobody says anything to us then.
+        if self.caller.held && self.stage == Stage::Talking {
+            return;
+        }
         self.caller.speaking = true;
         self.suspected(false, out);
         self.timers.clear(Timer::Silence);

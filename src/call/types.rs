@@ -489,6 +489,7 @@ pub const WORDS: &[&str] = &[
     "callback_hello",
     "callback_hello_again",
     "callback_later",
+    "callback_never",
     "callback_lost",
     "human_keys",
     "human_keys_again",
@@ -502,6 +503,7 @@ pub const WORDS: &[&str] = &[
     "human_calling",
     "human_no_answer",
     "human_not_now",
+    "human_never",
     "human_machine",
     "a_colleague",
 ];

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use crate::audio::codec::Codec;
 use crate::audio::wav;
 use crate::edge::Leg;
-use crate::edge::sip::{Accept, MediaPolicy, SipConfig, SipEdge, SipUri, TlsFiles};
+use crate::edge::sip::{Accept, MediaPolicy, Net, SipConfig, SipEdge, SipUri, TlsFiles};
 use crate::edge::twilio::{self, peer::PeerConfig};
 use crate::runtime::phone::{CallReport, Script, Step, cause_name, pick_up, refuse, talk};
 use crate::wire::sdp::Srtp;
@@ -306,6 +306,12 @@ fn config(args: &Args, listen: Vec<String>) -> anyhow::Result<SipConfig> {
         tls,
         media,
         trunks: Vec::new(),
+        phones: Vec::new(),
+        // A tester is called by whoever it likes.
+        trusted: vec!["0.0.0.0/0", "::/0"]
+            .into_iter()
+            .filter_map(|n| n.parse::<Net>().ok())
+            .collect(),
     })
 }
 

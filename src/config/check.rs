@@ -1,4 +1,4 @@
-//! From the tree as typed to a configuration as meant; every problem is collected.
+//! From the tree as typed to a configuration as meant: a table of keys, section by section; every problem is collected.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,8 +9,8 @@ use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
-    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Secret, Shape, Sip, Srtp, Storage,
-    Stt, Survey, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Accept, Advertise, CODECS, Callback, Config, Http, Limits, Phone, Secret, Shape, Sip, Srtp,
+    Storage, Stt, Survey, Target, Transfer, Trunk, Tts, Twilio, Via,
 };
 
 pub(super) type Env = BTreeMap<String, String>;
@@ -26,6 +26,11 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         .into_iter()
         .filter_map(|s| trunk(s, env))
         .collect();
+    let phones: Vec<Phone> = root
+        .sections("phone")
+        .into_iter()
+        .filter_map(|s| phone(s, env))
+        .collect();
     let http = http(root.section_or_default("http"), env);
     let had_twilio = root.section("twilio");
     let twilio = had_twilio.and_then(|s| twilio(s, env));
@@ -36,6 +41,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         root.section_or_default("transfer"),
         env,
         &trunks,
+        &phones,
         twilio.as_ref(),
     );
     let callback = callback(root.section_or_default("callback"));
@@ -73,6 +79,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         node: node_name,
         sip,
         trunks,
+        phones,
         http,
         twilio,
         desk: desk_path,
@@ -230,10 +237,36 @@ fn http(mut s: Section<'_>, env: &Env) -> Http {
     }
 }
 
+/// The provider's API can be asked for calls.
+fn calls_people(provider: &str) -> bool {
+    super::PROVIDERS.contains(&(provider, true))
+}
+
 fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
+    let provider = s.get("provider", "twilio".to_owned(), |t| match super::PROVIDERS
+        .iter()
+        .any(|(name, _)| *name == t)
+    {
+        true => Ok(t.to_owned()),
+        false => Err(one_of(t, &super::PROVIDERS.map(|(name, _)| name))),
+    });
+    let conference = s.get("bridge", false, |t| match t {
+        "stream" => Ok(false),
+        "conference" => Ok(true),
+        _ => Err(one_of(t, &["stream", "conference"])),
+    });
+    if conference && !calls_people(&provider) {
+        s.problem(
+            "twilio.bridge = \"conference\" needs Twilio or SignalWire: leave it at \"stream\"",
+        );
+    }
+    let own = provider == "twilio";
     let listen = s.get("listen", SocketAddr::from(([0, 0, 0, 0], 8081)), socket);
     let account_sid = s.must("account_sid", |t| {
-        if t.starts_with("AC") && t.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        let fine = t
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || (b == b'-' && !own));
+        if (t.starts_with("AC") || !own) && fine && !t.is_empty() {
             Ok(t.to_owned())
         } else {
             Err(format!(
@@ -258,6 +291,8 @@ fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
     s.done();
     Some(Twilio {
         api_url: url::Url::parse(&api_url).ok()?,
+        provider,
+        conference,
         listen,
         account_sid: account_sid?,
         auth_token: auth_token?,
@@ -266,7 +301,34 @@ fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
     })
 }
 
-fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twilio>) -> Transfer {
+fn phone(mut s: Section<'_>, env: &Env) -> Option<Phone> {
+    let user = s.must("user", |text| {
+        let fine = |b: u8| b.is_ascii_alphanumeric() || b"-_.+".contains(&b);
+        match !text.is_empty() && text.bytes().all(fine) {
+            true => Ok(text.to_owned()),
+            false => Err(format!(
+                "must be letters, digits, dots, dashes and underscores, not `{text}`"
+            )),
+        }
+    });
+    let password = secret(&mut s, "password_env", env);
+    if password.is_none() {
+        s.problem("a [[phone]] needs `password_env`, the variable that holds its password");
+    }
+    s.done();
+    Some(Phone {
+        user: user?,
+        password: password?,
+    })
+}
+
+fn transfer(
+    mut s: Section<'_>,
+    env: &Env,
+    trunks: &[Trunk],
+    phones: &[Phone],
+    twilio: Option<&Twilio>,
+) -> Transfer {
     let targets = s.list("targets", Target::read).unwrap_or_else(|| {
         Target::read("sip:human@127.0.0.1:5090;ring_s=20")
             .into_iter()
@@ -277,6 +339,18 @@ fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twi
             super::TargetKind::Trunk(_) if trunks.is_empty() => {
                 s.problem(format!(
                     "transfer target `{}` needs a [[trunk]]; configure one or use sip:user@host",
+                    target.uri()
+                ));
+            }
+            super::TargetKind::Phone(ref user) if !phones.iter().any(|p| p.user == *user) => {
+                s.problem(format!(
+                    "transfer target `{}` names no [[phone]]; configure one with user = \"{user}\"",
+                    target.uri()
+                ));
+            }
+            super::TargetKind::Twilio(_) if twilio.is_some_and(|t| !calls_people(&t.provider)) => {
+                s.problem(format!(
+                    "transfer target `{}`: people are called over Twilio and SignalWire only; use trunk: or sip:",
                     target.uri()
                 ));
             }
@@ -322,6 +396,9 @@ fn transfer(mut s: Section<'_>, env: &Env, trunks: &[Trunk], twilio: Option<&Twi
     let recording_url = s.maybe("recording_url", |t| web_address(t, &["https", "http"]));
     let notes = s.flag("notes", false);
     let release = s.flag("release", false);
+    if notes && twilio.is_some_and(|t| t.conference) {
+        s.problem("transfer.notes listens to calls, and twilio.bridge = \"conference\" takes them out of this line: set one of the two");
+    }
     if notes && release {
         s.problem("transfer.release lets go of calls and transfer.notes listens to them: set one of the two");
     }
@@ -375,6 +452,15 @@ fn callback(mut s: Section<'_>) -> Callback {
         }),
         attempts: s.get("attempts", 3, number(1, 20)),
         wait_min: s.get("wait_min", 15, number(1, 1440)),
+        allow: s.list("allow", |text| {
+            let digits = text.strip_prefix('+').unwrap_or("");
+            match (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+                true => Ok(text.to_owned()),
+                false => Err(format!(
+                    "`{text}` is not the beginning of a number in international form; write it like +44 or +1555"
+                )),
+            }
+        }),
     };
     s.done();
     read

@@ -34,6 +34,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     pub sip: Sip,
     pub trunks: Vec<Trunk>,
+    /// Desk phones that register here.
+    pub phones: Vec<Phone>,
     pub http: Http,
     /// None: the media-stream listener is off.
     pub twilio: Option<Twilio>,
@@ -133,6 +135,10 @@ pub struct Http {
 
 #[derive(Debug, Clone)]
 pub struct Twilio {
+    /// One of [`PROVIDERS`].
+    pub provider: String,
+    /// Caller and human meet in a conference of the provider's.
+    pub conference: bool,
     pub listen: SocketAddr,
     pub account_sid: String,
     pub auth_token: Secret,
@@ -186,6 +192,8 @@ pub struct Callback {
     pub attempts: u32,
     /// Minutes to the next attempt; doubled each time.
     pub wait_min: u32,
+    /// Beginnings of numbers that may be called; none: those of our own country's.
+    pub allow: Option<Vec<String>>,
 }
 
 /// How callers are called back.
@@ -230,6 +238,22 @@ pub struct S3 {
     pub region: String,
     pub access_key: String,
     pub secret_key: Secret,
+}
+
+/// Providers of media streams, by the names that `twilio.provider` takes; whether each can be asked for calls (Twilio's REST API, or one
+/// like it).
+pub const PROVIDERS: [(&str, bool); 4] = [
+    ("twilio", true),
+    ("signalwire", true),
+    ("telnyx", false),
+    ("plivo", false),
+];
+
+/// A desk phone that registers with this line.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    pub user: String,
+    pub password: Secret,
 }
 
 /// One question at a call's end.

@@ -1,4 +1,4 @@
-//! Whom a call is handed to: `sip:human@127.0.0.1:5090;ring_s=20`, `trunk:+15550100`, `twilio:+15550100`.
+//! Whom a call is handed to: `sip:human@127.0.0.1:5090;ring_s=20`, `trunk:+15550100`, `twilio:+15550100`, `phone:maria`.
 
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub enum TargetKind {
     Trunk(String),
     /// An E.164 number over Twilio.
     Twilio(String),
+    /// A desk phone that registers here, by its user.
+    Phone(String),
 }
 
 /// How long a target rings where it does not say.
@@ -79,15 +81,16 @@ impl Target {
             }
             Some(("trunk", number)) => TargetKind::Trunk(e164(number, text)?),
             Some(("twilio", number)) => TargetKind::Twilio(e164(number, text)?),
+            Some(("phone", user)) if !user.is_empty() => TargetKind::Phone(user.to_owned()),
             _ => {
                 return Err(format!(
-                    "`{text}` is not a target; write sip:user@host;ring_s=20, trunk:+15550100 or twilio:+15550100"
+                    "`{text}` is not a target; write sip:user@host;ring_s=20, trunk:+15550100, twilio:+15550100 or phone:user"
                 ));
             }
         };
-        if blind && matches!(kind, TargetKind::Twilio(_)) {
+        if blind && matches!(kind, TargetKind::Twilio(_) | TargetKind::Phone(_)) {
             return Err(format!(
-                "`{text}`: refer=blind is SIP's; a number over Twilio is called by this line"
+                "`{text}`: refer=blind sends callers to a SIP address or over a trunk; this target is called by this line"
             ));
         }
         Ok(Target {
@@ -104,6 +107,7 @@ impl Target {
             TargetKind::Sip(uri) => uri.clone(),
             TargetKind::Trunk(number) => format!("trunk:{number}"),
             TargetKind::Twilio(number) => format!("twilio:{number}"),
+            TargetKind::Phone(user) => format!("phone:{user}"),
         }
     }
 }

@@ -149,8 +149,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("goodbye_machine", &["This is an automated assistant, and I seem to be talking to a recording, so I will hang up now. Please call again. Goodbye."]),
     ("longest", &["I'm sorry, this call has reached its longest time, so I have to end it here. Please call again. Goodbye."]),
     ("callback_hello", &["Hello, this is the automated assistant at {company}. You asked us to call you back{about}. {colleague} is on the line for you. Press 1 to be put through, or 2 if this isn't a good time."]),
-    ("callback_hello_again", &["To talk to our colleague, press 1 or say yes. If this isn't a good time, press 2."]),
+    ("callback_hello_again", &["To talk to our colleague, press 1 or say yes. If this isn't a good time, press 2. If you'd rather not be called about this again, press 9."]),
     ("callback_later", &["That's fine, we'll try you another time. Goodbye."]),
+    ("callback_never", &["That's fine, we won't call you about this again. Goodbye."]),
     ("callback_lost", &["I'm sorry, my colleague has just dropped off the line. We'll call you again. Goodbye."]),
     // The engine's own, to a colleague.
     ("human_keys", &["Press {accept} to take the call, 2 to decline, 3 to hear this again, 4 to ask me about it, 5 to be introduced first, or 6 to send it back with a note. Once you're talking, star 7 hands the caller back to me."]),
@@ -165,6 +166,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("human_calling", &["Thank you. I'm calling them now. Please hold the line."]),
     ("human_no_answer", &["They didn't answer. I'll try again later. Thank you, goodbye."]),
     ("human_not_now", &["They'd rather talk another time. I'll try again later. Thank you, goodbye."]),
+    ("human_never", &["They'd rather not be called about this again, so I won't. Thank you, goodbye."]),
     ("human_machine", &["Nobody there pressed a key, so it was probably voicemail. I'll try again later. Thank you, goodbye."]),
     ("consult_none", &["That didn't come up on this call."]),
     ("consult_they_said", &["They said: \"{words}\"."]),

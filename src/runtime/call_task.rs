@@ -197,7 +197,7 @@ impl Task {
             accept_key: shared.accept_key,
             // A draft is compared with what the human said: that is in the notes.
             notes: shared.notes || shared.pilot.shadow().is_some(),
-            release: shared.release,
+            release: shared.release || (shared.conference && info.channel == "twilio"),
             split: crate::speech::spoken::clauses,
             words: shared.words.clone(),
             pilot,

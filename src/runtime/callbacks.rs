@@ -68,6 +68,12 @@ async fn next(
     let Some(callback) = shared.state.store.claim_callback().await? else {
         return Ok(());
     };
+    // A colleague's time is not spent on a number that is not going to be called.
+    if let Err(why) = shared.call_back_to.check(&callback.number) {
+        tracing::warn!(callback = %callback.id, why, "a callback is not made");
+        let store = &shared.state.store;
+        return store.callback_failed(&callback.id, &why, false, None).await;
+    }
     tracing::info!(callback = %callback.id, "a promised callback is being made");
     let task = calls.spawn(super::call_task::run_callback(
         shared.clone(),
@@ -144,6 +150,11 @@ fn verdict(
     Some(match result {
         Some(CallbackResult::Done) => return None,
         Some(CallbackResult::NotNow) => called("they would rather talk another time", NOT_NOW_MIN),
+        Some(CallbackResult::Never) => Verdict {
+            why: "they do not want to be called about it again",
+            called: true,
+            wait_min: None,
+        },
         Some(CallbackResult::NotReached("busy")) => called("their line was busy", wait),
         Some(CallbackResult::NotReached("declined")) => called("they declined the call", wait),
         Some(CallbackResult::NotReached("hung_up")) => {
@@ -309,6 +320,7 @@ mod tests {
             quiet: (0, 0),
             attempts: 3,
             wait_min: 15,
+            allow: None,
         };
         let callback = |attempts, tries| Callback {
             id: "i".into(),
@@ -340,5 +352,10 @@ mod tests {
         );
         assert_eq!(wait(0, 24, CallbackResult::NobodyFree), Some((false, None)));
         assert_eq!(wait(0, 1, CallbackResult::Machine), Some((true, Some(15))));
+        assert_eq!(
+            wait(0, 1, CallbackResult::Never),
+            Some((true, None)),
+            "no consent"
+        );
     }
 }

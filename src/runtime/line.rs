@@ -58,7 +58,11 @@ pub struct Shared {
     pub notes: bool,
     /// Leave caller and human to themselves once they talk.
     pub release: bool,
+    /// Over Twilio, caller and human meet in a conference of Twilio's.
+    pub conference: bool,
     pub call_back_via: Via,
+    /// Beginnings of the numbers that callers may be called back at.
+    pub call_back_to: super::numbers::Allowed,
     pub words: Words,
     /// How far each intent is trusted.
     pub pilot: Arc<Pilot>,
@@ -150,6 +154,7 @@ impl Shared {
 
     /// Calls a caller back.
     pub fn call_out(&self, number: &str) -> Result<Box<dyn Leg>, String> {
+        self.call_back_to.check(number)?;
         const RING: Duration = Duration::from_secs(40);
         let seconds = RING.as_secs() as u32;
         match (&self.call_back_via, &self.twilio) {
@@ -182,6 +187,11 @@ impl Shared {
         let from = caller.unwrap_or(&self.own_number);
         match &target.kind {
             TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
+            TargetKind::Phone(_) => {
+                Ok(self
+                    .sip
+                    .dial(&target.uri(), from, target.ring.as_secs() as u32, &[]))
+            }
             TargetKind::Trunk(number) => {
                 let uri = format!("trunk:{number}");
                 Ok(self.sip.dial(&uri, from, target.ring.as_secs() as u32, &[]))
@@ -215,7 +225,7 @@ impl Shared {
             TargetKind::Sip(uri) => uri
                 .parse::<SipUri>()
                 .is_ok_and(|u| u.host.eq_ignore_ascii_case(&wanted.host)),
-            TargetKind::Trunk(number) => wanted.user.as_ref() == Some(number),
+            TargetKind::Trunk(user) | TargetKind::Phone(user) => wanted.user.as_ref() == Some(user),
             TargetKind::Twilio(_) => false,
         };
         let Some(target) = known.into_iter().find(|t| fits(t)) else {
@@ -228,7 +238,7 @@ impl Shared {
         }
         let from = caller.unwrap_or(&self.own_number);
         let uri = match &target.kind {
-            TargetKind::Trunk(number) => format!("trunk:{number}"),
+            TargetKind::Trunk(_) | TargetKind::Phone(_) => target.uri(),
             _ => to.uri,
         };
         Ok(self.sip.dial(&uri, from, 45, &headers))

@@ -25,6 +25,7 @@ pub mod live;
 pub mod model;
 pub mod models;
 pub mod node;
+pub mod numbers;
 pub mod page;
 pub mod people;
 mod perform;

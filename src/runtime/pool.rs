@@ -1,6 +1,5 @@
 //! The inference pool: as many workers as cores, each with its own engine states over shared weights, behind the calls'
 //! own threads: the 20 ms tick is never late because somebody is being understood.
-//!
 //! Jobs have priorities (decide, then recognise, then the first clause, then the rest) and a deadline. A job whose call has moved
 //! on is skipped when its turn comes. The queue is bounded: beyond it a job fails at once as busy. Work on what may never be wanted
 //! (a caller's words while they still speak) is done only where a worker has nothing else to do: under pressure it goes first.

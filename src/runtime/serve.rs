@@ -202,7 +202,9 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         accept_key: config.transfer.accept_key,
         notes: config.transfer.notes,
         release: config.transfer.release,
+        conference: config.twilio.as_ref().is_some_and(|t| t.conference),
         call_back_via: config.callback.via.clone(),
+        call_back_to: super::numbers::Allowed::of(&config, &line::country(&language)),
         has_trunk: !config.trunks.is_empty(),
         webhook: webhook.clone(),
         recordings_at: config.transfer.recording_url.clone().map_or_else(
@@ -400,26 +402,16 @@ pub async fn sip_config(
     let mut vouched = Vec::new();
     let mut trunks = Vec::new();
     for configured in &config.trunks {
-        let trunk = trunk(configured);
-        let mut nets = configured
+        let nets = configured
             .allow
             .iter()
             .map(net)
             .collect::<anyhow::Result<Vec<_>>>()?;
-        // Without addresses of its own a trunk is known by its name's.
-        if nets.is_empty() {
-            for ip in trunk.addresses().await {
-                nets.push(ip.to_string().parse().map_err(anyhow::Error::msg)?);
-            }
-        }
-        if nets.is_empty() {
-            tracing::warn!(trunk = %trunk.name, "its host's name has no address now: its calls are not let in; set `allow`");
-        }
         if configured.trusted_caller_id {
             vouched.extend(nets.iter().copied());
         }
         allowed.extend(nets);
-        trunks.push(trunk);
+        trunks.push(trunk(configured));
     }
     let advertise = super::advertise::resolve(&config.sip.advertise)
         .await
@@ -458,6 +450,20 @@ pub async fn sip_config(
             },
         },
         trunks,
+        phones: config
+            .phones
+            .iter()
+            .map(|phone| Account {
+                user: phone.user.clone(),
+                password: phone.password.reveal().to_owned(),
+            })
+            .collect(),
+        trusted: config
+            .limits
+            .trusted
+            .iter()
+            .map(net)
+            .collect::<anyhow::Result<_>>()?,
     })
 }
 
@@ -480,6 +486,8 @@ fn trunk(configured: &config::Trunk) -> Trunk {
         proxy: configured.proxy.clone(),
         register: configured.register,
         caller_id: configured.caller_id.clone(),
+        // Without addresses of its own a trunk is known by its name's.
+        by_name: configured.allow.is_empty(),
     }
 }
 

@@ -42,11 +42,14 @@ pub async fn start(
         .overflow
         .as_deref()
         .and_then(Dial::of);
+    let names =
+        crate::wire::providers::named(&twilio.provider).unwrap_or(&crate::wire::providers::TWILIO);
     // Whom Twilio can reach without us: the overflow number, else the first human who is not on a private network.
     let human = || {
         config.transfer.targets.iter().find_map(|t| match &t.kind {
             TargetKind::Sip(uri) => Dial::of(uri),
             TargetKind::Trunk(number) | TargetKind::Twilio(number) => Dial::of(number),
+            TargetKind::Phone(_) => None,
         })
     };
     let mut words = Words::default();
@@ -59,6 +62,8 @@ pub async fn start(
         }
     }
     let started = TwilioEdge::start(TwilioConfig {
+        names,
+        conference: twilio.conference,
         listen: twilio.listen,
         account_sid: twilio.account_sid.clone(),
         auth_token: twilio.auth_token.reveal().to_owned(),
@@ -74,4 +79,15 @@ pub async fn start(
     .await;
     let (edge, calls) = started.map_err(anyhow::Error::msg)?;
     Ok((Some(edge), Incoming(Some(calls))))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::PROVIDERS;
+    use crate::wire::providers::ALL;
+
+    #[test]
+    fn every_provider_that_can_be_named_is_known() {
+        assert_eq!(ALL.map(|n| (n.provider, n.rest)), PROVIDERS);
+    }
 }

@@ -1,5 +1,7 @@
 //! Bytes to types and back. Pure and total: any input gives a value or an error, never a panic.
 
+pub mod hostile;
+pub mod providers;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

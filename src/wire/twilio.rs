@@ -85,42 +85,81 @@ pub fn parse(text: &str) -> Result<FromTwilio, WireError> {
                 .next()
                 .ok_or_else(|| WireError::new("dtmf message without a digit"))?,
         },
-        "mark" => FromTwilio::Mark {
-            name: string(body, "name"),
+        // Other providers' names for the same thing: see `providers`.
+        "mark" | "playedStream" => FromTwilio::Mark {
+            name: first(&[body, &value], &["name"]),
         },
         "stop" => FromTwilio::Stop {
-            call_sid: string(body, "callSid"),
+            call_sid: first(&[body], CALL_ID),
         },
         _ => FromTwilio::Other(event),
     })
 }
 
 fn start(message: &Value, body: &Value) -> Result<Start, WireError> {
-    let mut stream_sid = string(body, "streamSid");
-    if stream_sid.is_empty() {
-        stream_sid = string(message, "streamSid");
-    }
+    let stream_sid = first(&[body, message], STREAM_ID);
     if stream_sid.is_empty() {
         return Err(WireError::new("start message without a streamSid"));
     }
-    let format = &body["mediaFormat"];
+    let format = match &body["mediaFormat"] {
+        Value::Null => &body["media_format"],
+        format => format,
+    };
+    let rate = match &format["sampleRate"] {
+        Value::Null => number(format, "sample_rate"),
+        _ => number(format, "sampleRate"),
+    };
     let strings = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     Ok(Start {
         stream_sid,
-        account_sid: string(body, "accountSid"),
-        call_sid: string(body, "callSid"),
+        account_sid: first(&[body], &["accountSid", "accountId"]),
+        call_sid: first(&[body], CALL_ID),
         tracks: body["tracks"]
             .as_array()
             .map(|a| a.iter().map(strings).collect())
             .unwrap_or_default(),
         encoding: string(format, "encoding"),
-        sample_rate: number(format, "sampleRate") as u32,
+        sample_rate: u32::try_from(rate).unwrap_or(u32::MAX),
         channels: number(format, "channels") as u32,
-        parameters: body["customParameters"]
-            .as_object()
-            .map(|m| m.iter().map(|(k, v)| (k.clone(), strings(v))).collect())
-            .unwrap_or_default(),
+        parameters: parameters(message, body),
     })
+}
+
+const STREAM_ID: &[&str] = &["streamSid", "streamId", "stream_id"];
+const CALL_ID: &[&str] = &["callSid", "callId", "call_control_id"];
+/// Parameters of one stream, at most.
+const PARAMETERS: usize = 64;
+
+/// What the answer to the webhook gave the stream: an object, or text such as `a=1,b=2` or an object written out.
+fn parameters(message: &Value, body: &Value) -> Vec<(String, String)> {
+    let strings = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let of = |object: &Map<String, Value>| -> Vec<(String, String)> {
+        let all = object.iter().map(|(k, v)| (k.clone(), strings(v)));
+        all.take(PARAMETERS).collect()
+    };
+    for key in ["customParameters", "custom_parameters"] {
+        if let Some(object) = body[key].as_object() {
+            return of(object);
+        }
+    }
+    let text = first(&[message, body], &["extra_headers", "extraHeaders"]);
+    if let Ok(Value::Object(object)) = serde_json::from_str(&text) {
+        return of(&object);
+    }
+    text.split([',', ';'])
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()))
+        .take(PARAMETERS)
+        .collect()
+}
+
+/// The first of these fields, in the first of these objects, that holds text.
+fn first(values: &[&Value], keys: &[&str]) -> String {
+    values
+        .iter()
+        .flat_map(|value| keys.iter().map(|key| string(value, key)))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
 }
 
 fn string(value: &Value, key: &str) -> String {

@@ -232,3 +232,52 @@ async fn over_ipv6() {
         assert_eq!(there.end(), Some(EndCause::Remote), "{transport}");
     }
 }
+
+/// What the carrier says of where a call comes from is in its record, and a number that it found to be a lie proves nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_call_comes_from_is_noted_and_lies_are_not_believed() {
+    // {"alg":"ES256","ppt":"shaken"} . {"attest":"A","dest":{"tn":["15550199"]},"iat":1795000000,"orig":{"tn":"15550100"}} . sig
+    let token = "eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiJ9.eyJhdHRlc3QiOiJBIiwiZGVzdCI6eyJ0biI6WyIxNTU1MDE5OSJdfSwiaWF0IjoxNzk1MDAwMDAwLCJvcmlnIjp7InRuIjoiMTU1NTAxMDAifX0.c2ln";
+    for (asserted, from, vouched) in [
+        ("<sip:+15550100@carrier;user=phone>", "+15550100", true),
+        (
+            "<sip:+15550100@carrier;verstat=TN-Validation-Passed>",
+            "+15550100",
+            true,
+        ),
+        (
+            "<sip:+15550100@carrier;verstat=TN-Validation-Failed-C>",
+            "+15550100",
+            false,
+        ),
+        ("<tel:+15550777>", "+15550777", false),
+    ] {
+        let (callee, mut calls) = edge().await;
+        let mut hand = Hand::new(&callee, false).await;
+        let headers = format!(
+            "{TYPE}P-Asserted-Identity: {asserted}\r\nDiversion: <sip:+15550142@carrier>;reason=no-answer\r\n\
+             History-Info: <sip:+15550142@carrier>;index=1\r\nX-Account: 7\r\nIdentity: {token};info=<https://c.example>;alg=ES256;ppt=shaken\r\n"
+        );
+        hand.request("INVITE", 1, &headers, SDP).await;
+        let call = calls.recv().await.unwrap();
+        let info = call.leg.info();
+        assert_eq!(
+            (info.from.as_deref(), info.vouched),
+            (Some(from), vouched),
+            "{asserted}"
+        );
+        let has = |name: &str| {
+            info.headers
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, v)| v.as_str())
+                .unwrap_or_default()
+        };
+        assert!(
+            has("Identity-Claims").contains("attest=A; orig=15550100"),
+            "{info:?}"
+        );
+        assert!(has("Diversion").contains("+15550142") && has("X-Account") == "7");
+        assert!(has("History-Info").contains("index=1"));
+    }
+}

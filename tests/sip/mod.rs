@@ -15,7 +15,11 @@ use tokio::sync::mpsc::Receiver;
 mod by_hand;
 mod extensions;
 mod leaks;
+mod limits;
+mod linphone;
+mod network;
 mod phone;
+mod phones;
 pub mod real;
 mod refer;
 mod secure;
@@ -53,6 +57,8 @@ pub fn config() -> SipConfig {
         tls: TlsFiles::default(),
         media: MediaPolicy::default(),
         trunks: Vec::new(),
+        phones: Vec::new(),
+        trusted: vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
     }
 }
 

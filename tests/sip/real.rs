@@ -249,7 +249,7 @@ async fn baresip_goes_where_it_is_sent() {
     assert!(saw.loud > 20, "{saw:?} {text}");
 }
 
-fn write_tone(path: &std::path::Path) {
+pub fn write_tone(path: &std::path::Path) {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 8_000,

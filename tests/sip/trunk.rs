@@ -11,6 +11,7 @@ use super::*;
 /// Kamailio on a port of its own; gone when dropped.
 struct Registrar {
     port: u16,
+    tls_port: u16,
     folder: PathBuf,
     child: Child,
 }
@@ -29,10 +30,27 @@ impl Drop for Registrar {
 }
 
 async fn registrar() -> Registrar {
+    registrar_with(None).await
+}
+
+/// `certificates`: it listens for TLS too, with its own among them, and asks for SHA-256.
+async fn registrar_with(certificates: Option<&super::secure::Certificates>) -> Registrar {
     let port = free_port();
+    let tls_port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .unwrap()
+        .port();
     let folder = std::env::temp_dir().join(format!("firstline-registrar-{port}"));
     std::fs::create_dir_all(&folder).unwrap();
-    let text = include_str!("registrar.cfg").replace("PORT", &port.to_string());
+    let mut text = include_str!("registrar.cfg")
+        .replace("TLSPORT", &tls_port.to_string())
+        .replace("PORT", &port.to_string());
+    if let Some(certificates) = certificates {
+        let files = certificates.path("");
+        let files = files.display().to_string();
+        text =
+            "#!define WITH_TLS\n".to_owned() + &text.replace("FOLDER", files.trim_end_matches('/'));
+    }
     std::fs::write(folder.join("kamailio.cfg"), text).unwrap();
     let log = std::fs::File::create(folder.join("log")).unwrap();
     let child = Command::new("kamailio")
@@ -49,6 +67,7 @@ async fn registrar() -> Registrar {
         .expect("kamailio runs");
     Registrar {
         port,
+        tls_port,
         folder,
         child,
     }
@@ -68,6 +87,7 @@ fn trunk(registrar: &Registrar, user: &str, password: &str) -> Trunk {
         proxy: None,
         register: true,
         caller_id: None,
+        by_name: true,
     }
 }
 
@@ -168,4 +188,122 @@ async fn a_wrong_password_is_said_and_no_trunk_is_a_sentence() {
         matches!(&said, Registration::Failed(why) if why.contains("401") || why.contains("403")),
         "{said:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_and_by_sha_256() {
+    if !have("kamailio") {
+        return;
+    }
+    let certificates = super::secure::Certificates::new();
+    let registrar = registrar_with(Some(&certificates)).await;
+    let mut settings = SipConfig {
+        trunks: vec![Trunk {
+            host: "localhost".into(),
+            port: Some(registrar.tls_port),
+            transport: Transport::Tls,
+            ..trunk(&registrar, "line", "right")
+        }],
+        ..config()
+    };
+    settings.listen.push("tls:127.0.0.1:0".into());
+    settings.tls = certificates.files("line", false);
+    let (line, calls) = SipEdge::start(settings).await.unwrap();
+    let said = state(&line, |s| *s == Registration::Registered).await;
+    let log = || std::fs::read_to_string(registrar.folder.join("log")).unwrap_or_default();
+    assert_eq!(said, Registration::Registered, "{}", log());
+    // A caller over UDP is put through to it over TLS.
+    let mut seen = answer(calls, Way::Echo);
+    let (phone, _none) = edge().await;
+    let to = format!("sip:line@127.0.0.1:{}", registrar.port);
+    let heard = talk(phone.dial(&to, "+15550123", 10, &[])).await;
+    assert!(
+        heard.has(&Signal::Answered),
+        "{:?} {}",
+        heard.signals,
+        log()
+    );
+    assert!(heard.loud > 40, "{heard:?}");
+    assert_eq!(seen.recv().await.unwrap().end(), Some(EndCause::Remote));
+}
+
+/// `sip-config/kamailio-route.cfg` as it is shipped: calls go to two lines in turn, and one that is full or gone costs no call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dispatcher_that_is_shipped_hands_calls_out() {
+    if !have("kamailio") {
+        return;
+    }
+    let (first, first_calls) = edge().await;
+    let (second, second_calls) = edge().await;
+    let (mut one, mut two) = (
+        answer(first_calls, Way::Tone),
+        answer(second_calls, Way::Tone),
+    );
+    let full = SipEdge::start(SipConfig {
+        admit: Arc::new(|| Err(7)),
+        ..config()
+    });
+    let (full, _none) = full.await.unwrap();
+    let port = free_port();
+    let folder = std::env::temp_dir().join(format!("firstline-dispatcher-{port}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let list: String = [&full, &first, &second]
+        .iter()
+        .map(|e| format!("1 sip:{}\n", address(e, false)))
+        .collect();
+    std::fs::write(folder.join("dispatcher.list"), list).unwrap();
+    let own = include_str!("../../sip-config/kamailio-route.cfg")
+        .replace("/etc/kamailio/", &format!("{}/", folder.display()));
+    let before = include_str!("registrar.cfg")
+        .split("#!ifdef WITH_TLS\nenable")
+        .next()
+        .unwrap();
+    let modules = "mpath=\"/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/:/usr/lib64/kamailio/modules/\"\n";
+    let loads: String = ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils"]
+        .iter()
+        .map(|m| format!("loadmodule \"{m}.so\"\n"))
+        .collect();
+    let text = format!(
+        "{before}disable_tcp=yes\nauto_aliases=no\nlisten=udp:127.0.0.1:{port}\n{modules}{loads}{own}\nrequest_route {{\n    if (has_totag()) {{\n        \
+         if (loose_route()) {{ t_relay(); }} else if (is_method(\"ACK\") && t_check_trans()) {{ t_relay(); }}\n        exit;\n    }}\n    \
+         if (is_method(\"CANCEL\")) {{ if (t_check_trans()) t_relay(); exit; }}\n    route(FIRSTLINE);\n}}\n"
+    );
+    std::fs::write(folder.join("kamailio.cfg"), text).unwrap();
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let child = Command::new("kamailio")
+        .args(["-DD", "-E", "-f"])
+        .arg(folder.join("kamailio.cfg"))
+        .arg("-Y")
+        .arg(&folder)
+        .arg("-P")
+        .arg(folder.join("pid"))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("kamailio runs");
+    let proxy = Registrar {
+        port,
+        tls_port: 0,
+        folder,
+        child,
+    };
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let (phone, _none) = edge().await;
+    for n in 0..6 {
+        let heard =
+            talk(phone.dial(&format!("sip:line@127.0.0.1:{port}"), "+15550123", 10, &[])).await;
+        let log = std::fs::read_to_string(proxy.folder.join("log")).unwrap_or_default();
+        assert!(
+            heard.has(&Signal::Answered),
+            "call {n}: {:?} {log}",
+            heard.signals
+        );
+        assert_eq!(heard.end(), Some(EndCause::Ours), "call {n}");
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let count = |seen: &mut Receiver<Saw>| std::iter::from_fn(|| seen.try_recv().ok()).count();
+    let (one, two) = (count(&mut one), count(&mut two));
+    assert_eq!(one + two, 6);
+    assert!(one >= 2 && two >= 2, "{one} and {two}");
 }

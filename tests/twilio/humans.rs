@@ -355,3 +355,70 @@ async fn what_is_not_configured_is_said() {
         "{why}"
     );
 }
+
+/// Where conferences are configured: once they talk, caller and human are put together by Twilio, and their calls are not ended with our streams.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_and_human_are_put_in_a_conference() {
+    for (answers, told) in [
+        (vec![MADE, ("200 OK", "", r#"{"sid": "x"}"#)], 200),
+        (
+            vec![
+                MADE,
+                (
+                    "400 Bad Request",
+                    "",
+                    r#"{"code": 21220, "message": "Call is not in-progress"}"#,
+                ),
+            ],
+            503,
+        ),
+    ] {
+        let api = Api::start(answers).await;
+        let mut settings = config(&Places::new(8));
+        settings.api_url = format!("http://{}", api.addr).parse().unwrap();
+        settings.conference = true;
+        let (edge, mut calls) = TwilioEdge::start(settings).await.unwrap();
+        let (mut caller, mut caller_wire) = up(&edge, &mut calls, "CAcaller").await;
+        let mut human = edge.dial("+15550122", Duration::from_secs(20)).unwrap();
+        let made = made(&api).await;
+        let mut human_wire = Wire::open(edge.addr()).await;
+        human_wire
+            .start("CAhuman", &token_in(&made.field("Twiml")))
+            .await;
+        assert_eq!(signal(&mut *human).await, Signal::Answered);
+        let place = human.in_our_place().expect("a conference takes them");
+        assert!(caller.refer(&place));
+        assert!(!human.refer("sip:somebody@h"), "nothing else can be done");
+        assert_eq!(signal(&mut *caller).await, Signal::Referred(told));
+        let asked = api.asked();
+        let calls_moved: Vec<_> = asked[1..].iter().map(|a| a.path.as_str()).collect();
+        let of = |sid: &str| format!("/2010-04-01/Accounts/AC0123/Calls/{sid}.json");
+        if told == 200 {
+            // The human first, so that the caller never waits in an empty room.
+            assert_eq!(calls_moved, [of("CAhuman"), of("CAcaller")]);
+            assert_eq!(
+                asked[1].field("Twiml"),
+                asked[2].field("Twiml"),
+                "the same room"
+            );
+            assert!(asked[1].field("Twiml").contains("<Dial><Conference "));
+            // Twilio stops both streams; ours are hung up, and nobody's call is ended by that.
+            for wire in [&mut caller_wire, &mut human_wire] {
+                wire.say(json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "x"}}))
+                    .await;
+            }
+            caller.hangup(200, "released");
+            human.hangup(200, "released");
+            drop((caller, human));
+            until("both streams are gone", || edge.census().1 == 0).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(api.asked().len(), 3, "{:?}", api.asked());
+        } else {
+            assert_eq!(
+                calls_moved,
+                [of("CAhuman")],
+                "the caller stays where they are"
+            );
+        }
+    }
+}

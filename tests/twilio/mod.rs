@@ -21,7 +21,10 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::sip::{Saw, Way, drive, take, tone};
 
 mod humans;
+#[cfg(all(feature = "onnx", feature = "whisper"))]
+mod killed;
 mod peer;
+mod providers;
 mod stream;
 mod webhook;
 
@@ -67,6 +70,8 @@ impl Places {
 fn config(places: &Places) -> TwilioConfig {
     let places = places.clone();
     TwilioConfig {
+        names: &firstline::wire::providers::TWILIO,
+        conference: false,
         listen: "127.0.0.1:0".parse().unwrap(),
         account_sid: "AC0123".into(),
         auth_token: TOKEN.into(),

@@ -214,6 +214,11 @@ pub fn e164(raw: &str, country: &str) -> Option<String> {
 }
 
 /// How a country dials (ITU-T E.164 and each regulator's plan).
+/// The country's calling code, digits only; none where the country's number plan is not known here.
+pub fn calling_code(country: &str) -> Option<&'static str> {
+    plan(country).map(|plan| plan.code)
+}
+
 struct Plan {
     code: &'static str,
     trunk: &'static str,

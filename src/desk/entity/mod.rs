@@ -22,7 +22,7 @@ mod spell;
 mod time;
 mod token;
 
-pub use contact::{e164, email, phone};
+pub use contact::{calling_code, e164, email, phone};
 pub use date::{birth_date, date};
 pub use factor::{Match, attempts, factor};
 pub use figures::{Figure, FigureKind, figures};

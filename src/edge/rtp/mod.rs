@@ -26,6 +26,8 @@ mod receive;
 mod report;
 mod secure;
 mod send;
+#[cfg(test)]
+mod tests;
 
 pub use ports::RtpPorts;
 

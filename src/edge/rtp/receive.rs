@@ -15,8 +15,13 @@ use crate::wire::sdp::Agreed;
 
 /// A sender from which nothing came for this long may be replaced.
 const SILENT: Duration = Duration::from_secs(2);
+/// Silence after which the same stream may come from another port: longer than packets of one sender lie apart.
+const REBOUND: Duration = Duration::from_millis(150);
 /// So many packets of a sender that was let go may still be on their way when the next one begins: about a second of them.
 const STILL_COMING: u8 = 50;
+/// A tone is known for a key this long after it began. Sound is held back for so long where keys come as tones, so that nobody hears them:
+/// what is keyed in may be a secret, and the recording is for others' ears.
+const HELD_BACK_MS: usize = 60;
 /// 120 ms of the widest codec, and a little more from odd senders.
 const MOST_PAYLOAD: usize = 1_400;
 
@@ -41,6 +46,8 @@ pub(super) struct Receiver {
     /// Decoders that were needed so far: a far end may change its codec from one packet to the next.
     decoders: Vec<(Codec, Decoder)>,
     conceal: Concealer,
+    /// Where keys come as tones: the last [`HELD_BACK_MS`] of sound, in which a key may turn out to be.
+    back: VecDeque<(i16, bool)>,
     /// Sound at the codec's rate that is due, with whether it came from the far end.
     due: VecDeque<(i16, bool)>,
     /// To 16 kHz; none where the codec is there already.
@@ -71,6 +78,7 @@ impl Receiver {
             codec: Codec::Pcmu,
             decoders: Vec::new(),
             conceal: Concealer::new(8_000),
+            back: VecDeque::new(),
             due: VecDeque::new(),
             up: Some(Resampler::new(8_000, 16_000)),
             heard: VecDeque::new(),
@@ -102,6 +110,16 @@ impl Receiver {
         if wanted != self.tones.is_some() {
             self.tones = wanted.then(|| ToneDetector::new(self.codec.rate()));
             self.follows = None;
+            self.hold_back();
+        }
+    }
+
+    /// Starts holding sound back, or stops.
+    fn hold_back(&mut self) {
+        self.back.clear();
+        if self.tones.is_some() {
+            let samples = self.codec.rate() as usize * HELD_BACK_MS / 1_000;
+            self.back.resize(samples, (0, false));
         }
     }
 
@@ -142,6 +160,7 @@ impl Receiver {
                 *tones = ToneDetector::new(codec.rate());
             }
         }
+        let rate = codec.rate() != self.codec.rate();
         let clock = codec.clock_hz() != self.codec.clock_hz();
         if clock || packet_ms != self.packet_ms {
             self.lost_before += self.jitter.stats().lost;
@@ -149,6 +168,9 @@ impl Receiver {
         }
         self.codec = codec;
         self.packet_ms = packet_ms;
+        if rate {
+            self.hold_back();
+        }
     }
 
     /// One packet. `clock`: since the session began.
@@ -243,8 +265,15 @@ impl Receiver {
             }
             return run >= 3;
         };
-        let same_stream = latch.ssrc == packet.ssrc && packet.seq.wrapping_sub(latch.seq) < 3_000;
-        let dead = now.duration_since(latch.at) > SILENT;
+        let ahead = packet.seq.wrapping_sub(latch.seq);
+        let same_stream = latch.ssrc == packet.ssrc && ahead < 3_000;
+        let silent = now.duration_since(latch.at);
+        // A NAT that gave the sender another port: the stream goes on where it was, from the same address, and the old port is silent.
+        let rebound = same_stream
+            && (1..200).contains(&ahead)
+            && latch.from.ip() == from.ip()
+            && silent > REBOUND;
+        let dead = silent > SILENT || rebound;
         if latch.from == from {
             if latch.ssrc != packet.ssrc {
                 self.take(seen);
@@ -362,7 +391,17 @@ impl Receiver {
                 false
             }
         };
-        self.due.extend(pcm.into_iter().map(|s| (s, live)));
+        let length = pcm.len();
+        let sound = pcm.into_iter().map(|s| (s, live));
+        let Some(tones) = &self.tones else {
+            self.due.extend(sound);
+            return;
+        };
+        self.back.extend(sound);
+        if tones.sounds() {
+            self.back.iter_mut().for_each(|(sample, _)| *sample = 0);
+        }
+        self.due.extend(self.back.drain(..length));
     }
 
     /// Looks for keys in sound said at `timestamp`. Where packets are missing between it and the last, time is counted as the sender

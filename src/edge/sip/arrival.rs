@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use crate::wire::sip::identity::{Passport, is_refuted};
+
 use super::guard::Known;
+use super::limiter::Offence;
+use super::registrar;
 use super::session::Session;
 use super::stack::{self, Incoming};
 use super::{
@@ -38,6 +42,12 @@ pub(super) fn dispatch(
     if shared.guard.seen_elsewhere(&incoming) {
         return refuse(incoming, 482, vec![]);
     }
+    let source = incoming.source();
+    let strike = |offence| {
+        if let Some(source) = source {
+            shared.limiter.strike(source.ip(), offence);
+        }
+    };
     match incoming.method().as_str() {
         "INVITE" => {
             let known = match shared.lets_in(incoming.source()) {
@@ -47,25 +57,36 @@ pub(super) fn dispatch(
             match known {
                 Known::Nobody => {
                     tracing::warn!(source = ?incoming.source(), "a call from an address that is no trunk's was refused");
+                    strike(Offence::Stranger);
                     refuse(incoming, 403, vec![]);
                 }
-                Known::Ask(challenges) => refuse(incoming, 401, challenges),
+                Known::Ask(challenges) => {
+                    strike(Offence::Asked);
+                    refuse(incoming, 401, challenges);
+                }
+                Known::Wrong(challenges) => {
+                    strike(Offence::WrongPassword);
+                    refuse(incoming, 401, challenges);
+                }
                 // It takes the place of a call that is there: no room is needed for it.
                 _ if incoming.header("Replaces").is_some() => sending_on::succeed(shared, incoming),
-                Known::Stranger | Known::Trunk { .. } => match (shared.config.admit)() {
-                    Ok(permit) => {
-                        let vouched = matches!(known, Known::Trunk { vouched: true });
-                        invite(shared, incoming, permit, vouched, calls);
+                Known::Stranger | Known::Trunk { .. } | Known::Phone { .. } => {
+                    match (shared.config.admit)() {
+                        Ok(permit) => {
+                            if let (Known::Trunk { .. } | Known::Phone { .. }, Some(source)) =
+                                (&known, incoming.source())
+                            {
+                                shared.limiter.proved(source.ip());
+                            }
+                            let vouched = matches!(known, Known::Trunk { vouched: true });
+                            invite(shared, incoming, permit, vouched, calls);
+                        }
+                        Err(after) => full(shared, incoming, after),
                     }
-                    Err(after) => full(shared, incoming, after),
-                },
+                }
             }
         }
-        // Nobody registers here; whoever tries learns no more than that a password would be asked for.
-        "REGISTER" => {
-            let challenges = shared.guard.challenges(false);
-            refuse(incoming, 401, challenges);
-        }
+        "REGISTER" => registrar::register(shared, incoming),
         "OPTIONS" => {
             // RFC 3261, 11.2: the status is the one an INVITE would have.
             let room = shared.config.room.as_ref().is_none_or(|room| room());
@@ -75,9 +96,13 @@ pub(super) fn dispatch(
             }
             refuse(incoming, if room { 200 } else { 503 }, headers);
         }
+        // Outside any dialog these can only be guesses at one.
         "CANCEL" | "BYE" | "INFO" | "UPDATE" | "PRACK" | "NOTIFY" => refuse(incoming, 481, vec![]),
         // Only somebody we are talking to can ask for a transfer.
-        "REFER" => refuse(incoming, 403, vec![]),
+        "REFER" => {
+            strike(Offence::Stranger);
+            refuse(incoming, 403, vec![]);
+        }
         _ => refuse(incoming, 405, vec![]),
     }
 }
@@ -136,7 +161,7 @@ fn invite(
     let (Some(source), Some(call_id)) = (incoming.source(), incoming.call_id()) else {
         return refuse(incoming, 400, None, "no Call-ID".into());
     };
-    let rtp = match shared.media_socket() {
+    let rtp = match shared.media_socket(Some(source.ip())) {
         Ok(rtp) => rtp,
         Err(why) => return refuse(incoming, 503, Some(10), why),
     };
@@ -166,11 +191,23 @@ fn invite(
             .config
             .vouched
             .iter()
+            .chain(&shared.lock_places().vouched)
             .any(|n| n.contains(source.ip()));
     let asserted = incoming.header("P-Asserted-Identity").filter(|_| vouched);
-    let from = party_of(asserted.as_deref().unwrap_or(&incoming.from()));
+    let shown = asserted.unwrap_or_else(|| incoming.from());
+    let from = party_of(&shown);
+    let passport = incoming
+        .header("Identity")
+        .and_then(|i| Passport::parse(&i));
+    // A number that the carrier found to be a lie is nobody's, whoever sends the call.
+    let lie = is_refuted(&shown)
+        || passport
+            .as_ref()
+            .zip(from.as_ref())
+            .is_some_and(|(p, from)| p.contradicts(from));
+    let vouched = vouched && !lie;
     let to = incoming.called().or_else(|| party_of(&incoming.to()));
-    let headers: Vec<_> = incoming
+    let mut headers: Vec<_> = incoming
         .headers()
         .into_iter()
         .filter(|(name, _)| {
@@ -182,6 +219,7 @@ fn invite(
         })
         .take(32)
         .collect();
+    headers.extend(passport.map(|p| ("Identity-Claims".to_owned(), p.said())));
     let contact = shared.contact(Some("firstline"), source, incoming.transport());
     let cseq = incoming.cseq().unwrap_or(0);
     let (dialog, steps) = match shared.stack.accept_invite(incoming, &contact) {

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -13,9 +13,12 @@ use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{ALLOW, SUPPORTED};
+use super::limiter::{Limiter, Offence};
+use super::listen::with_via;
+use super::{ALLOW, SUPPORTED, Transport};
 use crate::wire::sip::frame::{Framer, Piece};
-use crate::wire::sip::{Rules, Verdict, plain_out, screen};
+use crate::wire::sip::nat::reachable;
+use crate::wire::sip::{Rules, Start, Verdict, plain_out, screen};
 
 /// How long the rest of a message may take to come on a stream.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -28,12 +31,15 @@ const QUEUE: usize = 64;
 pub(super) struct Gate {
     /// Addresses and ports this line is known under.
     ours: RwLock<Vec<(IpAddr, u16)>>,
+    /// Who is not read at all.
+    pub(super) limiter: Arc<Limiter>,
 }
 
 impl Gate {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(limiter: Arc<Limiter>) -> Self {
         Self {
             ours: RwLock::default(),
+            limiter,
         }
     }
 
@@ -44,6 +50,9 @@ impl Gate {
     }
 
     fn judge(&self, bytes: &[u8], source: SocketAddr, stream: bool) -> Verdict {
+        if !self.limiter.hears(source.ip()) {
+            return Verdict::Drop("its sender is banned");
+        }
         let known = self.ours.read().unwrap_or_else(PoisonError::into_inner);
         let host_is =
             |host: &str| -> Option<IpAddr> { host.trim_matches(['[', ']']).parse::<IpAddr>().ok() };
@@ -59,7 +68,7 @@ impl Gate {
                     .any(|(own, p)| *own == ip && *p == port.unwrap_or(5060))
             })
         };
-        let verdict = screen(
+        let mut verdict = screen(
             bytes,
             &Rules {
                 allow: ALLOW,
@@ -70,6 +79,32 @@ impl Gate {
                 stream,
             },
         );
+        let within = match &verdict {
+            Verdict::Pass(message) => match &message.start {
+                Start::Response { .. } => true,
+                Start::Request { method, .. } => {
+                    method == "ACK"
+                        || method == "CANCEL"
+                        || message.header("To").is_some_and(|to| to.contains(";tag="))
+                }
+            },
+            Verdict::Answer { code, .. } => {
+                if *code == 400 {
+                    self.limiter.strike(source.ip(), Offence::Unreadable);
+                }
+                false
+            }
+            Verdict::Drop(_) => {
+                self.limiter.strike(source.ip(), Offence::Unreadable);
+                false
+            }
+        };
+        if !self.limiter.admits(source.ip(), within) {
+            return Verdict::Drop("its sender sends too much");
+        }
+        if let Verdict::Pass(message) = &mut verdict {
+            reachable(message, source);
+        }
         match &verdict {
             Verdict::Answer { code, why, .. } => {
                 tracing::info!(%source, code, why, "a SIP request was refused");
@@ -83,17 +118,25 @@ impl Gate {
 
 /// A UDP socket that gives only what passes.
 pub(super) struct GatedUdp {
-    socket: UdpSocket,
-    gate: std::sync::Arc<Gate>,
+    socket: Arc<UdpSocket>,
+    gate: Arc<Gate>,
     buffer: Mutex<Vec<u8>>,
+    /// The stack sends everything by the first socket. What is for the other family of addresses goes out here, with this address in its
+    /// Via.
+    other_family: Arc<OnceLock<(Arc<UdpSocket>, SocketAddr)>>,
 }
 
 impl GatedUdp {
-    pub(super) fn new(socket: UdpSocket, gate: std::sync::Arc<Gate>) -> Self {
+    pub(super) fn new(
+        socket: Arc<UdpSocket>,
+        gate: Arc<Gate>,
+        other_family: Arc<OnceLock<(Arc<UdpSocket>, SocketAddr)>>,
+    ) -> Self {
         Self {
             socket,
             gate,
             buffer: Mutex::new(vec![0; 65_536]),
+            other_family,
         }
     }
 
@@ -136,9 +179,16 @@ impl GatedUdp {
     }
 
     pub(super) async fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        match plain_out(bytes) {
-            Some(plain) => self.socket.send_to(&plain, to).await,
-            None => self.socket.send_to(bytes, to).await,
+        let plain = plain_out(bytes);
+        let bytes = plain.as_deref().unwrap_or(bytes);
+        let own = self.socket.local_addr()?;
+        match self.other_family.get() {
+            Some((socket, shown)) if own.is_ipv4() != to.is_ipv4() => {
+                let request = !bytes.starts_with(b"SIP/2.0 ");
+                let seen = request.then(|| with_via(bytes, Transport::Udp, *shown));
+                socket.send_to(seen.as_deref().unwrap_or(bytes), to).await
+            }
+            _ => self.socket.send_to(bytes, to).await,
         }
     }
 }
@@ -155,7 +205,7 @@ pub(super) struct Carried {
 pub(super) fn carry<S>(
     io: S,
     peer: SocketAddr,
-    gate: std::sync::Arc<Gate>,
+    gate: Arc<Gate>,
     stop: &CancellationToken,
 ) -> Carried
 where
@@ -236,6 +286,9 @@ async fn judged(
     incoming: &mpsc::Sender<Vec<u8>>,
     answers: &mpsc::Sender<Vec<u8>>,
 ) -> bool {
+    if !gate.limiter.hears(peer.ip()) {
+        return false;
+    }
     match piece {
         None => true,
         Some(Piece::Hopeless) => {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::party_of;
 use super::stack::Incoming;
-use super::trunk::Trunk;
+use super::trunk::{Account, Trunk};
 use crate::wire::sip::digest::{Algorithm, Credentials, Fresh, Nonces, challenge};
 
 /// As challenges name us.
@@ -22,8 +23,12 @@ pub(super) enum Known {
     Stranger,
     /// Showed a trunk's password.
     Trunk { vouched: bool },
+    /// Showed the password of a desk phone.
+    Phone { user: String },
     /// Is to show one: headers for a 401.
     Ask(Vec<(&'static str, String)>),
+    /// Showed one that is wrong, or a user that is nobody's.
+    Wrong(Vec<(&'static str, String)>),
     /// No password would help: none is configured.
     Nobody,
 }
@@ -31,6 +36,8 @@ pub(super) enum Known {
 struct Login {
     password: String,
     vouched: bool,
+    /// A desk phone's, not a trunk's.
+    phone: bool,
 }
 
 /// A request on its way: its identity, and the hop it came by.
@@ -49,7 +56,15 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(trunks: &[Trunk]) -> Self {
+    pub(super) fn new(trunks: &[Trunk], phones: &[Account]) -> Self {
+        let phones = phones.iter().map(|account| {
+            let login = Login {
+                password: account.password.clone(),
+                vouched: false,
+                phone: true,
+            };
+            (account.user.clone(), login)
+        });
         let logins = trunks
             .iter()
             .filter_map(|trunk| {
@@ -57,9 +72,11 @@ impl Guard {
                 let login = Login {
                     password: account.password.clone(),
                     vouched: trunk.vouched,
+                    phone: false,
                 };
                 Some((account.user.clone(), login))
             })
+            .chain(phones)
             .collect();
         let secret: [u64; 4] = rand::random();
         Self {
@@ -71,11 +88,13 @@ impl Guard {
         }
     }
 
-    /// Headers of a 401.
-    pub(super) fn challenges(&self, stale: bool) -> Vec<(&'static str, String)> {
+    /// Headers of a 401. Carriers choose between SHA-256 and MD5 (RFC 8760 section 2.4); many desk phones give up at the sight of a digest they do
+    /// not know, so that they are asked for MD5 alone.
+    pub(super) fn challenges(&self, stale: bool, phone: bool) -> Vec<(&'static str, String)> {
         let nonce = self.nonces.make(self.now());
         [Algorithm::Sha256, Algorithm::Md5]
             .into_iter()
+            .filter(|a| !phone || *a == Algorithm::Md5)
             .map(|a| ("WWW-Authenticate", challenge(REALM, &nonce, a, stale)))
             .collect()
     }
@@ -85,6 +104,11 @@ impl Guard {
         if self.logins.is_empty() {
             return Known::Nobody;
         }
+        let named = party_of(&request.from());
+        let phone = method == "REGISTER"
+            || named
+                .and_then(|user| self.logins.get(&user))
+                .is_some_and(|login| login.phone);
         let shown = request
             .headers()
             .into_iter()
@@ -92,11 +116,11 @@ impl Guard {
             .filter_map(|(_, v)| Credentials::parse(&v))
             .find(|c| c.realm == REALM);
         let Some(credentials) = shown else {
-            return Known::Ask(self.challenges(false));
+            return Known::Ask(self.challenges(false, phone));
         };
         match self.nonces.check(&credentials.nonce, self.now()) {
-            Fresh::No => return Known::Ask(self.challenges(false)),
-            Fresh::Stale => return Known::Ask(self.challenges(true)),
+            Fresh::No => return Known::Ask(self.challenges(false, phone)),
+            Fresh::Stale => return Known::Ask(self.challenges(true, phone)),
             Fresh::Yes => {}
         }
         // A wrong user costs the same as a wrong password and is told the same.
@@ -104,13 +128,18 @@ impl Guard {
         let password = login.map_or("", |l| l.password.as_str());
         if !credentials.prove(method, password) || login.is_none() {
             tracing::warn!(source = ?request.source(), "a wrong SIP password was shown");
-            return Known::Ask(self.challenges(false));
+            return Known::Wrong(self.challenges(false, phone));
         }
         if !self.counts_up(&credentials) {
-            return Known::Ask(self.challenges(true));
+            return Known::Ask(self.challenges(true, phone));
         }
-        Known::Trunk {
-            vouched: login.is_some_and(|l| l.vouched),
+        match login {
+            Some(login) if login.phone => Known::Phone {
+                user: credentials.user,
+            },
+            login => Known::Trunk {
+                vouched: login.is_some_and(|l| l.vouched),
+            },
         }
     }
 

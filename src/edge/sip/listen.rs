@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rsipstack::platform::net::UdpSocket as StackUdp;
@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::{Carried, Gate, GatedUdp, carry};
+use super::limiter::Limiter;
 use super::tls::{self, TlsFiles};
 use super::{SipError, Transport};
 
@@ -50,8 +51,11 @@ pub(super) async fn bind(
     files: &TlsFiles,
     transports: &TransportLayer,
     cancel: &CancellationToken,
+    limiter: Arc<Limiter>,
 ) -> Result<Bound, SipError> {
-    let gate = Arc::new(Gate::new());
+    let gate = Arc::new(Gate::new(limiter));
+    let families = [true, false].map(|_| Arc::new(OnceLock::new()));
+    let [v4, v6] = &families;
     let client = tls::client(files).map_err(SipError::Listen)?;
     let mut bound = Bound {
         listeners: Vec::new(),
@@ -66,10 +70,13 @@ pub(super) async fn bind(
         let name = transport.name();
         let in_use = |e: &std::io::Error| in_use(name, wanted, e);
         let addr = if transport == Transport::Udp {
-            let socket = UdpSocket::bind(wanted).await.map_err(|e| in_use(&e))?;
+            let socket = udp(wanted).map_err(|e| in_use(&e))?;
             let addr = socket.local_addr().map_err(|e| in_use(&e))?;
             let shown = shown(addr, advertise);
-            let socket = Gated(GatedUdp::new(socket, gate.clone()));
+            let socket = Arc::new(socket);
+            let (own, other) = if addr.is_ipv4() { (v4, v6) } else { (v6, v4) };
+            let _ = own.set((socket.clone(), shown));
+            let socket = Gated(GatedUdp::new(socket, gate.clone(), other.clone()));
             let connection = UdpConnection::from_socket(
                 Arc::new(socket),
                 Some(shown),
@@ -84,7 +91,7 @@ pub(super) async fn bind(
                 let config = tls::server(files).map_err(SipError::Listen)?;
                 bound.server = Some(tokio_rustls::TlsAcceptor::from(config));
             }
-            let socket = TcpListener::bind(wanted).await.map_err(|e| in_use(&e))?;
+            let socket = tcp(wanted).map_err(|e| in_use(&e))?;
             let addr = socket.local_addr().map_err(|e| in_use(&e))?;
             bound
                 .streams
@@ -101,6 +108,31 @@ pub(super) async fn bind(
         ));
     }
     Ok(bound)
+}
+
+/// A socket for one family of addresses only: `0.0.0.0` and `[::]` may stand beside each other, and no peer shows as a mapped address.
+fn plain(wanted: SocketAddr, kind: socket2::Type) -> std::io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(wanted), kind, None)?;
+    if wanted.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if kind == socket2::Type::STREAM {
+        // As after a restart, when old connections still linger in the kernel.
+        socket.set_reuse_address(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&wanted.into())?;
+    Ok(socket)
+}
+
+fn udp(wanted: SocketAddr) -> std::io::Result<UdpSocket> {
+    UdpSocket::from_std(plain(wanted, socket2::Type::DGRAM)?.into())
+}
+
+fn tcp(wanted: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = plain(wanted, socket2::Type::STREAM)?;
+    socket.listen(1_024)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// A gated socket as the stack wants one.
@@ -256,7 +288,9 @@ impl Streams {
         self.endpoint
             .transport_layer
             .add_connection(connection.clone());
-        let own = self.shown.iter().find(|(t, _)| *t == transport);
+        let alike =
+            |(t, a): &&(Transport, SocketAddr)| *t == transport && a.is_ipv4() == peer.is_ipv4();
+        let own = self.shown.iter().find(alike);
         let via = own.map_or_else(
             || SocketAddr::new(self.advertise.unwrap_or(local.ip()), local.port()),
             |(_, shown)| *shown,
@@ -311,7 +345,7 @@ impl Streams {
 }
 
 /// A request whose top Via says how and from where it really goes. Answers find their transaction by the branch, which stays.
-fn with_via(bytes: &[u8], transport: Transport, shown: SocketAddr) -> Vec<u8> {
+pub(super) fn with_via(bytes: &[u8], transport: Transport, shown: SocketAddr) -> Vec<u8> {
     let found = bytes
         .windows(6)
         .position(|w| w.eq_ignore_ascii_case(b"\nVia: "))
@@ -351,6 +385,9 @@ async fn accept(
         let Some(streams) = streams.upgrade() else {
             return;
         };
+        let Some(held) = streams.gate.limiter.connects(peer.ip()) else {
+            continue;
+        };
         let Ok(place) = room.clone().try_acquire_owned() else {
             tracing::warn!(%peer, "too many SIP connections: one was closed");
             continue;
@@ -381,7 +418,7 @@ async fn accept(
                 drop(streams);
                 open.cancelled().await;
             }
-            drop(place);
+            drop((place, held));
         });
     }
 }
@@ -434,6 +471,7 @@ fn in_use(kind: &str, addr: SocketAddr, error: &std::io::Error) -> SipError {
 }
 
 fn shown(bound: SocketAddr, advertise: Option<IpAddr>) -> SocketAddr {
+    let advertise = advertise.filter(|a| a.is_ipv4() == bound.is_ipv4());
     SocketAddr::new(
         advertise.unwrap_or_else(|| visible(bound.ip())),
         bound.port(),

@@ -11,6 +11,8 @@
 //! sending_on transfers: sent, asked for, and dialogs that take another's place
 //! timer      keeping a session, and noticing one that is dead (RFC 4028)
 //! guard      who callers from unknown addresses are
+//! limiter    who sends too much, or guesses, is not heard for a while
+//! registrar  desk phones that register here
 //! session    our side of SDP offer and answer for one dialog
 //! leg        what the call's task holds: media by hand, signalling over small bounded channels
 //! trunk      registering with carriers, and calling through them
@@ -22,7 +24,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -34,8 +36,10 @@ mod arrival;
 mod gate;
 mod guard;
 mod leg;
+mod limiter;
 mod listen;
 mod net;
+mod registrar;
 mod sending_on;
 mod session;
 mod signalling;
@@ -45,6 +49,7 @@ mod tls;
 mod trunk;
 mod uri;
 
+pub use limiter::Ban;
 pub use listen::Listener;
 pub use net::{Accept, Net};
 pub use session::MediaPolicy;
@@ -55,7 +60,9 @@ pub use uri::{SipUri, address_of, party_of};
 use arrival::dispatch;
 use guard::Guard;
 use leg::SipLeg;
+use limiter::Limiter;
 use listen::local_towards;
+use registrar::Phones;
 use stack::Incoming;
 use stack::Stack;
 
@@ -119,6 +126,10 @@ pub struct SipConfig {
     /// Where callers are sent while there is no room (302): a SIP address or a number. None: they are asked to try again (503).
     pub overflow: Option<String>,
     pub trunks: Vec<Trunk>,
+    /// Desk phones that may register here.
+    pub phones: Vec<Account>,
+    /// Never banned or rate-limited.
+    pub trusted: Vec<Net>,
 }
 
 /// Why the edge cannot start.
@@ -170,6 +181,10 @@ struct Shared {
     routes: Routes,
     ports: RtpPorts,
     guard: Guard,
+    limiter: Arc<Limiter>,
+    phones: Phones,
+    /// Where calls are taken from now: what is configured, and where trunks' names lead.
+    places: RwLock<Places>,
     /// Signalling tasks alive.
     tasks: AtomicUsize,
     /// How each trunk that is registered with stands.
@@ -199,23 +214,30 @@ impl SipEdge {
         config: SipConfig,
     ) -> Result<(Self, mpsc::Receiver<IncomingCall>), SipError> {
         let ports = RtpPorts::new(config.rtp_ports).map_err(SipError::Listen)?;
+        let limiter = Arc::new(Limiter::new(config.trusted.clone()));
         let (stack, mut incoming) = Stack::start(
             &config.listen,
             config.advertise,
             &config.tls,
             &config.user_agent,
+            limiter.clone(),
         )
         .await?;
         let shared = Arc::new(Shared {
             stack,
-            guard: Guard::new(&config.trunks),
+            guard: Guard::new(&config.trunks, &config.phones),
+            limiter,
+            phones: Phones::new(&config.phones),
+            places: RwLock::default(),
             config,
             routes: Routes::default(),
             ports,
             tasks: AtomicUsize::new(0),
             registrations: Mutex::default(),
         });
+        shared.look_up_trunks().await;
         trunk::keep_registered(&shared, &shared.stack.goodbye);
+        trunk::keep_looking_up(&shared, &shared.stack.goodbye);
         let (calls_tx, calls_rx) = mpsc::channel(64);
         // Weak: the edge's last handle ends the stack, and with it this loop.
         let weak = Arc::downgrade(&shared);
@@ -231,6 +253,16 @@ impl SipEdge {
     /// Where it listens, with the ports that were taken for 0.
     pub fn listeners(&self) -> &[Listener] {
         &self.shared.stack.listeners
+    }
+
+    /// Addresses that are not read now, for what they did.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.shared.limiter.bans()
+    }
+
+    /// Desk phones by user, each with how many devices are registered.
+    pub fn phones(&self) -> Vec<(String, usize)> {
+        self.shared.phones.census()
     }
 
     pub fn census(&self) -> Census {
@@ -259,7 +291,7 @@ impl SipEdge {
 
     /// Places a call. The leg's signals say how it goes; what is wrong with the address comes as `Ended(Failed)` too.
     ///
-    /// `uri` is a SIP address, or `trunk:+15550100` for a number through the first trunk. `from` is a number or a SIP address;
+    /// `uri` is a SIP address, `trunk:+15550100` for a number through the first trunk, or `phone:maria` for a phone that registered here. `from` is a number or a SIP address;
     /// `ring_s` the longest it may ring (a `ring_s` in the address wins).
     pub fn dial(
         &self,
@@ -278,7 +310,14 @@ impl SipEdge {
         let through = uri
             .strip_prefix("trunk:")
             .map(|number| (number, self.shared.config.trunks.first()));
+        let phone = uri
+            .strip_prefix("phone:")
+            .map(|user| self.shared.phones.find(user));
         let target = match &through {
+            None if phone.is_some() => phone
+                .as_ref()
+                .map_or_else(|| Err(String::new()), Clone::clone)
+                .map(|bound| bound.contact),
             None => uri.parse::<SipUri>(),
             Some((number, Some(trunk))) => Ok(trunk.uri(Some(number))),
             Some((number, None)) => Err(format!(
@@ -286,7 +325,16 @@ impl SipEdge {
             )),
         };
         let through = through.and_then(|(_, trunk)| trunk.cloned());
-        let started = target.and_then(|target| Ok((target, self.shared.media_socket()?)));
+        let flow = phone
+            .and_then(Result::ok)
+            .map(|bound| (bound.transport, bound.source));
+        let started = target.and_then(|target| {
+            let towards = flow
+                .map(|(_, at)| at)
+                .or_else(|| target.literal())
+                .map(|at| at.ip());
+            Ok((target, self.shared.media_socket(towards)?))
+        });
         let (target, rtp) = match started {
             Ok(parts) => parts,
             Err(why) => return Box::new(SipLeg::failed(info, why)),
@@ -301,6 +349,7 @@ impl SipEdge {
             let order = signalling::Order {
                 target,
                 through,
+                flow,
                 from: &from,
                 ring_s,
                 headers: &headers,
@@ -312,25 +361,39 @@ impl SipEdge {
 }
 
 impl Shared {
-    fn media_socket(&self) -> Result<RtpSession, String> {
+    /// `towards`: who it is for, where that is known already.
+    fn media_socket(&self, towards: Option<IpAddr>) -> Result<RtpSession, String> {
+        let v6 = towards.is_some_and(|ip| ip.to_canonical().is_ipv6());
         // A line that listens on one address only takes media there only, too.
-        let listeners = &self.stack.listeners;
-        let ip = listeners
-            .first()
-            .map(|l| l.addr.ip())
-            .filter(|ip| listeners.iter().all(|l| l.addr.ip() == *ip))
-            .unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        self.ports.open(ip)
+        let mut own = self.stack.listeners.iter().map(|l| l.addr.ip());
+        let only = own.next().filter(|first| own.all(|ip| ip == *first));
+        let any = match v6 {
+            true => IpAddr::from([0u16; 8]),
+            false => IpAddr::from([0, 0, 0, 0]),
+        };
+        self.ports.open(
+            only.filter(|ip| towards.is_none() || ip.is_ipv6() == v6)
+                .unwrap_or(any),
+        )
     }
 
     /// Our address as `peer` sees it.
     fn our_address(&self, peer: SocketAddr) -> IpAddr {
-        self.config.advertise.unwrap_or_else(|| local_towards(peer))
+        // An address of the other family would be no use to them.
+        self.config
+            .advertise
+            .filter(|a| a.is_ipv4() == peer.ip().to_canonical().is_ipv4())
+            .unwrap_or_else(|| local_towards(peer))
     }
 
     fn contact(&self, user: Option<&str>, peer: SocketAddr, transport: Transport) -> SipUri {
         let listeners = &self.stack.listeners;
-        let own = listeners.iter().find(|l| l.transport == transport);
+        let alike = |l: &&Listener| l.transport == transport;
+        let own = listeners
+            .iter()
+            .filter(alike)
+            .find(|l| l.addr.is_ipv4() == peer.is_ipv4())
+            .or_else(|| listeners.iter().find(alike));
         let listener = own.or_else(|| listeners.first());
         // Without a listener of that kind answers come back on the connection that we opened.
         let transport = listener.map_or(transport, |l| l.transport);
@@ -377,11 +440,23 @@ impl Shared {
         match (&self.config.accept, source.map(|s| s.ip().to_canonical())) {
             (Accept::Any, _) => true,
             (Accept::Nets(nets), Some(ip)) => {
-                ip.is_loopback() || nets.iter().any(|n| n.contains(ip))
+                let here = |nets: &[Net]| nets.iter().any(|n| n.contains(ip));
+                ip.is_loopback() || here(nets) || here(&self.lock_places().trunks)
             }
             (Accept::Nets(_), None) => false,
         }
     }
+
+    fn lock_places(&self) -> std::sync::RwLockReadGuard<'_, Places> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where trunks without addresses of their own in the configuration are now, by their names.
+#[derive(Debug, Default)]
+struct Places {
+    trunks: Vec<Net>,
+    vouched: Vec<Net>,
 }
 
 /// Counts a signalling task while it lives.

@@ -34,6 +34,14 @@ impl Net {
     }
 }
 
+impl From<IpAddr> for Net {
+    fn from(addr: IpAddr) -> Self {
+        let addr = addr.to_canonical();
+        let prefix = if addr.is_ipv4() { 32 } else { 128 };
+        Self { addr, prefix }
+    }
+}
+
 impl std::str::FromStr for Net {
     type Err = String;
 

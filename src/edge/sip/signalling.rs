@@ -193,6 +193,8 @@ pub(super) struct Order<'a> {
     pub target: SipUri,
     /// The trunk it goes through, with its credentials and its proxy.
     pub through: Option<Trunk>,
+    /// How a phone that registered here is reached: over what, and where its packets come from.
+    pub flow: Option<(Transport, SocketAddr)>,
     pub from: &'a str,
     pub ring_s: u32,
     pub headers: &'a [(String, String)],
@@ -203,6 +205,7 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
     let Order {
         target: uri,
         through,
+        flow,
         from,
         ring_s,
         headers,
@@ -217,17 +220,21 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         None => Ok(None),
     };
     let name = uri.host.clone();
-    let found = match proxy {
-        Ok(Some(proxy)) => Ok((uri, proxy)),
-        Ok(None) => resolve(shared, uri).await,
-        Err(why) => Err(why),
+    let found = match (flow, proxy) {
+        (Some((_, at)), _) => Ok((uri, at)),
+        (None, Ok(Some(proxy))) => Ok((uri, proxy)),
+        (None, Ok(None)) => resolve(shared, uri).await,
+        (None, Err(why)) => Err(why),
     };
     let (uri, peer) = match found {
         Ok(found) => found,
         Err(why) => return fail(EndCause::Unreachable, why).await,
     };
-    let transport = uri.transport();
-    if let Err(why) = shared.stack.connect(transport, peer, &name).await {
+    // A registered phone is called over its own connection, which is there or not.
+    let transport = flow.map_or(uri.transport(), |(transport, _)| transport);
+    if flow.is_none()
+        && let Err(why) = shared.stack.connect(transport, peer, &name).await
+    {
         return fail(EndCause::Unreachable, why).await;
     }
     let contact = shared.contact(Some("firstline"), peer, transport);
@@ -253,7 +260,7 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
     let offer = session.offer();
     let (dialog, steps, invite) = match shared.stack.invite(
         &uri,
-        Some(peer),
+        Some((peer, transport)),
         &from,
         &contact,
         headers,

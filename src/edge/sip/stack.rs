@@ -113,10 +113,11 @@ impl Stack {
         advertise: Option<IpAddr>,
         tls: &TlsFiles,
         agent: &str,
+        limiter: Arc<super::limiter::Limiter>,
     ) -> Result<(Self, TransactionReceiver), SipError> {
         let cancel = CancellationToken::new();
         let transports = TransportLayer::new(cancel.clone());
-        let bound = listen::bind(listen, advertise, tls, &transports, &cancel).await?;
+        let bound = listen::bind(listen, advertise, tls, &transports, &cancel, limiter).await?;
         let listeners = bound.listeners.clone();
         let endpoint = EndpointBuilder::new()
             .with_user_agent(agent)
@@ -230,7 +231,7 @@ impl Stack {
     pub(super) fn invite(
         &self,
         uri: &SipUri,
-        target: Option<SocketAddr>,
+        target: Option<(SocketAddr, Transport)>,
         from: &SipUri,
         contact: &SipUri,
         headers: &[(String, String)],
@@ -248,7 +249,7 @@ impl Stack {
             caller: parsed(from)?,
             callee: parsed(uri)?,
             contact: parsed(contact)?,
-            destination: target.map(|addr| sip_addr(addr, uri.transport())),
+            destination: target.map(|(addr, transport)| sip_addr(addr, transport)),
             content_type: Some("application/sdp".into()),
             offer: Some(offer),
             headers: Some(extra),
@@ -312,6 +313,29 @@ impl Stack {
                 uri.host
             )),
         }
+    }
+}
+
+/// Every address that a name stands for, by its SRV records and what they name, else its own (RFC 3263).
+pub(super) async fn all_addresses(
+    host: &str,
+    port: Option<u16>,
+    transport: Transport,
+) -> Vec<IpAddr> {
+    use std::sync::LazyLock;
+
+    use rsipstack::resolver::SipResolver;
+    static RESOLVER: LazyLock<SipResolver> = LazyLock::new(SipResolver::new);
+    let domain = host.to_owned().into();
+    let look = RESOLVER.lookup(
+        &domain,
+        port.map(Into::into),
+        Some(listen::stack_transport(transport)),
+        transport == Transport::Tls,
+    );
+    match tokio::time::timeout(Duration::from_secs(5), look).await {
+        Ok(Ok(found)) => found.iter().map(|t| t.addr.ip()).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::signalling::lookup;
 use super::stack::{Attempt, Binding};
 use super::uri::host_port;
-use super::{Shared, SipEdge, SipUri, Transport};
+use super::{Net, Shared, SipEdge, SipUri, Transport};
 
 /// Seconds a registration is asked for; the registrar may grant less. Refreshed at three quarters.
 const EXPIRES: u32 = 300;
@@ -34,7 +34,12 @@ pub struct Trunk {
     pub caller_id: Option<String>,
     /// Its word on the caller's number is good.
     pub vouched: bool,
+    /// Its calls come from wherever its name leads; false where the configuration says from which addresses.
+    pub by_name: bool,
 }
+
+/// How often names are looked up again: carriers move.
+const LOOK_UP: Duration = Duration::from_secs(60);
 
 /// Digest credentials.
 #[derive(Clone)]
@@ -88,18 +93,87 @@ impl Trunk {
         }
     }
 
-    /// Addresses that its calls may come from, as far as names say.
+    /// Addresses that its calls may come from, as far as names say: SRV records and what they name, and the name itself.
     pub async fn addresses(&self) -> Vec<std::net::IpAddr> {
         let port = self.port.unwrap_or(self.usual_port());
         let mut found = Vec::new();
-        if let Ok(addrs) = tokio::net::lookup_host((self.host.as_str(), port)).await {
+        // The system knows names that DNS does not, and the other way round.
+        let system = tokio::net::lookup_host((self.host.as_str(), port));
+        let dns = async {
+            match self.uri(None).literal().is_none() && self.host.contains('.') {
+                true => super::stack::all_addresses(&self.host, self.port, self.transport).await,
+                false => Vec::new(),
+            }
+        };
+        let (dns, system) = tokio::join!(dns, system);
+        found.extend(dns);
+        if let Ok(addrs) = system {
             found.extend(addrs.map(|a| a.ip()));
         }
         if let Ok(Some(proxy)) = self.destination().await {
             found.push(proxy.ip());
         }
+        found.sort();
+        found.dedup();
         found
     }
+}
+
+impl Shared {
+    /// Where trunks are now. A name that cannot be looked up keeps what it had.
+    pub(super) async fn look_up_trunks(&self) {
+        let mut trunks = Vec::new();
+        let mut vouched = Vec::new();
+        for trunk in self.config.trunks.iter().filter(|t| t.by_name) {
+            let found: Vec<Net> = trunk.addresses().await.into_iter().map(Net::from).collect();
+            if found.is_empty() {
+                tracing::warn!(trunk = %trunk.name, "its host's name has no address now: calls from a new address of its are not let in; set `allow`, or see to the name");
+                let known = self.lock_places();
+                trunks.extend_from_slice(&known.trunks);
+                vouched.extend_from_slice(&known.vouched);
+                continue;
+            }
+            if trunk.vouched {
+                vouched.extend(found.iter().copied());
+            }
+            trunks.extend(found);
+        }
+        let mut carriers = trunks.clone();
+        if let super::Accept::Nets(nets) = &self.config.accept {
+            carriers.extend_from_slice(nets);
+        }
+        carriers.extend_from_slice(&self.config.vouched);
+        self.limiter.know(carriers);
+        let mut places = self
+            .places
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !places.trunks.is_empty() && places.trunks != trunks {
+            tracing::info!(
+                "trunks' names lead to other addresses than before: calls are taken from there"
+            );
+        }
+        places.trunks = trunks;
+        places.vouched = vouched;
+    }
+}
+
+/// Looks trunks' names up again now and then, until `stop`.
+pub(super) fn keep_looking_up(shared: &Arc<Shared>, stop: &CancellationToken) {
+    if !shared.config.trunks.iter().any(|t| t.by_name) {
+        return;
+    }
+    let (weak, stop) = (Arc::downgrade(shared), stop.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_UP) => {}
+                () = stop.cancelled() => return,
+            }
+            let Some(shared) = weak.upgrade() else { return };
+            shared.look_up_trunks().await;
+        }
+    });
 }
 
 impl SipEdge {

@@ -13,6 +13,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ONE: Duration = Duration::from_secs(5);
 /// Tries of one request.
 const TRIES: u32 = 4;
+/// For moving a call, all tries together.
+const MOVE: Duration = Duration::from_secs(6);
 /// For ending a call, all tries together.
 const END: Duration = Duration::from_secs(4);
 /// No answer is read beyond this.
@@ -65,6 +67,12 @@ impl Api {
             Some(sid) if !sid.is_empty() => Ok(sid.to_owned()),
             _ => Err(ApiError::Failed("Twilio's answer names no call".into())),
         }
+    }
+
+    /// Has a call that is up do what this TwiML says, whatever it was doing.
+    pub async fn redirect(&self, sid: &str, twiml: String) -> Result<(), ApiError> {
+        let path = format!("Calls/{sid}.json");
+        self.post(&path, &[("Twiml", twiml)], MOVE).await.map(drop)
     }
 
     /// Ends a call, whether it rings or is up.

@@ -55,7 +55,12 @@ pub(super) async fn place(shared: Arc<Shared>, link: Arc<Link>, order: Order) {
     let leg = uuid::Uuid::new_v4().simple().to_string();
     shared.dials.lock().insert(leg.clone(), link.clone());
     let token = shared.tickets.human(link.clone(), order.ring);
-    let stream = twiml::connect(&super::media_url(&order.base), &token, &After::Hangup);
+    let stream = twiml::connect(
+        shared.config.names,
+        &super::media_url(&order.base),
+        &token,
+        &After::Hangup,
+    );
     let callback = format!("{}/twilio/status?leg={leg}", order.base);
     let form = [
         ("To", order.number),

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Shared;
 use super::inflow::BLOCK;
 use super::link::{Closing, Link};
+use super::room::{self, ROOM};
 use crate::audio::g711::Law;
 use crate::audio::resample::Resampler;
 use crate::audio::{FRAME, FRAME_MS};
@@ -30,11 +32,19 @@ pub(super) struct TwilioLeg {
     /// Sound may go out.
     answered: bool,
     ended: bool,
+    /// Conferences are made by it; none where the sound stays here.
+    rooms: Option<Arc<Shared>>,
 }
 
 impl TwilioLeg {
-    pub fn new(info: LegInfo, link: Arc<Link>, permit: Option<Permit>) -> Self {
+    pub fn new(
+        info: LegInfo,
+        link: Arc<Link>,
+        permit: Option<Permit>,
+        rooms: Option<Arc<Shared>>,
+    ) -> Self {
         Self {
+            rooms,
             info,
             link,
             _permit: permit,
@@ -119,6 +129,26 @@ impl Leg for TwilioLeg {
     fn clear(&mut self) -> u64 {
         self.to_send.clear();
         self.link.clear()
+    }
+
+    /// Sends the call into a room of the provider's, with the one who is there.
+    fn refer(&mut self, to: &str) -> bool {
+        let (Some(shared), Some(human), Some(own)) = (
+            self.rooms.clone(),
+            to.strip_prefix(ROOM),
+            self.link.call_sid(),
+        ) else {
+            return false;
+        };
+        let (link, human) = (self.link.clone(), human.to_owned());
+        let runtime = shared.runtime.clone();
+        runtime.spawn(async move { room::meet(&shared, &link, &own, &human).await });
+        true
+    }
+
+    fn in_our_place(&self) -> Option<String> {
+        let sid = self.link.call_sid().filter(|_| self.rooms.is_some())?;
+        Some(format!("{ROOM}{sid}"))
     }
 
     fn unheard_ms(&self) -> u64 {

@@ -54,6 +54,8 @@ struct Inner {
     waiting: usize,
     signals: Vec<Signal>,
     closing: Option<Closing>,
+    /// The call itself was sent elsewhere: it is not ended with its stream.
+    moved: bool,
     ended: bool,
     attached: bool,
     call_sid: Option<String>,
@@ -89,6 +91,7 @@ impl Link {
                 waiting: 0,
                 signals: Vec::new(),
                 closing: None,
+                moved: false,
                 ended: false,
                 attached: false,
                 call_sid,
@@ -288,6 +291,14 @@ impl Link {
 
     pub fn closing(&self) -> Option<Closing> {
         self.lock().closing.clone()
+    }
+
+    pub fn set_moved(&self, moved: bool) {
+        self.lock().moved = moved;
+    }
+
+    pub fn moved(&self) -> bool {
+        self.lock().moved
     }
 
     pub fn call_sid(&self) -> Option<String> {

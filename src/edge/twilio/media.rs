@@ -11,7 +11,8 @@ use super::link::{Link, Out};
 use super::tickets::Purpose;
 use super::{IncomingStream, Shared};
 use crate::edge::EndCause;
-use crate::wire::twilio::{FromTwilio, Start, ToTwilio, build, parse};
+use crate::wire::providers::Names;
+use crate::wire::twilio::{FromTwilio, Start, ToTwilio, parse};
 
 /// From the socket's opening to its start message.
 const HELLO: Duration = Duration::from_secs(10);
@@ -56,7 +57,7 @@ enum End {
 /// Serves one socket until it is over.
 pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
     let hello = tokio::time::timeout(HELLO, hello(&mut socket)).await;
-    let start = match hello {
+    let mut start = match hello {
         Ok(Ok(start)) => start,
         Ok(Err(close)) => return refuse(socket, close, &shared).await,
         Err(_) => return refuse(socket, policy("no start message came in time"), &shared).await,
@@ -66,15 +67,22 @@ pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
         .iter()
         .find(|(name, _)| name == "token")
         .map_or("", |(_, value)| value.as_str());
-    let purpose = match shared.tickets.take(token, &start.call_sid) {
-        Ok(purpose) => purpose,
+    let same_id = shared.config.names.same_call_id;
+    let purpose = match shared.tickets.take(token, &start.call_sid, same_id) {
+        Ok((purpose, known)) => {
+            // Under the id that the webhook had, where the stream has another.
+            if let Some(known) = known.filter(|_| !same_id) {
+                start.call_sid = known;
+            }
+            purpose
+        }
         Err(why) => return refuse(socket, policy(why), &shared).await,
     };
     let (link, human) = match purpose {
         Purpose::Caller(caller) => {
             let link = Arc::new(Link::new(Some(start.call_sid.clone())));
             link.attach(&start.call_sid);
-            let call = IncomingStream::new(caller, &start, link.clone());
+            let call = IncomingStream::new(caller, &start, link.clone(), &shared);
             if shared.incoming.try_send(call).is_err() {
                 shared.tickets.ended(&start.call_sid, false);
                 let close = Close {
@@ -90,6 +98,7 @@ pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
                 shared.tickets.ended(&start.call_sid, true);
                 return refuse(socket, policy("nobody waits for this stream"), &shared).await;
             }
+            shared.humans.add(&start.call_sid, &link);
             link.signal(crate::edge::Signal::Answered);
             (link, true)
         }
@@ -115,7 +124,7 @@ async fn hello(socket: &mut WebSocket) -> Result<Start, Close> {
             Ok(FromTwilio::Start(start)) => {
                 let mu_law = matches!(
                     start.encoding.to_ascii_lowercase().as_str(),
-                    "" | "audio/x-mulaw" | "audio/mulaw" | "audio/pcmu"
+                    "" | "audio/x-mulaw" | "audio/mulaw" | "audio/pcmu" | "pcmu" | "mulaw"
                 );
                 if !mu_law || !matches!(start.sample_rate, 0 | 8_000) || start.channels > 1 {
                     return Err(Close {
@@ -179,13 +188,15 @@ async fn run(
 ) {
     let end = tokio::select! {
         end = read(&mut stream, link) => end,
-        end = write(&mut sink, link, &start.stream_sid) => end,
+        end = write(&mut sink, link, shared.config.names, &start.stream_sid) => end,
         () = async { link.closing.cancelled().await; tokio::time::sleep(FLUSH).await } => End::Asked,
     };
     let sid = link.call_sid().unwrap_or_else(|| start.call_sid.clone());
     let whole = link.closing().is_some_and(|c| c.whole);
-    // Known before the socket is closed: Twilio may ask what comes next at once.
-    shared.tickets.ended(&start.call_sid, whole || human);
+    // Known before the socket is closed: Twilio may ask what comes next at once. Who was moved on is not ours to end.
+    shared
+        .tickets
+        .ended(&start.call_sid, (whole || human) && !link.moved());
     let close = match end {
         End::Stopped => {
             link.end(EndCause::Remote, "the stream was stopped");
@@ -204,7 +215,9 @@ async fn run(
             normal()
         }
         End::Asked => {
-            if whole || human {
+            if link.moved() {
+                // The call goes on without us.
+            } else if (whole || human) && shared.config.names.rest {
                 // Where nothing follows the stream in the TwiML that would ring a human, closing it is as good and sooner.
                 if shared.config.fallback.is_some() || human {
                     hang_up(&mut stream, &sid, shared).await;
@@ -352,7 +365,13 @@ async fn read(stream: &mut SplitStream<WebSocket>, link: &Link) -> End {
 }
 
 /// What goes out. Ends when the leg asked for the end and everything is sent.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, link: &Link, stream_sid: &str) -> End {
+async fn write(
+    sink: &mut SplitSink<WebSocket, Message>,
+    link: &Link,
+    names: &Names,
+    stream_sid: &str,
+) -> End {
+    let text = |message: &ToTwilio| Message::Text(names.build(stream_sid, message).into());
     loop {
         let batch = link.take();
         if batch.is_empty() {
@@ -367,9 +386,9 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, link: &Link, stream_sid
         }
         for out in batch {
             let message = match &out {
-                Out::Media(codes) => text(stream_sid, &ToTwilio::Media(codes)),
-                Out::Mark(mark) => text(stream_sid, &ToTwilio::Mark(&mark.to_string())),
-                Out::Clear => text(stream_sid, &ToTwilio::Clear),
+                Out::Media(codes) => text(&ToTwilio::Media(codes)),
+                Out::Mark(mark) => text(&ToTwilio::Mark(&mark.to_string())),
+                Out::Clear => text(&ToTwilio::Clear),
                 Out::Ping => Message::Ping("line".into()),
             };
             if let Err(error) = sink.send(message).await {
@@ -380,8 +399,4 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, link: &Link, stream_sid
             }
         }
     }
-}
-
-fn text(stream_sid: &str, message: &ToTwilio) -> Message {
-    Message::Text(build(stream_sid, message).into())
 }

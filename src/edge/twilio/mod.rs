@@ -10,6 +10,7 @@
 //! inflow     what comes in, made even; ledger: what of what went out was heard
 //! leg        what the call's task holds
 //! dial, api  humans called by REST
+//! room       caller and human put together in a conference, by configuration
 //! peer       the other side: a caller that does as Twilio does, for tests
 //! ```
 //!
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use super::http::Held;
 use super::sip::Admit;
 use super::{Leg, LegInfo};
+use crate::wire::providers::Names;
 use crate::wire::twilio::Start;
 
 mod api;
@@ -39,12 +41,13 @@ mod leg;
 mod link;
 mod media;
 pub mod peer;
+mod room;
 mod signature;
 mod tickets;
 mod twiml;
 mod web;
 
-pub use signature::sign;
+pub use signature::{sign, sign_plivo};
 pub use twiml::{After, Dial};
 
 use leg::TwilioLeg;
@@ -69,6 +72,10 @@ const WITHHELD: &[&str] = &[
 /// What the listener is started with.
 #[derive(Clone)]
 pub struct TwilioConfig {
+    /// What the provider calls things: Twilio's names, or those of one like it.
+    pub names: &'static Names,
+    /// Once a human has taken a call the two meet in a conference of Twilio's, and their sound no longer passes this program.
+    pub conference: bool,
     pub listen: SocketAddr,
     pub account_sid: String,
     pub auth_token: String,
@@ -115,7 +122,7 @@ pub struct IncomingStream {
 }
 
 impl IncomingStream {
-    fn new(caller: Caller, start: &Start, link: Arc<Link>) -> Self {
+    fn new(caller: Caller, start: &Start, link: Arc<Link>, shared: &Arc<Shared>) -> Self {
         let info = LegInfo {
             channel: "twilio",
             from: caller.from.clone(),
@@ -125,7 +132,12 @@ impl IncomingStream {
             ..LegInfo::default()
         };
         Self {
-            leg: Box::new(TwilioLeg::new(info, link, Some(caller.permit))),
+            leg: Box::new(TwilioLeg::new(
+                info,
+                link,
+                Some(caller.permit),
+                shared.rooms(),
+            )),
             from: caller.from,
             to: caller.to,
             call_sid: start.call_sid.clone(),
@@ -139,6 +151,7 @@ struct Shared {
     checker: signature::Checker,
     tickets: Tickets,
     dials: dial::Dials,
+    humans: room::Humans,
     api: api::Api,
     incoming: mpsc::Sender<IncomingStream>,
     refusals: Refusals,
@@ -152,6 +165,11 @@ struct Shared {
 impl Shared {
     fn learnt(&self, base: &str) {
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base.to_owned());
+    }
+
+    /// Where callers and humans are put together, if that is not here.
+    fn rooms(self: &Arc<Self>) -> Option<Arc<Self>> {
+        (self.config.conference && self.config.names.rest).then(|| self.clone())
     }
 
     /// What follows the words for a caller who cannot be served.
@@ -208,9 +226,14 @@ impl TwilioEdge {
         let api = api::Api::new(&config.api_url, &config.account_sid, &config.auth_token)?;
         let (incoming, calls) = mpsc::channel(64);
         let shared = Arc::new(Shared {
-            checker: signature::Checker::new(&config.auth_token, config.public_url.as_deref()),
+            checker: signature::Checker::new(
+                config.names,
+                &config.auth_token,
+                config.public_url.as_deref(),
+            ),
             tickets: Tickets::default(),
             dials: dial::Dials::default(),
+            humans: room::Humans::default(),
             api,
             incoming,
             refusals: Refusals::default(),
@@ -245,6 +268,12 @@ impl TwilioEdge {
     /// A sentence: what is not configured.
     pub fn dial(&self, number: &str, ring: Duration) -> Result<Box<dyn Leg>, String> {
         let shared = self.shared.clone();
+        if !shared.config.names.rest {
+            return Err(format!(
+                "{} is not asked for calls by this line: reach {number} over a [[trunk]]",
+                shared.config.names.provider
+            ));
+        }
         let from = shared
             .config
             .caller_id
@@ -274,7 +303,7 @@ impl TwilioEdge {
         shared
             .runtime
             .spawn(dial::place(shared.clone(), link.clone(), order));
-        Ok(Box::new(TwilioLeg::new(info, link, None)))
+        Ok(Box::new(TwilioLeg::new(info, link, None, shared.rooms())))
     }
 }
 

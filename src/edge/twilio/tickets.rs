@@ -118,8 +118,14 @@ impl Tickets {
         token
     }
 
-    /// Lets a stream in, once. A token shown with another call's id is refused and stays good for its own.
-    pub fn take(&self, token: &str, call_sid: &str) -> Result<Purpose, &'static str> {
+    /// Lets a stream in, once: whose it is, and the call's id where the webhook told it. A token shown with another call's id is refused and
+    /// stays good for its own; `same_id` false: the provider has another id for streams.
+    pub fn take(
+        &self,
+        token: &str,
+        call_sid: &str,
+        same_id: bool,
+    ) -> Result<(Purpose, Option<String>), &'static str> {
         let key = digest(token);
         let mut inner = self.lock();
         let ticket = inner
@@ -127,13 +133,15 @@ impl Tickets {
             .get(&key)
             .ok_or("the token is not known, was used, or has expired")?;
         let theirs = ticket.call_sid.as_ref().is_none_or(|sid| sid == call_sid);
-        if !theirs || call_sid.is_empty() {
+        if same_id && (!theirs || call_sid.is_empty()) {
             return Err("the token is another call's");
         }
         let ticket = inner.waiting.remove(&key).ok_or("the token was used")?;
-        inner.by_call.remove(call_sid);
-        inner.streaming.insert(call_sid.to_owned(), Instant::now());
-        Ok(ticket.purpose)
+        let known = ticket.call_sid.clone().filter(|_| !same_id);
+        let call_sid = known.unwrap_or_else(|| call_sid.to_owned());
+        inner.by_call.remove(&call_sid);
+        inner.streaming.insert(call_sid, Instant::now());
+        Ok((ticket.purpose, ticket.call_sid))
     }
 
     /// A human's token is not wanted any more.
@@ -217,11 +225,11 @@ mod tests {
     fn a_token_opens_one_stream_of_its_own_call() {
         let tickets = Tickets::default();
         let token = ask(&tickets, "CA1", true).unwrap();
-        assert!(tickets.take("x", "CA1").is_err());
-        assert!(tickets.take(&token, "CA2").is_err());
-        assert!(tickets.take(&token, "").is_err());
-        assert!(tickets.take(&token, "CA1").is_ok());
-        assert!(tickets.take(&token, "CA1").is_err());
+        assert!(tickets.take("x", "CA1", true).is_err());
+        assert!(tickets.take(&token, "CA2", true).is_err());
+        assert!(tickets.take(&token, "", true).is_err());
+        assert!(tickets.take(&token, "CA1", true).is_ok());
+        assert!(tickets.take(&token, "CA1", true).is_err());
         assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Streaming));
         tickets.ended("CA1", false);
         assert!(ask(&tickets, "CA1", true).is_ok());
@@ -238,8 +246,8 @@ mod tests {
         let second = ask(&tickets, "CA1", false).unwrap();
         assert_ne!(first, second);
         assert_eq!(tickets.census(), (1, 0));
-        assert!(tickets.take(&first, "CA1").is_err());
-        assert!(tickets.take(&second, "CA1").is_ok());
+        assert!(tickets.take(&first, "CA1", true).is_err());
+        assert!(tickets.take(&second, "CA1", true).is_ok());
         assert_eq!(tickets.census(), (0, 1));
     }
 

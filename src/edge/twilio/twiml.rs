@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::wire::providers::{Names, Opens};
+
 /// What follows when a stream has ended and the call has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
@@ -46,34 +48,50 @@ impl Dial {
     }
 }
 
-/// `<Connect><Stream>` with the token, and what follows it.
-pub(super) fn connect(url: &str, token: &str, after: &After) -> String {
-    let stream = format!(
-        "<Connect><Stream url=\"{}\"><Parameter name=\"token\" value=\"{}\"/></Stream></Connect>",
-        escape(url),
-        escape(token)
-    );
-    document(&(stream + &then(after)))
+/// A stream with its token, and what follows it.
+pub(super) fn connect(names: &Names, url: &str, token: &str, after: &After) -> String {
+    let (url, token) = (escape(url), escape(token));
+    let stream = match names.opens {
+        Opens::Connect(more) => format!(
+            "<Connect><Stream url=\"{url}\"{more}><Parameter name=\"token\" value=\"{token}\"/></Stream></Connect>"
+        ),
+        Opens::Plivo => format!(
+            "<Stream bidirectional=\"true\" keepCallAlive=\"true\" contentType=\"audio/x-mulaw;rate=8000\" extraHeaders=\"token={token}\">{url}</Stream>"
+        ),
+    };
+    document(&(stream + &then(names, after)))
 }
 
 /// Words, then what follows.
-pub(super) fn say(words: &str, after: &After) -> String {
-    document(&format!("<Say>{}</Say>{}", escape(words), then(after)))
+pub(super) fn say(names: &Names, words: &str, after: &After) -> String {
+    let (verb, words) = (names.say, escape(words));
+    document(&format!("<{verb}>{words}</{verb}>{}", then(names, after)))
 }
 
 /// What follows, at once.
-pub(super) fn only(after: &After) -> String {
-    document(&then(after))
+pub(super) fn only(names: &Names, after: &After) -> String {
+    document(&then(names, after))
 }
 
-fn then(after: &After) -> String {
+/// Both parties of a call meet in a room of this name; whoever leaves it ends it.
+pub(super) fn conference(room: &str) -> String {
+    document(&format!(
+        "<Dial><Conference beep=\"false\" startConferenceOnEnter=\"true\" endConferenceOnExit=\"true\" waitUrl=\"\">{}</Conference></Dial><Hangup/>",
+        escape(room)
+    ))
+}
+
+fn then(names: &Names, after: &After) -> String {
     match after {
         After::Hangup => "<Hangup/>".into(),
         After::Ask(url) => format!("<Redirect method=\"POST\">{}</Redirect>", escape(url)),
         After::Dial(Dial::Number(number)) => {
             format!("<Dial><Number>{}</Number></Dial>", escape(number))
         }
-        After::Dial(Dial::Sip(uri)) => format!("<Dial><Sip>{}</Sip></Dial>", escape(uri)),
+        After::Dial(Dial::Sip(uri)) => {
+            let (verb, uri) = (names.dial_sip, escape(uri));
+            format!("<Dial><{verb}>{uri}</{verb}></Dial>")
+        }
     }
 }
 
@@ -167,10 +185,44 @@ fn unescape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::providers::{TWILIO, named};
+
+    #[test]
+    fn others_open_streams_in_their_own_way() {
+        let of = |provider| {
+            connect(
+                named(provider).unwrap(),
+                "wss://a.example/m",
+                "t1",
+                &After::Hangup,
+            )
+        };
+        assert_eq!(of("signalwire"), of("twilio"));
+        assert!(
+            of("telnyx")
+                .contains("<Connect><Stream url=\"wss://a.example/m\" track=\"inbound_track\"")
+        );
+        assert!(of("telnyx").contains("<Parameter name=\"token\" value=\"t1\"/>"));
+        assert!(
+            of("plivo").contains("extraHeaders=\"token=t1\">wss://a.example/m</Stream><Hangup/>"),
+            "{}",
+            of("plivo")
+        );
+        let busy = say(
+            named("plivo").unwrap(),
+            "Busy",
+            &After::Dial(Dial::Sip("sip:a@b.example".into())),
+        );
+        assert!(
+            busy.contains("<Speak>Busy</Speak><Dial><User>sip:a@b.example</User></Dial>"),
+            "{busy}"
+        );
+    }
 
     #[test]
     fn a_stream_with_its_token_and_what_follows() {
         let xml = connect(
+            &TWILIO,
             "wss://a.example/twilio/media?a=1&b=\"2\"",
             "t<1>",
             &After::Dial(Dial::Number("+15550100".into())),
@@ -191,7 +243,7 @@ mod tests {
 
     #[test]
     fn words_are_escaped() {
-        let xml = say("Busy & <full>\u{1}", &After::Hangup);
+        let xml = say(&TWILIO, "Busy & <full>\u{1}", &After::Hangup);
         assert!(
             xml.contains("<Say>Busy &amp; &lt;full&gt;&#1;</Say><Hangup/>"),
             "{xml}"

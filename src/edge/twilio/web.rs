@@ -69,9 +69,12 @@ impl Signed {
         };
         let params = form(&body);
         let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
-        let Some(base) = shared.checker.check(&head.headers, path, &params) else {
+        let Some(base) = shared
+            .checker
+            .check(&head.headers, path, &params, &body, now())
+        else {
             shared.refusals.say(|| {
-                format!("a request to {} was refused: X-Twilio-Signature does not match. If it was Twilio's, check the auth token and twilio.public_url", head.uri.path())
+                format!("a request to {} was refused: its signature does not match. If it was {}'s, check the auth token and twilio.public_url", head.uri.path(), shared.config.names.provider)
             });
             let says = "the signature does not match\n";
             return Err((StatusCode::FORBIDDEN, says).into_response());
@@ -89,6 +92,13 @@ impl Signed {
     }
 }
 
+/// Seconds since 1970.
+fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
+}
+
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let found = pairs.iter().find(|(n, _)| n == name);
     found.map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
@@ -101,7 +111,7 @@ fn xml(text: String) -> Response {
 fn is_final(status: &str) -> bool {
     matches!(
         status,
-        "completed" | "busy" | "failed" | "no-answer" | "canceled"
+        "completed" | "busy" | "failed" | "no-answer" | "canceled" | "cancel" | "timeout"
     )
 }
 
@@ -111,19 +121,25 @@ async fn voice(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
         Ok(signed) => signed,
         Err(refused) => return refused,
     };
-    let Some(sid) = signed.param("CallSid").filter(|sid| is_sid(sid)) else {
-        return (StatusCode::BAD_REQUEST, "there is no CallSid\n").into_response();
+    let names = shared.config.names;
+    let Some(sid) = signed.param(names.call).filter(|sid| is_sid(sid)) else {
+        let says = format!("there is no {}\n", names.call);
+        return (StatusCode::BAD_REQUEST, says).into_response();
     };
     if signed.param("CallStatus").is_some_and(is_final) {
         shared.tickets.gone(sid);
-        return xml(twiml::only(&After::Hangup));
+        return xml(twiml::only(names, &After::Hangup));
     }
     shared.learnt(&signed.base);
     let again: u32 = find(&signed.query, "again")
         .and_then(|n| n.parse().ok())
         .unwrap_or(0);
     if again > AGAIN_MOST {
-        return xml(twiml::say(&shared.config.words.broken, &shared.send_on()));
+        return xml(twiml::say(
+            names,
+            &shared.config.words.broken,
+            &shared.send_on(),
+        ));
     }
     // Attestation that says the number is a lie (SHAKEN) takes away what the signature gives.
     let lie = signed
@@ -144,18 +160,24 @@ async fn voice(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
     );
     match token {
         Ok(token) => {
+            // Where calls cannot be ended over the API, the end of the stream is all that the provider sees: it asks what comes next.
             let after = match &shared.config.fallback {
-                Some(dial) => After::Dial(dial.clone()),
-                None => After::Ask(format!("{}/twilio/voice?again={}", signed.base, again + 1)),
+                Some(dial) if names.rest => After::Dial(dial.clone()),
+                _ => After::Ask(format!("{}/twilio/voice?again={}", signed.base, again + 1)),
             };
             xml(twiml::connect(
+                names,
                 &super::media_url(&signed.base),
                 &token,
                 &after,
             ))
         }
-        Err(Refused::Full(_)) => xml(twiml::say(&shared.config.words.full, &shared.send_on())),
-        Err(Refused::Finished) => xml(twiml::only(&After::Hangup)),
+        Err(Refused::Full(_)) => xml(twiml::say(
+            names,
+            &shared.config.words.full,
+            &shared.send_on(),
+        )),
+        Err(Refused::Finished) => xml(twiml::only(names, &After::Hangup)),
         Err(Refused::Streaming) => {
             (StatusCode::CONFLICT, "this call has its stream\n").into_response()
         }
@@ -172,7 +194,7 @@ async fn status(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
     match find(&signed.query, "leg") {
         Some(leg) => shared.dials.status(leg, status),
         None if is_final(status) => {
-            if let Some(sid) = signed.param("CallSid") {
+            if let Some(sid) = signed.param(shared.config.names.call) {
                 shared.tickets.gone(sid);
             }
         }
@@ -199,8 +221,8 @@ async fn stream(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) ->
 
 /// Ids are `CA` and 32 hexadecimal digits; what may stand in one is held to, not its length.
 fn is_sid(sid: &str) -> bool {
-    (1..=64).contains(&sid.len())
+    (1..=128).contains(&sid.len())
         && sid
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b':'))
 }

@@ -7,6 +7,8 @@
 pub mod digest;
 pub mod frame;
 mod header;
+pub mod identity;
+pub mod nat;
 mod reading;
 pub mod refer;
 mod screen;

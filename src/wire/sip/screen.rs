@@ -56,6 +56,9 @@ const KNOWN: [&str; 15] = [
     "QUERY",
 ];
 
+/// Larger requests over UDP are refused.
+const LARGEST_DATAGRAM: usize = 7_500;
+
 /// Judges one message: a datagram, or one cut from a stream.
 pub fn screen(bytes: &[u8], rules: &Rules<'_>) -> Verdict {
     let mut read = read(bytes);
@@ -66,7 +69,12 @@ pub fn screen(bytes: &[u8], rules: &Rules<'_>) -> Verdict {
             Err(why) => Verdict::Drop(why),
         };
     }
-    match request(&mut read, rules) {
+    // What the stack's own buffer for datagrams would not hold: told to come over a stream (section 21.5.7).
+    let judged = match !rules.stream && bytes.len() > LARGEST_DATAGRAM {
+        true => Err(fault(513, "it is too large for UDP: send it over TCP")),
+        false => request(&mut read, rules),
+    };
+    match judged {
         Ok(message) => Verdict::Pass(message),
         Err(fault) => {
             // An ACK is never answered (RFC 3261 section 17.1.1.3).
