@@ -131,6 +131,7 @@ async fn edge(
         admit: Arc::new(|| Ok(Box::new(()))),
         overflow: None,
         room: None,
+        room: None,
         tls: firstline::edge::sip::TlsFiles::default(),
         media: firstline::edge::sip::MediaPolicy::default(),
         trunks: Vec::new(),

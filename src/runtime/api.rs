@@ -62,7 +62,7 @@ impl LineState {
     }
 
     /// Recordings that do not lie in the open can be given out, too.
-    pub fn keep(&self, kept: Kept) {
+    pub fn give_out(&self, kept: Kept) {
         let _ = self.kept.set(kept);
     }
 

@@ -167,7 +167,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         config.storage.recordings.clone(),
         live.clone(),
     );
-    state.keep(super::api::Kept {
+    state.give_out(super::api::Kept {
         keeping: keeping.clone(),
         bucket: bucket.clone(),
     });
