@@ -131,7 +131,6 @@ async fn edge(
         admit: Arc::new(|| Ok(Box::new(()))),
         overflow: None,
         room: None,
-        room: None,
         tls: firstline::edge::sip::TlsFiles::default(),
         media: firstline::edge::sip::MediaPolicy::default(),
         trunks: Vec::new(),

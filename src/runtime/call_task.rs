@@ -1,6 +1,5 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
-mod asking;
 mod parties;
 mod pieces;
 mod written;
