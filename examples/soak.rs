@@ -130,6 +130,7 @@ async fn edge(
         user_agent: "soak".into(),
         admit: Arc::new(|| Ok(Box::new(()))),
         overflow: None,
+        room: None,
         tls: firstline::edge::sip::TlsFiles::default(),
         media: firstline::edge::sip::MediaPolicy::default(),
         trunks: Vec::new(),

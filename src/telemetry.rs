@@ -34,6 +34,18 @@ pub enum Metric {
     JobsDropped,
     Webhooks,
     StoreErrors,
+    StoreUp,
+    StoreOwed,
+    Capacity,
+    Draining,
+    RecordingErrors,
+    DiskFree,
+    WebhooksWaiting,
+    WebhooksDead,
+    CallbacksOpen,
+    ClockSteps,
+    SpansDropped,
+    Redactions,
     Reviews,
     Surveys,
     Panics,
@@ -244,6 +256,90 @@ const TABLE: &[Row] = &[
         "Writes the database did not take.",
     ),
     row(
+        Metric::StoreUp,
+        "firstline_store_up",
+        Shape::Gauge,
+        &[],
+        "1 while the database answers, 0 while it is gone.",
+    ),
+    row(
+        Metric::StoreOwed,
+        "firstline_store_owed",
+        Shape::Gauge,
+        &[],
+        "Writes that wait in files until the database takes them.",
+    ),
+    row(
+        Metric::Capacity,
+        "firstline_calls_capacity",
+        Shape::Gauge,
+        &[],
+        "Calls this node takes at once.",
+    ),
+    row(
+        Metric::Draining,
+        "firstline_draining",
+        Shape::Gauge,
+        &[],
+        "1 while no new calls are taken because the line is to end.",
+    ),
+    row(
+        Metric::RecordingErrors,
+        "firstline_recording_errors_total",
+        Shape::Counter,
+        &[],
+        "Pieces of recordings, event logs or records that the disk did not take.",
+    ),
+    row(
+        Metric::DiskFree,
+        "firstline_disk_free_bytes",
+        Shape::Gauge,
+        &[],
+        "Free space where the recordings are.",
+    ),
+    row(
+        Metric::WebhooksWaiting,
+        "firstline_webhooks_waiting",
+        Shape::Gauge,
+        &[],
+        "Packets that wait to be delivered to the webhook.",
+    ),
+    row(
+        Metric::WebhooksDead,
+        "firstline_webhooks_given_up",
+        Shape::Gauge,
+        &[],
+        "Packets that were given up; they are kept in the database.",
+    ),
+    row(
+        Metric::CallbacksOpen,
+        "firstline_callbacks_open",
+        Shape::Gauge,
+        &[],
+        "Callbacks that were promised and are not made yet.",
+    ),
+    row(
+        Metric::ClockSteps,
+        "firstline_clock_steps_total",
+        Shape::Counter,
+        &[],
+        "Times the wall clock jumped by more than two seconds.",
+    ),
+    row(
+        Metric::SpansDropped,
+        "firstline_trace_spans_dropped_total",
+        Shape::Counter,
+        &[],
+        "Trace spans that could not be sent.",
+    ),
+    row(
+        Metric::Redactions,
+        "firstline_redactions_total",
+        Shape::Counter,
+        &["kind"],
+        "Pieces of personal data kept out of what is stored, by kind.",
+    ),
+    row(
         Metric::Reviews,
         "firstline_reviews_total",
         Shape::Counter,
@@ -410,6 +506,33 @@ impl Metrics {
     }
 }
 
+/// Every metric as a page to read (Markdown).
+pub fn page() -> String {
+    let mut out = String::from(
+        "# Metrics\n\n`/metrics` in Prometheus' text format. Made from the table in `src/telemetry.rs`; a test holds the two together.\n\n\
+         | name | kind | labels | is |\n|---|---|---|---|\n",
+    );
+    for row in TABLE {
+        let kind = match row.shape {
+            Shape::Counter => "counter".to_owned(),
+            Shape::Gauge => "gauge".to_owned(),
+            Shape::Histogram(bounds) => format!(
+                "histogram ({} to {})",
+                bounds.first().copied().unwrap_or_default(),
+                bounds.last().copied().unwrap_or_default()
+            ),
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {kind} | {} | {} |",
+            row.name,
+            row.labels.join(", "),
+            row.help
+        );
+    }
+    out
+}
+
 fn empty(row: &Row) -> Cell {
     match row.shape {
         Shape::Histogram(bounds) => Cell::Histogram {
@@ -512,6 +635,51 @@ mod tests {
             );
         }
         assert_eq!(TABLE.len(), Metric::Panics as usize + 1);
+    }
+
+    fn beside(name: &str) -> std::path::PathBuf {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scripts/packaging")
+            .join(name)
+    }
+
+    /// To bring the page up to date: FIRSTLINE_WRITE_PAGES=1 cargo test --lib telemetry
+    #[test]
+    fn the_page_of_metrics_is_the_table() {
+        let path = beside("metrics.md");
+        if std::env::var_os("FIRSTLINE_WRITE_PAGES").is_some() {
+            std::fs::write(&path, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page());
+    }
+
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        for file in ["alerts.yml", "grafana.json"] {
+            let text = std::fs::read_to_string(beside(file)).unwrap();
+            let mut asked = 0;
+            for (at, _) in text.match_indices("firstline_") {
+                let name: String = text[at..]
+                    .chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .collect();
+                let plain = ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|end| name.strip_suffix(end))
+                    .unwrap_or(&name);
+                assert!(
+                    TABLE
+                        .iter()
+                        .any(|row| row.name == plain || row.name == name),
+                    "{file} asks for {name}"
+                );
+                asked += 1;
+            }
+            assert!(asked > 10, "{file}");
+        }
+        let board = std::fs::read_to_string(beside("grafana.json")).unwrap();
+        let board: serde_json::Value = serde_json::from_str(&board).unwrap();
+        assert!(board["panels"].as_array().is_some_and(|p| p.len() > 10));
     }
 
     #[test]

@@ -76,8 +76,16 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rten", &["speech/", "reason/"]),
     ("rten_tensor", &["speech/", "reason/"]),
     ("tokenizers", &["reason/"]),
+    ("flate2", &["runtime/models/unpack.rs"]),
+    ("realfft", &["speech/log_mel.rs"]),
     ("rubato", &["audio/resample.rs"]),
     ("clap", &["cli/", "main.rs"]),
+    ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/"]),
+    (
+        "ring",
+        &["runtime/seal.rs", "runtime/trail.rs", "runtime/s3.rs"],
+    ),
     ("anyhow", &["cli/", "main.rs", "runtime/"]),
 ];
 

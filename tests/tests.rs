@@ -19,6 +19,12 @@ mod conversation;
 /// A language model's words, good and bad, from a scripted server and from a real one.
 #[cfg(feature = "line")]
 mod model;
+/// Many machines: two of the program behind Kamailio, sharing PostgreSQL.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod nodes;
+/// Desks that nothing was shaped for: how many questions are answered, and how many wrongly.
+#[cfg(all(feature = "line", feature = "onnx"))]
+mod quality;
 /// The sample desk as it is shipped.
 mod sample;
 /// The SIP edge on loopback: against itself, hand-written messages and real peers.
@@ -30,3 +36,6 @@ mod speech;
 /// The Twilio edge on loopback: webhooks, streams, the API's stand-in, and callers that do as Twilio does.
 #[cfg(feature = "line")]
 mod twilio;
+/// Who needs a human, whatever the desk and the words; attempts to get round the rules.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod understanding;

@@ -4,7 +4,8 @@ use super::transfer::{self, Transfer};
 use super::{Call, Command, LegId, Mind, Note, Stage, Verdict};
 
 /// What somebody at the console wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// To a human, now.
     Summon { by: String },

@@ -188,6 +188,26 @@ impl<M: Mind> Call<M> {
         self.stage == Stage::Over
     }
 
+    /// How far this call is trusted.
+    pub fn pilot(&self) -> &Pilot {
+        &self.config.pilot
+    }
+
+    /// The assistant stays with a human's call and takes notes.
+    pub fn takes_notes(&self) -> bool {
+        self.config.notes
+    }
+
+    /// Caller and human are left to themselves once they talk.
+    pub fn releases(&self) -> bool {
+        self.config.release
+    }
+
+    /// A call of our own, to keep a promise.
+    pub fn is_outbound(&self) -> bool {
+        self.outbound.is_some()
+    }
+
     pub fn mind(&self) -> &M {
         &self.mind
     }

@@ -166,6 +166,7 @@ impl<M: Mind> Call<M> {
             self.listen_if_quiet(out);
             return false;
         }
+        self.withdraw_review(out);
         let over = self
             .caller
             .utterance

@@ -15,7 +15,7 @@ use crate::desk::{Decision, Next, Reply, Route, Say};
 pub const REVIEW_MS: u64 = 8_000;
 
 /// How far this call is trusted, and whether it is asked at its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pilot {
     /// Intents whose replies wait for a reviewer.
     pub reviewed: BTreeSet<String>,
@@ -35,7 +35,8 @@ pub struct Draft {
 }
 
 /// What became of a draft.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Approved,
     /// This is said instead.

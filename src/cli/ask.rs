@@ -134,7 +134,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn decide(
+/// One decision about a caller of whom nothing is known.
+pub(super) fn decide(
     desk: &Arc<Desk>,
     encoder: &mut Option<Box<dyn Embedder>>,
     id: String,

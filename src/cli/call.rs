@@ -302,6 +302,7 @@ fn config(args: &Args, listen: Vec<String>) -> anyhow::Result<SipConfig> {
         user_agent: format!("firstline-call/{}", env!("CARGO_PKG_VERSION")),
         admit: Arc::new(|| Ok(Box::new(()))),
         overflow: None,
+        room: None,
         tls,
         media,
         trunks: Vec::new(),

@@ -87,10 +87,7 @@ async fn talk(
     desk: Arc<Desk>,
     mut encoder: Option<Box<dyn Embedder>>,
 ) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&config.storage.url)
-        .await
-        .map_err(|error| anyhow::anyhow!("{error}"))?
-        .with_clock(clock::now);
+    let store = crate::runtime::serve::open_store(config).await?;
     let number = args.from.as_deref().map(|raw| number(raw, &desk));
     let history = match &number {
         Some(number) => store.history(number, 5).await.unwrap_or_default(),

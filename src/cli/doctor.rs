@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::backoffice::Backoffice;
 use crate::config::{Accept, Advertise, Config, TargetKind, Transport};
 use crate::runtime::clock;
-use crate::store::Store;
 
 /// Looks at ports, addresses, models, disk, clock, desk, back office and database, and says what to do about each.
 #[derive(Debug, clap::Args)]
@@ -66,6 +65,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             for said in config.not_yet() {
                 found.warn("configuration", said);
             }
+            super::doctor_more::codecs(&config, &mut found);
+            super::doctor_more::clock_kept(&mut found);
+            super::doctor_more::limits(&config, &mut found);
+            super::doctor_more::privacy(&config, &mut found);
             who_may_call(&config, &mut found);
             ports(&config, &mut found);
             address(&config, &mut found);
@@ -295,8 +298,9 @@ fn models(config: &Config, found: &mut Findings) {
     let wanted = [
         format!("whisper-{}", config.stt.model),
         "silero-vad".to_owned(),
-        format!("piper-{}", config.tts.voice),
+        crate::runtime::engines::voice_model(&config.tts.voice),
         "minilm".to_owned(),
+        "smart-turn".to_owned(),
     ];
     let mut missing = Vec::new();
     for name in wanted {
@@ -407,11 +411,17 @@ async fn language_models(config: &Config, found: &mut Findings) {
 
 async fn services(config: &Config, found: &mut Findings) {
     language_models(config, found).await;
-    match Store::open(&config.storage.url).await {
+    match crate::runtime::serve::open_store(config).await {
         Err(error) => found.fail("database", error.to_string()),
         Ok(store) => {
             match store.writable().await {
-                Ok(()) => found.ok("database", format!("{} can be written", config.storage.url)),
+                Ok(()) => found.ok(
+                    "database",
+                    format!(
+                        "{} can be written",
+                        super::doctor_more::without_password(&config.storage.url)
+                    ),
+                ),
                 Err(error) => found.fail("database", error.to_string()),
             }
             match store.open_claims().await {
@@ -423,6 +433,10 @@ async fn services(config: &Config, found: &mut Findings) {
                     ),
                 ),
                 Ok(_) => {}
+                Err(error) => found.fail("database", error.to_string()),
+            }
+            match store.nodes().await {
+                Ok(nodes) => super::doctor_more::nodes(config, &nodes, found),
                 Err(error) => found.fail("database", error.to_string()),
             }
             store.close().await;

@@ -15,6 +15,9 @@ pub struct Args {
     /// Configuration of the line that runs: its http.listen and token are used
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Wait so many seconds for its last call to end; 1 where it has not by then
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -46,7 +49,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match told {
         Ok(()) => {
             eprintln!("the line at {addr} takes no new calls and ends when the last one has");
-            Ok(ExitCode::SUCCESS)
+            Ok(match args.wait {
+                Some(seconds) if !ended(addr, Duration::from_secs(seconds)) => {
+                    eprintln!("it has calls yet; they go on");
+                    ExitCode::from(1)
+                }
+                _ => ExitCode::SUCCESS,
+            })
         }
         Err(PostError::Later(why)) => anyhow::bail!(
             "no line answers at {addr} ({why}); is it running, and is http.listen the same here?"
@@ -55,6 +64,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             "the line at {addr} refused ({why}); set {} to its token",
             config.http.token_env
         ),
+    }
+}
+
+/// Nothing listens there any more.
+fn ended(addr: std::net::SocketAddr, within: Duration) -> bool {
+    let until = std::time::Instant::now() + within;
+    loop {
+        match std::net::TcpStream::connect_timeout(&addr, Duration::from_secs(2)) {
+            Err(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => return true,
+            _ if std::time::Instant::now() >= until => return false,
+            _ => std::thread::sleep(Duration::from_millis(500)),
+        }
     }
 }
 

@@ -36,9 +36,17 @@ enum What {
     #[command(
         after_help = "Example: firstline eval confidence --desk examples/larchpay --test questions.jsonl --write\n\
         Test lines are {\"text\",\"intent\"} and, where known, \"relevant\":[article ids] and \"route\" (a line whose route is not answer has no right\n\
-        answer). The floor is what conformal risk control gives: of questions like these, at most --most are expected to be answered wrongly."
+        answer), \"must\":[words a right reply holds]. Two floors: conformal risk control's, at which at most --most of questions like these are expected\n\
+        to be answered wrongly, and Learn then Test's, at which they are with certainty --certainty; --write takes the latter where there are lines enough."
     )]
     Confidence(Confidence),
+    /// What callers would be told: how many are answered, and how many wrongly
+    #[command(
+        after_help = "Example: firstline eval answers --desk examples/larchpay --test examples/larchpay/questions.jsonl --wrong\n\
+        Test lines are {\"text\"} and \"relevant\":[article ids] where an article answers them; \"must\":[words the reply has to hold],\n\
+        \"route\" (answer, act, clarify or transfer; a line with articles is taken to want an answer) and \"kind\" (any word, to group by) where known."
+    )]
+    Answers(answers::Args),
     /// Word errors of the recogniser
     Speech(super::eval_speech::Args),
     /// How often a pause is taken for the end of a turn, and how long the end of one is waited for
@@ -47,9 +55,9 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// Where the models lie
-    #[arg(long, default_value = "models")]
-    models: PathBuf,
+    /// Where the models are, if not where `firstline models` keeps them
+    #[arg(long)]
+    models: Option<PathBuf>,
     /// Go by words alone
     #[arg(long)]
     words: bool,
@@ -110,6 +118,9 @@ struct Confidence {
     /// Share of questions that may be answered wrongly
     #[arg(long, default_value_t = 0.01)]
     most: f32,
+    /// Certainty with which the floor keeps that share (Learn then Test)
+    #[arg(long, default_value_t = 0.9)]
+    certainty: f32,
     /// Draw the reliability diagram into this SVG file
     #[arg(long)]
     picture: Option<PathBuf>,
@@ -122,6 +133,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Intents(a) => intents(&a),
         What::Retrieval(a) => retrieval(&a),
         What::Confidence(a) => confidence::run(&a),
+        What::Answers(a) => answers::run(&a),
         What::Speech(a) => super::eval_speech::run(a),
         What::Turns(a) => super::eval_turns::run(a),
     }
@@ -145,11 +157,7 @@ impl Bench {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", lines.join("\n"))
         })?;
-        let mut encoder: Option<Box<dyn Embedder>> = if common.words {
-            None
-        } else {
-            desks::encoder(&common.models)
-        };
+        let mut encoder = super::chat::encoder(common.models.as_deref(), common.words);
         let vectors = match &mut encoder {
             Some(e) if by_word => {
                 let texts: Vec<&str> = questions.iter().map(String::as_str).collect();
@@ -178,6 +186,33 @@ struct Line {
     relevant: Vec<String>,
     /// What the line should do, where the file says so (`ask`'s routes).
     route: Option<String>,
+    /// Words that a right reply holds.
+    must: Vec<String>,
+    /// What sort of question it is, to group by.
+    kind: String,
+}
+
+impl Line {
+    /// Whether the desk's articles answer it.
+    fn answerable(&self) -> bool {
+        match self.route.as_deref() {
+            Some(route) => route == "answer",
+            None => !self.relevant.is_empty(),
+        }
+    }
+
+    /// Whether a reply holds all it must.
+    fn holds(&self, reply: &str) -> bool {
+        let reply = reply.to_lowercase();
+        self.must
+            .iter()
+            .all(|word| reply.contains(&word.to_lowercase()))
+    }
+}
+
+fn strings(v: &Json) -> Vec<String> {
+    let all = v.as_array().into_iter().flatten();
+    all.filter_map(Json::as_str).map(str::to_string).collect()
 }
 
 fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
@@ -197,6 +232,8 @@ fn lines(path: &Path) -> anyhow::Result<Vec<Line>> {
             text: text.trim().to_string(),
             intent: v["intent"].as_str().map(str::to_string),
             route: v["route"].as_str().map(str::to_string),
+            must: strings(&v["must"]),
+            kind: v["kind"].as_str().unwrap_or_default().to_string(),
             relevant: v["relevant"]
                 .as_array()
                 .map(|a| {
@@ -337,6 +374,8 @@ fn retrieval(a: &Retrieval) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+#[path = "eval_answers.rs"]
+mod answers;
 #[path = "eval_confidence.rs"]
 mod confidence;
 

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Bench, bins, ece, lines, print, ratio, risk_coverage, round};
-use crate::desk::confidence::{FEATURES, FLOOR, evidence, fit, risk_control};
+use crate::desk::confidence::{
+    FEATURES, FLOOR, evidence, fit, learn_then_test, least_promised, risk_control,
+};
 use crate::runtime::desks;
 
 /// A line counts as right where the intent is right and, where the line names articles, the best one is among them. Out of
@@ -39,7 +41,8 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         } else if line.relevant.is_empty() {
             intent
         } else {
-            article && (intent || line.intent.is_none())
+            let said = answer.as_ref().is_some_and(|x| line.holds(&x.text));
+            article && said && (intent || line.intent.is_none())
         };
         now.push((
             crate::desk::confidence(&bench.desk, &u, answer.as_ref(), None),
@@ -81,6 +84,7 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         round(sum / pairs.len() as f64)
     };
     let floor = risk_control(&fitted, test.len(), a.most);
+    let certain = learn_then_test(&fitted, test.len(), a.most, a.certainty);
     let above = |pairs: &[(f32, bool)], floor: f32| {
         let said = pairs.iter().filter(|(p, _)| *p >= floor);
         let (right, all) = said.fold((0, 0), |(right, all), (_, y)| {
@@ -100,6 +104,13 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         "reliability_fitted": table(&fitted),
         "risk_control": floor.map_or_else(
             || json!(format!("{} lines cannot promise {} at any floor: label more", test.len(), a.most)),
+            |floor| above(&fitted, floor),
+        ),
+        "learn_then_test": certain.map_or_else(
+            || json!(format!(
+                "{} lines cannot promise {} with certainty {}: at best {:.3}",
+                test.len(), a.most, a.certainty, least_promised(test.len(), a.certainty)
+            )),
             |floor| above(&fitted, floor),
         ),
     });
@@ -123,9 +134,14 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         for (name, w) in FEATURES.iter().zip(weights) {
             text += &format!("{name} = {w:.4}\n");
         }
-        if let Some(floor) = floor {
+        if let Some(floor) = certain {
             text += &format!(
-                "# Conformal risk control: at most {} of questions like these answered wrongly.\n{FLOOR} = {floor:.4}\n",
+                "# Learn then Test: at most {} of questions like these answered wrongly, with certainty {}.\n{FLOOR} = {floor:.4}\n",
+                a.most, a.certainty
+            );
+        } else if let Some(floor) = floor {
+            text += &format!(
+                "# Conformal risk control: at most {} of questions like these are expected to be answered wrongly.\n{FLOOR} = {floor:.4}\n",
                 a.most
             );
         }

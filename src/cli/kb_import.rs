@@ -485,6 +485,49 @@ fn ticket_lines(text: &str) -> anyhow::Result<Vec<Incoming>> {
         .collect())
 }
 
+/// What customers asked, ticket by ticket, whether it was solved or not.
+pub(super) fn questions(from: &Path) -> anyhow::Result<Vec<String>> {
+    let text = read(from)?;
+    let mut rows = csv(&text).into_iter();
+    let header: Vec<String> = rows
+        .next()
+        .unwrap_or_default()
+        .iter()
+        .map(|h| h.trim().to_lowercase())
+        .collect();
+    let names = [
+        "subject",
+        "question",
+        "title",
+        "summary",
+        "description",
+        "message",
+        "body",
+        "question_body",
+    ];
+    let Some(at) = names
+        .iter()
+        .find_map(|n| header.iter().position(|h| h == n))
+    else {
+        bail!(
+            "--mine needs a CSV of tickets with a column of questions (subject, question, description); {} has {}",
+            from.display(),
+            header.join(", ")
+        );
+    };
+    let questions: Vec<String> = rows
+        .filter_map(|r| {
+            r.get(at)
+                .map(|c| c.split_whitespace().collect::<Vec<_>>().join(" "))
+        })
+        .filter(|q| q.chars().any(char::is_alphabetic))
+        .collect();
+    if questions.is_empty() {
+        bail!("{} holds no questions", from.display());
+    }
+    Ok(questions)
+}
+
 /// RFC 4180: quoted cells may hold commas, line ends and doubled quotes.
 fn csv(text: &str) -> Vec<Vec<String>> {
     let mut rows = Vec::new();

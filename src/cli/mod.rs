@@ -15,14 +15,17 @@ mod call;
 mod chat;
 mod desk;
 mod doctor;
+mod doctor_more;
 mod doctor_trunk;
 mod drain;
 mod eval;
 mod eval_speech;
 mod eval_turns;
 mod kb;
+mod manual;
 mod mic;
 mod models;
+mod privacy;
 mod replay;
 mod report;
 mod serve;
@@ -78,8 +81,13 @@ enum Command {
     User(user::Args),
     /// Check a call's trail is whole and unaltered
     Audit(audit::Args),
+    /// Completions for a shell
+    Completions(manual::Completions),
+    /// The manual's pages
+    Man(manual::Man),
+    /// What is kept of one caller: hand it out, delete it; decrypt a call
+    Privacy(privacy::Args),
     /// Run a recorded call's events through the engine again
-    #[command(after_help = "Example:\n  firstline replay CALL_ID    (not in this version)")]
     Replay(replay::Args),
 }
 
@@ -103,6 +111,9 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::User(args) => user::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
+        Command::Privacy(args) => privacy::run(args),
         Command::Replay(args) => replay::run(args),
     };
     done.unwrap_or_else(|error| {

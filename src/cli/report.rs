@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::desk::{DeskConfig, parse};
 use crate::runtime::report::{facts, html, report};
 use crate::runtime::{clock, desks};
-use crate::store::Store;
 
 /// Automation rate and quality, callbacks that are owed, and the inputs of the savings formula.
 #[derive(Debug, clap::Args)]
@@ -39,10 +38,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let desk = desk_config(&config.desk);
     let read = super::block_on(async {
-        let store = Store::open(&config.storage.url).await?;
+        let store = crate::runtime::serve::open_store(&config).await?;
         let read = facts(&store, args.since, desk.savings, clock::now()).await?;
         store.close().await;
-        Ok::<_, crate::store::StoreError>(read)
+        Ok::<_, anyhow::Error>(read)
     })??;
     let report = report(&read);
     if let Some(path) = &args.html {

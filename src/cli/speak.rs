@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 
 use crate::audio;
+use crate::config::{Config, Tts};
 use crate::speech::spoken::{clauses, spoken};
 use crate::speech::{Synthesizer, voice};
 
@@ -21,9 +22,12 @@ pub struct Args {
     /// The file to write
     #[arg(long)]
     out: PathBuf,
-    /// Which Piper voice
-    #[arg(long, default_value = "en_US-joe-medium")]
+    /// Which voice of this machine; see `firstline models list`
+    #[arg(long, default_value = "en_US-joe-medium", conflicts_with = "config")]
     voice: String,
+    /// Speak with the engine and voice that this configuration's [tts] names
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Language the figures are read in
     #[arg(long, default_value = "en-US")]
     language: String,
@@ -36,7 +40,19 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut speaker = speaker(&args.voice, args.threads, !args.no_cache)?;
+    let tts = match &args.config {
+        Some(path) => {
+            Config::load(Some(path))
+                .map_err(|mistakes| anyhow!("{}", mistakes.join("\n")))?
+                .tts
+        }
+        None => Tts {
+            voice: args.voice.clone(),
+            voices: std::collections::BTreeMap::new(),
+            service: None,
+        },
+    };
+    let mut speaker = speaker(&tts, args.threads, !args.no_cache)?;
     let text = spoken(&args.text, &args.language);
     let mut said = Vec::new();
     for clause in clauses(&text) {
@@ -61,21 +77,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// The line's voice, with or without what it said before.
 #[cfg(feature = "onnx")]
 pub(super) fn speaker(
-    name: &str,
+    tts: &Tts,
     threads: usize,
     cached: bool,
 ) -> anyhow::Result<Box<dyn Synthesizer>> {
     use std::sync::Arc;
 
     use crate::runtime::clause_cache::{DISK_BYTES, DiskCache, MEMORY_BYTES, Remembering, dir};
+    use crate::runtime::engines::{Foreign, Voices};
     use crate::speech::cache::ClauseCache;
-    use crate::speech::piper::Piper;
 
-    let path = crate::runtime::models::path(&format!("piper-{name}"), &format!("{name}.onnx"))
+    let worker = Voices::load(tts, &Foreign::default(), threads)
+        .and_then(|v| v.worker())
         .map_err(|e| anyhow!(e))?;
-    let worker = Piper::load(&path, threads)?.worker()?;
     if !cached {
-        return Ok(Box::new(worker));
+        return Ok(worker);
     }
     // Without a place on disk it is only slower.
     let disk = dir()
@@ -89,6 +105,6 @@ pub(super) fn speaker(
 }
 
 #[cfg(not(feature = "onnx"))]
-pub(super) fn speaker(_: &str, _: usize, _: bool) -> anyhow::Result<Box<dyn Synthesizer>> {
+pub(super) fn speaker(_: &Tts, _: usize, _: bool) -> anyhow::Result<Box<dyn Synthesizer>> {
     anyhow::bail!("this program was built without a voice; build it with the feature `onnx`")
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 
 use crate::audio;
+use crate::speech::vocabulary::InOurWords;
 use crate::speech::{Expect, Hints, Transcriber, Transcript};
 
 /// Sound files to words, one line a file.
@@ -26,15 +27,21 @@ pub struct Args {
     /// Which Whisper: tiny.en, base
     #[arg(long, default_value = "tiny.en")]
     model: String,
-    /// Language spoken, two letters (only base knows others than en)
+    /// Language spoken, two letters, or auto (only base knows others than en)
     #[arg(long, default_value = "en")]
     language: String,
     /// Words likely to come up, as one short sentence
     #[arg(long)]
     prompt: Option<String>,
+    /// Put this desk's own words (company, plans, places) to rights
+    #[arg(long)]
+    desk: Option<PathBuf>,
     /// Hear as the line does in a call
     #[arg(long)]
     live: bool,
+    /// Hear with the engine that this configuration's [stt] names, as the line does in a call
+    #[arg(long, conflicts_with_all = ["model", "live"])]
+    config: Option<PathBuf>,
     /// Threads for the recogniser
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -63,15 +70,20 @@ impl From<Kind> for Expect {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut ear = ear(&args.model, args.threads, args.live)?;
+    let ear = match &args.config {
+        Some(path) => configured(path, args.threads)?,
+        None => ear(&args.model, args.threads, args.live)?,
+    };
     let hints = Hints {
         expect: args.expect.map(Expect::from),
         prompt: args.prompt.clone(),
         language: Some(args.language.clone()),
+        vocabulary: args.desk.as_deref().map(vocabulary).transpose()?,
     };
+    let mut ear = InOurWords::new(ear);
     let mut failed = 0;
     for path in &args.files {
-        match one(ear.as_mut(), path, &hints) {
+        match one(&mut ear, path, &hints) {
             Ok(t) => println!("{}", line(path, &t, &args)),
             Err(e) => {
                 failed += 1;
@@ -115,6 +127,21 @@ fn value(kind: Kind, text: &str, language: &str) -> Option<String> {
         Kind::Postcode => entity::postcode(text, &locale),
         Kind::Name => entity::name(text),
     }
+}
+
+fn vocabulary(desk: &Path) -> anyhow::Result<crate::speech::vocabulary::Shared> {
+    let desk = crate::runtime::desks::load(desk, None).map_err(|e| anyhow!(e))?;
+    Ok(std::sync::Arc::new(crate::runtime::vocabulary::of(&desk)))
+}
+
+/// The recogniser of a line.
+fn configured(config: &Path, threads: usize) -> anyhow::Result<Box<dyn Transcriber>> {
+    use crate::config::Config;
+    use crate::runtime::engines::Ears;
+    let config = Config::load(Some(config)).map_err(|e| anyhow!("{}", e.join("\n")))?;
+    Ears::load(&config.stt, threads)
+        .and_then(|ears| ears.worker())
+        .map_err(|e| anyhow!(e))
 }
 
 /// A recogniser for files.

@@ -10,7 +10,7 @@ use super::raw::{Node, Problems, Section, nearest};
 use super::target::e164;
 use super::{
     Accept, Advertise, CODECS, Callback, Config, Http, Limits, Phone, Secret, Shape, Sip, Srtp,
-    Storage, Stt, Survey, Target, Transfer, Trunk, Tts, Twilio, Via,
+    Storage, Survey, Target, Transfer, Trunk, Twilio, Via,
 };
 
 pub(super) type Env = BTreeMap<String, String>;
@@ -45,10 +45,17 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         twilio.as_ref(),
     );
     let callback = callback(root.section_or_default("callback"));
-    let stt = stt(root.section_or_default("stt"));
-    let tts = tts(root.section_or_default("tts"));
+    let stt = super::speech::stt(root.section_or_default("stt"), env);
+    let tts = super::speech::tts(root.section_or_default("tts"), env);
     let llm = super::llm::llm(root.section_or_default("llm"), env);
-    let storage = storage(root.section_or_default("storage"));
+    let mut node = root.section_or_default("node");
+    let node_name = node.maybe("name", model_name);
+    node.done();
+    let privacy = super::privacy::privacy(root.section_or_default("privacy"), env);
+    let mut trace = root.section_or_default("trace");
+    let trace_to = trace.maybe("otlp", |t| web_address(t, &["https", "http"]));
+    trace.done();
+    let storage = storage(root.section_or_default("storage"), env);
     let limits = limits(root.section_or_default("limits"));
     let survey = survey(root.section_or_default("survey"));
     for (index, trunk) in trunks.iter().enumerate() {
@@ -69,6 +76,7 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
     }
     Ok(Config {
         file: None,
+        node: node_name,
         sip,
         trunks,
         phones,
@@ -81,6 +89,8 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
         tts,
         llm,
         storage,
+        privacy,
+        trace: trace_to,
         limits,
         survey,
     })
@@ -469,37 +479,45 @@ fn survey(mut s: Section<'_>) -> Survey {
     read
 }
 
-fn stt(mut s: Section<'_>) -> Stt {
-    let read = Stt {
-        engine: s.get("engine", "whisper".to_owned(), |t| choice(t, &["whisper"])),
-        model: s.get("model", "tiny.en".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
-fn tts(mut s: Section<'_>) -> Tts {
-    let read = Tts {
-        engine: s.get("engine", "piper".to_owned(), |t| choice(t, &["piper"])),
-        voice: s.get("voice", "en_US-joe-medium".to_owned(), model_name),
-    };
-    s.done();
-    read
-}
-
-fn storage(mut s: Section<'_>) -> Storage {
+fn storage(mut s: Section<'_>, env: &Env) -> Storage {
     let read = Storage {
         url: s.get("url", "sqlite:recordings/firstline.db".to_owned(), |t| {
             let known = ["sqlite:", "postgres:", "postgresql:"];
             match known.iter().find_map(|k| t.strip_prefix(k)) {
                 Some(rest) if !rest.is_empty() => Ok(t.to_owned()),
                 _ => Err(format!(
-                    "must be like \"sqlite:recordings/firstline.db\", not `{t}`"
+                    "must be like \"sqlite:recordings/firstline.db\" or \"postgres://user@host/database\", not `{t}`"
                 )),
             }
         }),
         recordings: s.get("recordings", PathBuf::from("recordings"), path),
+        s3: None,
     };
+    let url = s.maybe("s3", |t| web_address(t, &["https", "http"]));
+    let region = s.get("s3_region", "us-east-1".to_owned(), some_text);
+    let named = |s: &mut Section<'_>, key, usual: &str| {
+        let name = s.get(key, usual.to_owned(), variable);
+        let value = env.get(&name).filter(|v| !v.is_empty()).cloned();
+        (name, value)
+    };
+    let access = named(&mut s, "s3_access_key_env", "AWS_ACCESS_KEY_ID");
+    let secret_key = named(&mut s, "s3_secret_key_env", "AWS_SECRET_ACCESS_KEY");
+    let s3 = match (url, access, secret_key) {
+        (None, ..) => None,
+        (Some(url), (_, Some(access_key)), (_, Some(secret_key))) => Some(super::S3 {
+            url,
+            region,
+            access_key,
+            secret_key: Secret::new(secret_key),
+        }),
+        (Some(_), (access, _), (secret_key, _)) => {
+            s.problem(format!(
+                "storage.s3 needs the environment variables {access} and {secret_key}: set both"
+            ));
+            None
+        }
+    };
+    let read = Storage { s3, ..read };
     s.done();
     read
 }
@@ -566,7 +584,7 @@ pub(super) fn some_text(text: &str) -> Result<String, String> {
 }
 
 /// A model's name becomes part of a path.
-fn model_name(text: &str) -> Result<String, String> {
+pub(super) fn model_name(text: &str) -> Result<String, String> {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
@@ -624,7 +642,7 @@ pub(super) fn choice(text: &str, known: &[&str]) -> Result<String, String> {
     }
 }
 
-fn one_of(text: &str, known: &[&str]) -> String {
+pub(super) fn one_of(text: &str, known: &[&str]) -> String {
     let hint = nearest(text, known).map_or(String::new(), |n| format!("; did you mean \"{n}\"?"));
     format!("must be one of {}, not `{text}`{hint}", known.join(", "))
 }

@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 mod check;
 mod llm;
 mod net;
+mod privacy;
 mod raw;
 mod secret;
+mod speech;
 mod target;
 
 pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
 pub use net::{Listen, Net, Transport};
+pub use privacy::{Consent, PRIVATE, Privacy};
 pub use raw::nearest;
 pub use secret::Secret;
+pub use speech::is_kokoro;
 pub use target::{Target, TargetKind};
 
 /// Where `serve` looks when no file is named.
@@ -26,6 +30,8 @@ pub const DEFAULT_FILE: &str = "sip-config/firstline.toml";
 /// A line's whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What this machine is called among others; none: its host name.
+    pub node: Option<String>,
     /// The file it was read from; none when everything is a default or from the environment.
     pub file: Option<PathBuf>,
     pub sip: Sip,
@@ -44,6 +50,9 @@ pub struct Config {
     /// None: replies are worded by the desk alone.
     pub llm: Option<Llm>,
     pub storage: Storage,
+    pub privacy: Privacy,
+    /// Where traces go (OTLP over HTTP); none: nowhere.
+    pub trace: Option<url::Url>,
     pub limits: Limits,
     pub survey: Survey,
 }
@@ -200,25 +209,64 @@ pub enum Via {
     Sip(String),
 }
 
+/// Hearing.
 #[derive(Debug, Clone)]
 pub struct Stt {
-    /// `whisper`.
-    pub engine: String,
+    /// The Whisper that hears on this machine: always, or where the service does not answer in time.
     pub model: String,
+    /// A service that is asked first.
+    pub service: Option<SpeechService>,
 }
 
+/// Speaking.
 #[derive(Debug, Clone)]
 pub struct Tts {
-    /// `piper`.
-    pub engine: String,
+    /// The voice on this machine: always, or where the service does not answer in time.
     pub voice: String,
+    /// Voices of this machine for other languages than the desk's, by ISO 639-1 code.
+    pub voices: BTreeMap<String, String>,
+    /// A service that is asked first.
+    pub service: Option<SpeechService>,
 }
+
+/// A speech service over HTTP.
+#[derive(Debug, Clone)]
+pub struct SpeechService {
+    /// Whose shape it speaks: one of [`STT_SERVICES`] or [`TTS_SERVICES`].
+    pub engine: String,
+    /// None: the vendor's own.
+    pub base_url: Option<url::Url>,
+    pub api_key: Option<Secret>,
+    /// None: the vendor's quickest.
+    pub model: Option<String>,
+    /// The vendor's name or id of the voice; empty for hearing, and where the model is the voice.
+    pub voice: String,
+    /// How long the first sound, or the whole transcript, may take.
+    pub timeout_ms: u64,
+}
+
+/// Services that hear.
+pub const STT_SERVICES: [&str; 2] = ["openai", "deepgram"];
+/// Services that speak.
+pub const TTS_SERVICES: [&str; 4] = ["openai", "elevenlabs", "deepgram", "cartesia"];
 
 #[derive(Debug, Clone)]
 pub struct Storage {
     /// `sqlite:PATH` or `postgres:...`.
     pub url: String,
     pub recordings: PathBuf,
+    /// None: recordings stay in their folder.
+    pub s3: Option<S3>,
+}
+
+/// A bucket that recordings go to.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// `https://host/bucket/prefix`.
+    pub url: url::Url,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: Secret,
 }
 
 /// Providers of media streams, by the names that `twilio.provider` takes; whether each can be asked for calls (Twilio's REST API, or one
@@ -296,14 +344,7 @@ impl Config {
     /// What is asked for and not part of this version, one sentence each: `serve` and `doctor` say them, so that nothing is ignored
     /// in silence.
     pub fn not_yet(&self) -> Vec<String> {
-        let mut said = Vec::new();
-        if self.storage.url.starts_with("postgres") {
-            said.push(
-                "storage.url names Postgres, and this version keeps its records in SQLite only"
-                    .into(),
-            );
-        }
-        said
+        Vec::new()
     }
 }
 

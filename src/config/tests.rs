@@ -172,6 +172,19 @@ fn every_mistake_is_named_with_its_line() {
         ("[stt]\nengine = \"wisper\"", &["did you mean \"whisper\"?"]),
         ("[stt]\nmodel = \"../x\"", &["not a model's name"]),
         (
+            "[tts]\nengine = \"elevenlabs\"",
+            &["needs `api_key_env`", "needs `voice`"],
+        ),
+        ("[stt]\nengine = \"openai\"", &["needs `api_key_env`"]),
+        (
+            "[stt]\nengine = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\ntimeout_ms = 5",
+            &["stt.timeout_ms", "100 to 30000"],
+        ),
+        (
+            "[tts]\nengine = \"kokoro\"\nvoice = \"en_US-joe-medium\"",
+            &["is no voice of tts.engine = \"kokoro\""],
+        ),
+        (
             "[llm]\nengine = \"openai\"",
             &["needs `base_url` and `model`"],
         ),
@@ -289,13 +302,17 @@ fn a_secret_typed_in_place_of_its_variable_is_not_repeated() {
 }
 
 #[test]
-fn what_this_version_lacks_is_said() {
+fn many_nodes_name_themselves_and_share_a_database() {
     let config = Config::from_parts(
-        Some(("f", "[storage]\nurl = \"postgres://localhost/line\"")),
+        Some((
+            "f",
+            "[node]\nname = \"a\"\n[storage]\nurl = \"postgres://line@db/line\"",
+        )),
         &env(&[]),
     )
     .unwrap();
-    assert!(config.not_yet()[0].contains("Postgres"));
+    assert_eq!(config.node.as_deref(), Some("a"));
+    assert!(config.not_yet().is_empty());
 }
 
 #[test]

@@ -105,6 +105,7 @@ function evidence(call, t, given) {
       ["Decided", [el("b", {}, d.route), d.pending ? ", waits for " + d.pending : ""]], ["Because", d.reason], ["Matter", words(d.intent)], ["Action", words(d.action)],
       ["Sure", [meter(d.confidence, null, true), el("span", { class: "small" }, " " + percent(d.confidence))]],
       ["In scope", [meter(d.in_scope, null, true), el("span", { class: "small" }, " " + percent(d.in_scope))]],
+      ["Worded by", d.model && d.model.model + ", " + words(d.model.result) + (d.model.error ? ": " + d.model.error : "")],
       ["Heard", t.caller && t.caller.avg_logprob !== null && t.caller.avg_logprob !== undefined ? "with " + percent(Math.exp(t.caller.avg_logprob)) + " a word" : null]]));
     if (d.sources?.length) {
       parts.push(el("h3", {}, "Sources"), el("ul", { class: "plain" }, d.sources.slice(0, 5).map((s) => el("li", {}, meter(s.score), " ", el("a", { href: "#articles/" + encodeURIComponent(s.id) }, s.id), " ", el("span", { class: "soft small" }, s.score.toFixed(2))))));

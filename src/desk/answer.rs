@@ -1,9 +1,11 @@
 //! From the articles that bear on a question to the one to three sentences that answer it.
 
-use super::asked::{Asked, asks_for_own};
+use std::collections::HashSet;
+
+use super::asked::{Asked, asks_for_own, things_asked_for};
 use super::desk::{Desk, Hit, Understanding};
 use super::knowledge::{Article, Passage, sentences_of};
-use super::meaning::whole;
+use super::meaning::{Spoken, content_words, whole};
 use super::text::{dot, words};
 
 /// Longest reply, in words: about fifteen seconds aloud.
@@ -13,10 +15,12 @@ const MOST_WORDS_TIED: usize = 60;
 /// Share of the best sentence's score from which another is its equal.
 const TIED: f32 = 0.9;
 /// Share of the best sentence's score from which another is said beside it, as long as there is room.
-const BESIDE: f32 = 0.6;
+const BESIDE: f32 = 0.45;
 /// Least score of a sentence that is read out because the better ones have been.
 const REST: f32 = 0.3;
 
+/// What a sentence gains by speaking of whom the question names.
+const NAMED: f32 = 0.2;
 /// Weight of the question's words, one by one, in a sentence's score.
 const WORDS_IN_SENTENCE: f32 = 0.15;
 /// Other articles that an answer is held against.
@@ -66,6 +70,12 @@ pub struct ByWord {
     pub lead: f32,
     /// Nearness of the article's best sentence over that of the best other article's.
     pub sentence_lead: f32,
+    /// Share of the question's weight, rare words weighing more, that neither the title nor what is said speaks of.
+    pub unsaid: f32,
+    /// The heaviest single part of it.
+    pub missing: f32,
+    /// How little is said of the thing that "how many", "which" and "what" ask for; 0 where the question asks so of nothing.
+    pub asked_for: f32,
 }
 
 impl Desk {
@@ -86,7 +96,8 @@ impl Desk {
         let shared: f32 = terms.iter().filter(|t| known.contains(t)).map(weight).sum();
         // The passage that won by its vector is not always the one whose sentence answers: look at all of the article's.
         let asked = Asked::of(question);
-        let scored = |p: &Passage| self.score_sentences(p, &terms, reading, asked);
+        let names = self.names_in(question);
+        let scored = |p: &Passage| self.score_sentences(p, &terms, &names, reading, asked);
         let top = |p: &Passage| scored(p).into_iter().fold(0.0, f32::max);
         let mut passage = &self.passages[best.index];
         let mut reach = top(passage) + 0.1;
@@ -105,7 +116,7 @@ impl Desk {
             Some(spoken) => (spoken.clone(), best.score),
             None => choose(passage, &scored(passage)),
         };
-        let by_word = self.by_word(at, &text, written.is_some(), passage, reading, u);
+        let by_word = self.by_word(question, at, &text, written.is_some(), passage, reading, u);
         let focus = f32::from(u8::from(asked != Asked::Open && !asked.answered_by(&text)));
         let next = u.sources.get(1).map_or(0.0, |s| s.score);
         let top = u.intents.first().map(|i| i.0.as_str());
@@ -155,8 +166,10 @@ impl Desk {
             .any(|w| !here.contains(&self.stems.stem(w)))
     }
 
+    #[allow(clippy::too_many_arguments, reason = "read in one place")]
     fn by_word(
         &self,
+        question: &str,
         article: usize,
         text: &str,
         written: bool,
@@ -171,7 +184,14 @@ impl Desk {
             .map(String::as_str)
             .filter(|s| !written && text.contains(s))
             .chain(written.then_some(text));
-        let said = self.readings.spoken(reading, said)?;
+        let title = self.articles[article].title.as_str();
+        let said: Vec<&str> = said.collect();
+        let titled = said.iter().copied().chain([title]);
+        let titled = self.readings.spoken(reading, titled)?;
+        let heading = passage.heading.as_deref().unwrap_or("");
+        let (unsaid, missing, asked_for) =
+            self.unspoken(question, &titled, &format!("{title} {heading} {text}"));
+        let said = self.readings.spoken(reading, said.into_iter())?;
         let others: Vec<usize> = u
             .hits
             .iter()
@@ -194,15 +214,48 @@ impl Desk {
             least: said.least(),
             lead: whole_article.mean() - rival,
             sentence_lead: self.nearest_sentence(article, vector) - rival_sentence,
+            unsaid,
+            missing,
+            asked_for,
         })
+    }
+
+    /// What of the question is not spoken of ([`ByWord`]): in sum, at most, and of the thing asked for.
+    fn unspoken(&self, question: &str, spoken: &Spoken, said: &str) -> (f32, f32, f32) {
+        let words = content_words(question);
+        let near = spoken.each();
+        if words.len() != near.len() {
+            let mean = 1.0 - spoken.mean();
+            return (mean, 1.0 - spoken.least(), 0.0);
+        }
+        let here: HashSet<String> = self.stems.terms(said).into_iter().collect();
+        let things = things_asked_for(question);
+        let (mut total, mut sum, mut most, mut thing) = (1e-6f32, 0f32, 0f32, 0f32);
+        for (word, near) in words.iter().zip(near) {
+            let stem = self.stems.stem(word);
+            let weight = self.index.idf(&stem);
+            let lack = if here.contains(&stem) {
+                0.0
+            } else {
+                (1.0 - near).clamp(0.0, 1.0)
+            };
+            total += weight;
+            sum += weight * lack;
+            most = most.max(weight * lack);
+            if things.contains(word) {
+                thing = thing.max(lack);
+            }
+        }
+        (sum / total, most / self.index.most(), thing)
     }
 
     /// How well an article's best sentence answers, 0 to 1.3.
     pub(super) fn best_sentence(&self, article: usize, question: &str, reading: &[f32]) -> f32 {
         let terms = self.stems.terms(question);
         let asked = Asked::of(question);
+        let names = self.names_in(question);
         self.of_article(article)
-            .flat_map(|p| self.score_sentences(p, &terms, reading, asked))
+            .flat_map(|p| self.score_sentences(p, &terms, &names, reading, asked))
             .fold(0.0, f32::max)
     }
 
@@ -212,6 +265,7 @@ impl Desk {
         &self,
         passage: &Passage,
         terms: &[String],
+        names: &[String],
         reading: &[f32],
         asked: Asked,
     ) -> Vec<f32> {
@@ -250,8 +304,39 @@ impl Desk {
                 };
                 let spoken = self.readings.spoken(reading, [s.as_str()].into_iter());
                 let by_word = WORDS_IN_SENTENCE * spoken.map_or(0.0, |spoken| spoken.mean());
-                near + by_word + if asked.answered_by(s) { 0.2 } else { 0.0 }
+                near + by_word
+                    + if asked.answered_by(s) { 0.2 } else { 0.0 }
+                    + self.of_whom(s, names)
             })
+            .collect()
+    }
+
+    /// What a sentence gains by speaking of whom the question names, and loses by speaking of others alone: "Silver covers them only
+    /// for children" answers a question about Silver, "on Gold they are covered" does not.
+    fn of_whom(&self, sentence: &str, names: &[String]) -> f32 {
+        if names.is_empty() {
+            return 0.0;
+        }
+        let own: Vec<String> = words(sentence)
+            .into_iter()
+            .filter(|w| self.named.contains(w))
+            .map(|w| self.stems.stem(&w))
+            .collect();
+        match (
+            own.is_empty(),
+            names.iter().filter(|n| own.contains(n)).count(),
+        ) {
+            (_, 1..) => NAMED,
+            (false, 0) => -NAMED,
+            (true, 0) => 0.0,
+        }
+    }
+
+    /// What the question calls by a name that the articles have, as stems.
+    fn names_in(&self, question: &str) -> Vec<String> {
+        let all = words(question).into_iter();
+        all.filter(|w| self.named.contains(w))
+            .map(|w| self.stems.stem(&w))
             .collect()
     }
 
@@ -264,6 +349,7 @@ impl Desk {
         reading: &[f32],
     ) -> Option<String> {
         let terms = self.stems.terms(question);
+        let names = self.names_in(question);
         let asked = Asked::of(question);
         let mut best: Option<(f32, String)> = None;
         for passage in self
@@ -271,7 +357,7 @@ impl Desk {
             .iter()
             .filter(|p| self.articles[p.article].id == article)
         {
-            let mut scores = self.score_sentences(passage, &terms, reading, asked);
+            let mut scores = self.score_sentences(passage, &terms, &names, reading, asked);
             for (sentence, score) in passage.sentences.iter().zip(&mut scores) {
                 if told.contains(sentence.as_str()) {
                     *score = 0.0;

@@ -1,6 +1,6 @@
 //! What kind of figure a question asks for, and whether a sentence gives one of that kind.
 
-use super::text::words;
+use super::text::{is_stop, words};
 
 /// The kind of figure a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +139,57 @@ pub(super) fn asks_for_own(question: &str) -> Option<String> {
         )
     });
     w.get(at + 2).filter(|_| asks).cloned()
+}
+
+/// Words that stand before the thing that is asked for.
+const SKIPPED: [&str; 9] = ["the", "your", "my", "of", "s", "is", "are", "kind", "sort"];
+
+/// The things that a question asks for by name: "how many devices", "which floor", "what discount". None for "what does it cost".
+pub(super) fn things_asked_for(question: &str) -> Vec<String> {
+    let w: Vec<String> = question
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let mut out = Vec::new();
+    for (at, word) in w.iter().enumerate() {
+        let opens = match word.as_str() {
+            "many" => at > 0 && w[at - 1] == "how",
+            "which" | "what" => true,
+            // "How warm", "who is the chef".
+            "how" => w.get(at + 1).is_some_and(|next| {
+                !matches!(
+                    next.as_str(),
+                    "much"
+                        | "many"
+                        | "long"
+                        | "soon"
+                        | "far"
+                        | "often"
+                        | "quickly"
+                        | "fast"
+                        | "late"
+                        | "early"
+                        | "come"
+                )
+            }),
+            "who" => true,
+            "a" | "an" | "any" => {
+                at > 1 && matches!(w[at - 2].as_str(), "is" | "do" | "have")
+                    || at > 0
+                        && matches!(
+                            w[at - 1].as_str(),
+                            "there" | "have" | "sell" | "offer" | "got"
+                        )
+            }
+            _ => false,
+        };
+        let thing = w[at + 1..].iter().find(|t| !SKIPPED.contains(&t.as_str()));
+        if let Some(thing) = thing.filter(|t| opens && !is_stop(t) && t.len() > 2) {
+            out.push(thing.clone());
+        }
+    }
+    out
 }
 
 #[cfg(test)]

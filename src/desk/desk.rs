@@ -8,9 +8,10 @@ use super::escalation::{Escalation, Escalations};
 use super::index::Index;
 use super::knowledge::{Article, Passage};
 use super::meaning::{Readings, whole};
+use super::near::Near;
 use super::parse::DeskSource;
 use super::scope::{Learned, Scope};
-use super::text::{Stems, dot};
+use super::text::Stems;
 use super::types::Source;
 
 /// A desk, ready to understand. Immutable: a changed desk is a new one.
@@ -23,6 +24,9 @@ pub struct Desk {
     pub(crate) prompts: BTreeMap<String, String>,
     pub articles: Vec<Article>,
     pub passages: Vec<Passage>,
+    by_id: HashMap<String, usize>,
+    /// The articles that serve each intent.
+    pub(super) serving: HashMap<String, Vec<usize>>,
     pub(crate) calibration: Option<BTreeMap<String, f32>>,
     pub(crate) stems: Arc<Stems>,
     pub(crate) index: Index,
@@ -36,8 +40,8 @@ pub struct Desk {
     pub(crate) readings: Readings,
     /// Length of a vector; 0 by words only.
     dims: usize,
-    pub(super) titles: Vec<Vec<f32>>,
-    pub(super) passage_vectors: Vec<Vec<f32>>,
+    pub(super) titles: Near,
+    pub(super) passage_vectors: Near,
     pub(super) title_index: Index,
     scope: Scope,
     escalations: Escalations,
@@ -93,12 +97,13 @@ impl Desk {
         let stems = Stems::new(&source.config.language);
         let mut kept = HashMap::new();
         let vector = |text: &str| vectors.get(text).cloned().unwrap_or_default();
-        let titles = source.articles.iter().map(|a| vector(&a.title)).collect();
+        let titles = Near::new(source.articles.iter().map(|a| vector(&a.title)).collect());
         let passage_vectors = source
             .passages
             .iter()
             .map(|p| vector(&p.embedded(&source.articles[p.article].title)))
             .collect();
+        let passage_vectors = Near::new(passage_vectors);
         for p in &source.passages {
             for s in &p.sentences {
                 if let Some(v) = vectors.get(s) {
@@ -153,7 +158,16 @@ impl Desk {
                 .flat_map(|p| p.sentences.iter().map(String::as_str)),
             &source.config.company,
         );
+        let ids = source.articles.iter().enumerate();
+        let mut serving: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, article) in source.articles.iter().enumerate() {
+            for intent in &article.intents {
+                serving.entry(intent.clone()).or_default().push(at);
+            }
+        }
         Desk {
+            by_id: ids.map(|(at, a)| (a.id.clone(), at)).collect(),
+            serving,
             named,
             numbered,
             readings: Readings::default(),
@@ -204,16 +218,7 @@ impl Desk {
     pub fn understand(&self, text: &str, reading: &[f32]) -> Understanding {
         let vector = whole(reading, self.dims);
         let seen = self.scope.judge(text, vector);
-        let (sources, hits) = self.rank(text, reading, &seen.intents);
-        let nearest_article = if vector.is_empty() {
-            0.0
-        } else {
-            self.titles
-                .iter()
-                .chain(&self.passage_vectors)
-                .map(|t| dot(t, vector))
-                .fold(0.0, f32::max)
-        };
+        let (sources, hits, nearest_article) = self.rank(text, reading, &seen.intents);
         let word_nearness = self.word_nearness(text);
         let field = field(&[
             seen.in_scope,
@@ -248,12 +253,7 @@ impl Desk {
     pub fn field_evidence(&self, text: &str, reading: &[f32]) -> Vec<f32> {
         let vector = whole(reading, self.dims);
         let seen = self.scope.judge(text, vector);
-        let article = self
-            .titles
-            .iter()
-            .chain(&self.passage_vectors)
-            .map(|t| dot(t, vector))
-            .fold(0.0, f32::max);
+        let (.., article) = self.rank(text, reading, &seen.intents);
         vec![
             seen.in_scope,
             seen.near,
@@ -304,6 +304,11 @@ impl Desk {
             .collect()
     }
 
+    /// Where an article stands among [`Desk::articles`].
+    pub(super) fn article_at(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
     pub fn action_for(&self, intent: &str) -> Option<&Action> {
         self.actions.iter().find(|a| a.intent == intent)
     }
@@ -323,7 +328,7 @@ fn field(evidence: &[f32; 5]) -> f32 {
 }
 
 /// Listed policies, and the default of the others: a human where an action or a risk hangs on it, else the articles.
-fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
+pub(super) fn policies(source: &DeskSource) -> BTreeMap<String, IntentPolicy> {
     const RISKY: [&str; 18] = [
         "dispute",
         "fraud",

@@ -1,8 +1,9 @@
-//! What every line must hear on the first turn: disputes, fraud, hardship, legal threats, distress, closure, the wish for a human.
+//! What every line must hear on the first turn: disputes, fraud, hardship, a death, legal threats, vulnerability, distress, closure,
+//! the wish for a human.
 
 use std::collections::HashMap;
 
-use super::bank;
+use super::bank::{self, KINDS};
 use super::features::Vocabulary;
 use super::linear::{Linear, Recipe, Sample, softmax};
 use super::patterns;
@@ -11,9 +12,10 @@ use super::text::{dot, words};
 /// Why a human is needed, and how sure that is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Escalation {
-    /// `dispute`, `fraud`, `hardship`, `legal`, `distress`, `closure`, `human`, or `words` (the desk's own list).
+    /// `dispute`, `fraud`, `hardship`, `bereavement`, `legal`, `vulnerable`, `distress`, `closure`, `human`, or `words` (the desk's own
+    /// list).
     pub kind: String,
-    /// 0.5 to 1.
+    /// 0.3 to 1.
     pub p: f32,
     /// Said in so many words: a set phrase, or one of the desk's own.
     pub plain: bool,
@@ -39,27 +41,33 @@ pub(crate) struct Escalations {
 
 /// Least similarity to a sentence of the bank.
 const NEAR: f32 = 0.4;
-
-/// Kinds a human is needed for: the bank's first seven.
-const KINDS: usize = 7;
+/// Least probability at which a kind is told at all.
+const SEEN: f32 = 0.3;
 
 impl EscalationModel {
-    pub fn learn(vectors: &HashMap<String, Vec<f32>>) -> Self {
+    /// Learns from the bank, and from what this desk hears every day (`ordinary`): its own way of speaking is no alarm.
+    pub fn learn(vectors: &HashMap<String, Vec<f32>>, ordinary: &[&str]) -> Self {
         let bank = bank::all();
-        let vocabulary = Vocabulary::learn(bank.iter().flat_map(|(_, t)| t.iter().copied()));
+        let ordinary = unlike_the_bank(ordinary, vectors);
+        let banked = bank
+            .iter()
+            .enumerate()
+            .flat_map(|(kind, (_, texts))| texts.iter().map(move |t| (kind.min(KINDS), *t)));
+        let all: Vec<(usize, &str)> = banked
+            .chain(ordinary.into_iter().map(|t| (KINDS, t)))
+            .collect();
+        let vocabulary = Vocabulary::learn(all.iter().map(|(_, t)| *t));
         let dims = bank[0]
             .1
             .first()
             .and_then(|t| vectors.get(*t))
             .map_or(0, Vec::len);
-        let samples: Vec<Sample<'_>> = bank
+        let samples: Vec<Sample<'_>> = all
             .iter()
-            .enumerate()
-            .flat_map(|(kind, (_, texts))| texts.iter().map(move |t| (kind.min(KINDS), *t)))
             .map(|(class, text)| Sample {
                 sparse: vocabulary.sparse(text).0,
-                dense: vectors.get(text).map_or(&[], Vec::as_slice),
-                class,
+                dense: vectors.get(*text).map_or(&[], Vec::as_slice),
+                class: *class,
             })
             .collect();
         let recipe = Recipe {
@@ -81,6 +89,35 @@ impl EscalationModel {
             model: Linear::read(bytes)?,
         })
     }
+}
+
+/// Most of a desk's own examples that are learned from: the bank must not drown in them.
+const MOST_ORDINARY: usize = 400;
+/// A desk's example this near to a sentence of the bank may be one of its kind.
+const ALIKE: f32 = 0.6;
+
+/// The examples that no sentence of the bank is like, spread evenly over all of them. None where the desk goes by words.
+fn unlike_the_bank<'a>(texts: &[&'a str], vectors: &HashMap<String, Vec<f32>>) -> Vec<&'a str> {
+    let bank: Vec<&[f32]> = bank::all()
+        .iter()
+        .take(KINDS)
+        .flat_map(|(_, texts)| texts.iter())
+        .filter_map(|t| vectors.get(*t).map(Vec::as_slice))
+        .collect();
+    if bank.is_empty() {
+        return Vec::new();
+    }
+    let step = texts.len().div_ceil(MOST_ORDINARY).max(1);
+    texts
+        .iter()
+        .step_by(step)
+        .copied()
+        .filter(|t| {
+            vectors
+                .get(*t)
+                .is_some_and(|v| bank.iter().all(|b| dot(b, v) < ALIKE))
+        })
+        .collect()
 }
 
 impl Escalations {
@@ -150,7 +187,7 @@ impl Escalations {
                 plain: true,
                 near: nearest,
             }),
-            None if near && any >= 0.5 => Some(Escalation {
+            None if near && any >= SEEN => Some(Escalation {
                 kind: bank::all()[best].0.into(),
                 p: any,
                 plain: false,

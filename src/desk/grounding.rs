@@ -1,6 +1,12 @@
-//! Nothing is said that was not read: every figure of a reply must stand in a passage, an action's result or the caller's words.
+//! Nothing is said that was not read: every figure of a reply must stand in a passage, an action's result or the caller's words
+//! ([`grounded`]); and of a sentence that is not the articles' own, every claim ([`check`]).
+
+mod claims;
+mod clause;
 
 use std::collections::BTreeSet;
+
+pub use claims::{Claim, ClaimKind, Origin, Sources, check, untraced};
 
 use super::entity::{Figure, FigureKind, figures};
 

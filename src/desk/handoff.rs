@@ -156,6 +156,8 @@ pub fn why(reason: &str) -> String {
         "colleague" => "a colleague asked for the call".into(),
         "supervised" => "I may not answer this alone yet".into(),
         "third_party" => "they speak for somebody else".into(),
+        "verify_locked" => "proof of identity failed on earlier calls".into(),
+        "returning" => "it was left open on an earlier call".into(),
         "verify_failed" => "they could not be verified".into(),
         "action_unknown" => "it is not known whether it went through".into(),
         "action_failed" => "the system could not be reached".into(),
@@ -170,13 +172,52 @@ pub fn why(reason: &str) -> String {
         "fraud" => "they report fraud".into(),
         "legal" => "a complaint or legal matter".into(),
         "closure" => "they want to leave".into(),
-        "hardship" => "hardship or a death".into(),
+        "hardship" => "they cannot pay".into(),
+        "bereavement" => "a customer has died".into(),
+        "vulnerable" => "they need special care".into(),
         "distress" => "they may be at risk".into(),
         "words" => "they used words that always go to a person".into(),
         "not_heard" => "the line is bad".into(),
         "technical" => "something broke on our side".into(),
-        other => other.replace('_', " "),
+        other => match other.strip_prefix("language_") {
+            Some(code) => format!("they speak {}", language(code)),
+            None => other.replace('_', " "),
+        },
     }
+}
+
+/// The English name of a language: those that telephone lines meet most.
+pub fn language(code: &str) -> &str {
+    const NAMES: [(&str, &str); 24] = [
+        ("ar", "Arabic"),
+        ("de", "German"),
+        ("el", "Greek"),
+        ("en", "English"),
+        ("es", "Spanish"),
+        ("fr", "French"),
+        ("he", "Hebrew"),
+        ("hi", "Hindi"),
+        ("id", "Indonesian"),
+        ("it", "Italian"),
+        ("ja", "Japanese"),
+        ("ko", "Korean"),
+        ("nl", "Dutch"),
+        ("pl", "Polish"),
+        ("pt", "Portuguese"),
+        ("ro", "Romanian"),
+        ("ru", "Russian"),
+        ("sv", "Swedish"),
+        ("tl", "Tagalog"),
+        ("tr", "Turkish"),
+        ("uk", "Ukrainian"),
+        ("ur", "Urdu"),
+        ("vi", "Vietnamese"),
+        ("zh", "Chinese"),
+    ];
+    NAMES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map_or(code, |(_, name)| name)
 }
 
 fn summary(facts: &Facts<'_>) -> String {

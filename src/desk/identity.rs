@@ -63,6 +63,11 @@ impl Identity {
         self.found_by = Some(by);
     }
 
+    /// What was looked up, whether or not anything is proved: for keeping it out of what is stored, never to be said.
+    pub(super) fn record(&self) -> Option<&Value> {
+        self.record.as_ref()
+    }
+
     pub fn has_record(&self) -> bool {
         self.record.is_some()
     }
@@ -84,6 +89,11 @@ impl Identity {
         (self.tier() >= Tier::Basic)
             .then_some(self.record.as_ref())
             .flatten()
+    }
+
+    /// No more proof is taken in this call.
+    pub fn lock(&mut self) {
+        self.locked = true;
     }
 
     pub fn is_locked(&self) -> bool {
@@ -129,6 +139,9 @@ impl Identity {
         today: Date,
         locale: &Locale,
     ) -> Check {
+        if self.locked {
+            return Check::Locked;
+        }
         let Some(known) = self
             .record
             .as_ref()

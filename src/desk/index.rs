@@ -48,6 +48,11 @@ impl Index {
         (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
     }
 
+    /// The weight of a term that no document has.
+    pub fn most(&self) -> f32 {
+        self.idf("")
+    }
+
     pub fn knows(&self, term: &str) -> bool {
         self.postings.contains_key(term)
     }

@@ -18,6 +18,16 @@ pub struct Article {
     pub body_line: usize,
 }
 
+impl Article {
+    /// A ticket that was once answered, not an article that somebody stands behind: never preferred to one.
+    pub fn is_ticket(&self) -> bool {
+        self.file.rsplit('/').next() == Some(TICKETS)
+    }
+}
+
+/// The file of `knowledge/` that tickets are brought into.
+pub const TICKETS: &str = "tickets.jsonl";
+
 /// A part of an article small enough to answer with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {

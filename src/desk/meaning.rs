@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::text::dot;
+use super::text::{dot, is_stop};
 
 /// The whole of a reading.
 pub fn whole(reading: &[f32], dims: usize) -> &[f32] {
@@ -84,7 +84,25 @@ impl Readings {
     }
 }
 
+/// The content words of a text, lower-cased, as the sentence encoder tells them apart: one a block of its reading. Where a text has
+/// none, all its words are.
+pub fn content_words(text: &str) -> Vec<String> {
+    let all = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty());
+    let content = |w: &&str| {
+        let letter = w.chars().count() == 1 && !w.starts_with(char::is_numeric);
+        !letter && !is_stop(&w.to_lowercase())
+    };
+    all.filter(content).map(str::to_lowercase).collect()
+}
+
 impl Spoken {
+    /// For every content word of the question, how similar the most similar word is, 0 to 1.
+    pub fn each(&self) -> &[f32] {
+        &self.best
+    }
+
     pub fn mean(&self) -> f32 {
         self.best.iter().sum::<f32>() / self.best.len().max(1) as f32
     }

@@ -12,7 +12,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("greeting", &["Hi, I'm {agent}, the automated assistant at {company}. How can I help?"]),
     ("greeting_plain", &["Hi, this is the automated assistant at {company}. How can I help?"]),
     ("disclosure", &["You're talking to an automated assistant."]),
+    ("recorded", &["This call is recorded."]),
+    ("consent_ask", &["May I record this call? Say yes or press 1; if you'd rather not, say no."]),
+    ("consent_yes", &["Thank you. How can I help?"]),
+    ("consent_no", &["All right, it isn't recorded. How can I help?"]),
     ("history", &["You rang {day} about {matter}. Is it about that?"]),
+    ("history_callback", &["You asked us {day} to ring you back about {matter}. Is it about that?"]),
+    ("history_transferred", &["You spoke to a colleague {day} about {matter}. Is it the same?"]),
+    ("history_human", &["I'm sorry it isn't settled yet. Shall I get a colleague back on to it?"]),
+    ("ticket", &["There's an open ticket of yours: {matter}. Is it about that?"]),
+    ("ticket_status", &["Its status is: {status}."]),
+    ("ticket_day", &["It was last updated {day}."]),
     ("history_yes", &["Right, let's pick that up. What can I do about it?"]),
     ("history_no", &["OK. What can I do for you?"]),
     ("go_on", &["Sure, what is it?", "Of course, go ahead."]),
@@ -40,6 +50,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("outside_plain", &["That's not something I can help with here. Is there something about {company} I can do for you?"]),
     ("outside_again", &["I don't think I'm the right one for that. Would you like me to bring in a colleague?", "I can't help with that one either. Shall I get you a colleague?"]),
     ("outside_upset", &["What can I sort out for you?", "Tell me what's wrong, and I'll do what I can."]),
+    // Asked to break the rules.
+    ("refuse", &["I can't do that. I take the same steps with everybody."]),
+    ("refuse_open", &["I can't do that, but I'm glad to help with something of your own. What do you need?"]),
+    ("refuse_again", &["That's still not something I can do.", "My answer to that stays the same."]),
     // Not heard.
     ("unheard", &["Sorry, I didn't catch that. Could you say it again?", "I couldn't make that out. Could you try once more?"]),
     ("unheard_keypad", &["The line isn't clear. You can type it on your keypad, or press zero for a colleague."]),
@@ -53,12 +67,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("transfer_fraud", &["Thanks for telling me. Let's deal with that right away; I'm bringing in a colleague now."]),
     ("transfer_hardship", &["Thank you for telling me. There are ways we can help, and a colleague can go through them with you. I'll get them now."]),
     ("transfer_distress", &["I'm sorry, that sounds really hard. Let me bring in somebody who can help, right now."]),
+    ("transfer_bereavement", &["I'm very sorry for your loss. I'll bring in a colleague who can take care of everything with you."]),
     ("transfer_vulnerable", &["Thank you for telling me. I'll bring in a colleague who can take proper care of this."]),
     ("transfer_legal", &["I understand. I'll bring in a colleague who can deal with that properly."]),
     ("transfer_unsure", &["I don't want to guess at that. I'll bring in a colleague who can tell you.", "I'd rather you had that from somebody who knows for sure. Let me get a colleague."]),
     ("transfer_policy", &["That's one for a colleague. I'll bring them in now.", "A colleague looks after that. Let me bring them in."]),
     ("transfer_third_party", &["I can only talk about an account with its holder. A colleague can tell you what's possible; I'll bring one in."]),
     ("transfer_verify", &["I couldn't match those details, so I can't go into the account here. I'll bring in a colleague."]),
+    ("transfer_locked", &["For that, a colleague needs to check who I'm speaking to. I'll bring one in."]),
     ("transfer_limit", &["I've already done that once on this call, so a colleague needs to look at it. I'll bring them in."]),
     ("transfer_slot", &["Let's not go round in circles. I'll bring in a colleague to sort this out."]),
     ("transfer", &["I'll bring in a colleague. One moment."]),
@@ -194,9 +210,10 @@ pub fn wordings(key: &str) -> &'static [&'static str] {
 }
 
 /// Whether a key of `phrases.toml` means anything. Beside the table: `confirm.ACTION` is an action's read-back (slots in braces),
-/// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with.
+/// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with, `language.es`
+/// what callers who speak Spanish hear, in Spanish, on their way to a person who does.
 pub fn is_key(key: &str) -> bool {
-    ["confirm.", "topic."]
+    ["confirm.", "topic.", "language."]
         .iter()
         .any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
         || key == "topics"

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::bank;
+use super::config::Mode;
 use super::escalation::EscalationModel;
 use super::features::Vocabulary;
 use super::linear::{Linear, Recipe, Sample, energy, read_u32, sigmoid, softmax};
@@ -21,7 +22,7 @@ pub struct Learned {
 }
 
 /// Bump when the bytes or the recipe change.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// One labelled sentence as it is learned from.
 struct Labelled<'a> {
@@ -95,6 +96,22 @@ fn strangers(
     bank::out().iter().copied().filter(|t| !like(t)).collect()
 }
 
+/// What this desk's callers say every day: examples of what it does by itself.
+fn ordinary(source: &DeskSource) -> Vec<&str> {
+    let policies = super::desk::policies(source);
+    let open = |intent: &str| {
+        policies
+            .get(intent)
+            .is_some_and(|policy| policy.mode == Mode::Autonomous)
+    };
+    source
+        .examples
+        .iter()
+        .filter(|e| e.intent.as_deref().is_some_and(open))
+        .map(|e| e.text.as_str())
+        .collect()
+}
+
 impl Learned {
     /// Learns intents (and what is none of them), and what needs a human.
     pub fn learn(source: &DeskSource, vectors: &HashMap<String, Vec<f32>>) -> Self {
@@ -127,7 +144,7 @@ impl Learned {
             model: Linear::train(&samples, names.len() + 1, vocabulary.len(), dims, &recipe),
             vocabulary,
             own_nulls,
-            escalation: EscalationModel::learn(vectors),
+            escalation: EscalationModel::learn(vectors, &ordinary(source)),
         }
     }
 

@@ -68,6 +68,9 @@ pub fn mood(text: &str, earlier: Mood) -> Mood {
     }
 }
 
+/// Ways there are at most of acknowledging one feeling.
+pub const WAYS: u32 = 3;
+
 /// A short human acknowledgement before the answer, varied by `n` (the count of those given so far); none where the caller is
 /// calm or pleased. `matter`: what it is about (an intent's name), which chooses words for loss, death or hardship.
 pub fn acknowledge(mood: Mood, matter: Option<&str>, n: u32) -> Option<&'static str> {

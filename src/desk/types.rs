@@ -114,6 +114,9 @@ pub struct EarlierCall {
     pub intent: Option<String>,
     pub outcome: String,
     pub summary: String,
+    /// It ended because the caller could not be verified.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proof_failed: bool,
 }
 
 /// One thing to be said.

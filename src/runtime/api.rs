@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::call_files::{self, Keeping};
 use super::console::{self, Console};
 use super::live::Live;
 use super::pool::Control;
+use super::s3::Bucket;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -16,6 +18,13 @@ use crate::edge::Leg;
 use crate::edge::http::{ApiError, Ask, Both, Hub, Line, NewSession, Who};
 use crate::store::{CallbackStatus, Store, StoreError};
 use crate::telemetry::{Metric, Metrics};
+
+/// Where recordings are, beside their folder.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub keeping: Arc<Keeping>,
+    pub bucket: Option<Bucket>,
+}
 
 /// The state of one line.
 #[derive(Debug)]
@@ -28,6 +37,7 @@ pub struct LineState {
     /// Set once the desk is read.
     pub console: OnceLock<Console>,
     recordings: PathBuf,
+    kept: OnceLock<Kept>,
     calls: Mutex<BTreeMap<String, CallRecord>>,
 }
 
@@ -46,8 +56,14 @@ impl LineState {
             live,
             console: OnceLock::new(),
             recordings,
+            kept: OnceLock::new(),
             calls: Mutex::default(),
         })
+    }
+
+    /// Recordings that do not lie in the open can be given out, too.
+    pub fn give_out(&self, kept: Kept) {
+        let _ = self.kept.set(kept);
     }
 
     /// A call has begun.
@@ -177,6 +193,31 @@ impl Line for LineState {
 
     fn audio(&self, id: &str) -> Option<PathBuf> {
         Some(self.folder(id).join("audio.wav"))
+    }
+
+    fn recording<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let kept = self.kept.get()?;
+            let keys = kept.keeping.keys.as_ref();
+            match call_files::read(&self.folder(id), "audio.wav", keys) {
+                Ok(Some(bytes)) => return Some(bytes),
+                Ok(None) => {}
+                Err(why) => {
+                    tracing::warn!(call = %id, "a recording cannot be given out: {why}");
+                    return None;
+                }
+            }
+            // Another machine's, or one whose folder was emptied.
+            let bucket = kept.bucket.as_ref()?;
+            for name in ["audio.wav", "audio.wav.sealed"] {
+                match bucket.get(&format!("{id}/{name}")).await {
+                    Ok(Some(bytes)) => return call_files::opened("audio.wav", bytes, keys).ok(),
+                    Ok(None) => {}
+                    Err(why) => tracing::warn!(call = %id, "the bucket of storage.s3 {why}"),
+                }
+            }
+            None
+        })
     }
 
     fn callbacks(&self, all: bool) -> BoxFuture<'_, Result<Value, ApiError>> {

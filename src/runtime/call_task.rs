@@ -1,6 +1,8 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
 mod parties;
+mod pieces;
+mod written;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,21 +15,22 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Note, Order, Pilot, Promised,
-    Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Order, Pilot, Promised, Time,
 };
-use crate::desk::CallOutcome;
+use crate::config;
 use crate::desk::conversation::Conversation;
 use crate::edge::http::Both;
 use crate::edge::{Leg, LegInfo, Signal};
 use crate::telemetry::Metric;
 
 use super::ear::Ear;
+use super::inputs::Input;
 use super::leg::{meaning, quality};
 use super::line::Shared;
 use super::pool::{Control, Msg, Wanted, Work};
 use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
+use super::veil::Veil;
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
@@ -46,6 +49,8 @@ struct Task {
     voices: HashMap<LegId, Playout>,
     under_way: UnderWay,
     clauses: HashMap<(u64, u32), Arc<[i16]>>,
+    /// Clauses that are played while they are made.
+    pieces: pieces::Pieces,
     sound: Sound,
     caller: Ear,
     /// Humans who are, or were, listened to.
@@ -66,6 +71,12 @@ struct Task {
     offered: HashMap<String, Box<dyn Leg>>,
     over: bool,
     broken: bool,
+    /// What is kept out of what is stored.
+    veil: Veil,
+    /// The last sound that left, not yet in the trail: only the last of many in a row says anything.
+    played: Option<(Time, Input)>,
+    /// Sound is kept.
+    recording: bool,
     /// When the last tick began.
     ticked: Instant,
 }
@@ -116,6 +127,7 @@ async fn drive(
     let started = task.started;
     shared.state.began(&task.call.record());
     task.shared.recorder.record(&id, task.call.record());
+    shared.is_up(task.call.record());
     task.obey();
     let mut ticks = interval_at(
         tokio::time::Instant::from_std(started),
@@ -146,7 +158,7 @@ async fn drive(
         task.human_gone(leg);
     }
     // The legs' goodbyes (BYE) are on their way; what is left is paper.
-    let mut record = task.call.record();
+    let mut record = task.kept();
     record.ended_at = Some(super::clock::now().to_string());
     record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
     let result = task.call.callback_result();
@@ -173,14 +185,17 @@ impl Task {
                 return None;
             }
         };
-        shared.recorder.begin(id);
+        let free = shared.privacy.consent_of(info.from.as_deref()) == config::Consent::None;
+        shared.recorder.begin(id, free);
         shared.state.live.begin(id, inbox.clone());
+        let started_at = super::clock::now().to_string();
+        let piloted = pilot.clone();
         let config = CallConfig {
             id: id.into(),
             channel: info.channel.into(),
             from: info.from.clone(),
             to: info.to.clone(),
-            started_at: super::clock::now().to_string(),
+            started_at: started_at.clone(),
             accept_key: shared.accept_key,
             // A draft is compared with what the human said: that is in the notes.
             notes: shared.notes || shared.pilot.shadow().is_some(),
@@ -200,6 +215,7 @@ impl Task {
             voices: HashMap::from([(CALLER, Playout::new())]),
             under_way: UnderWay::default(),
             clauses: HashMap::new(),
+            pieces: pieces::Pieces::default(),
             sound: Sound::default(),
             caller: Ear::new(vad),
             ears: HashMap::new(),
@@ -214,8 +230,12 @@ impl Task {
             offered: HashMap::new(),
             over: false,
             broken: false,
+            veil: Veil::new(shared.redactor.clone()),
+            played: None,
+            recording: free,
             ticked: started,
         };
+        task.write_begin(info, &started_at, &piloted);
         Some((task, messages))
     }
 
@@ -301,6 +321,13 @@ impl Task {
         match message {
             Msg::Event(event) => self.event(event),
             Msg::Clause { tag, part, pcm, ms } => self.clause(tag, part, pcm, ms),
+            Msg::Piece {
+                tag,
+                part,
+                pcm,
+                about,
+                ms,
+            } => self.piece((tag, part), pcm, about, ms),
             Msg::Control(control) => self.control(control),
         }
     }
@@ -318,23 +345,10 @@ impl Task {
         }
     }
 
-    fn clause(&mut self, tag: u64, part: u32, pcm: Result<Arc<[i16]>, String>, ms: u64) {
-        let result = pcm.map(|pcm| {
-            let samples = pcm.len() as u64;
-            self.clauses.insert((tag, part), pcm);
-            samples
-        });
-        self.event(Event::Clause {
-            tag,
-            part,
-            result,
-            ms,
-        });
-    }
-
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
+        let (looked_up, played) = self.before(now, &event);
         match rescue::handle(&mut self.call, now, event, &mut self.commands) {
             Fate::Fine => {}
             Fate::Rescued => {
@@ -349,7 +363,17 @@ impl Task {
                 return;
             }
         }
+        if let Some(input) = played {
+            self.played = Some((now, input));
+            if !self.commands.is_empty() {
+                self.write_played();
+            }
+        }
+        if looked_up {
+            self.veil.learn(self.call.mind());
+        }
         self.obey();
+        self.look_at_consent();
     }
 
     fn obey(&mut self) {
@@ -449,17 +473,7 @@ impl Task {
                     });
                 }
             },
-            Command::Queue { leg, tag, part } => {
-                if let (Some(voice), Some(pcm)) =
-                    (self.voices.get_mut(&leg), self.clauses.get(&(tag, part)))
-                {
-                    voice.push(Chunk {
-                        tag,
-                        part,
-                        pcm: pcm.to_vec(),
-                    });
-                }
-            }
+            Command::Queue { leg, tag, part } => self.queue(leg, (tag, part)),
             Command::Judge { .. } => {}
             Command::Warm { text } => {
                 if self.shared.pool.voice().ready(&text).is_none() {
@@ -475,6 +489,7 @@ impl Task {
             Command::Pause { leg } => self.with_voice(leg, Playout::pause),
             Command::Resume { leg } => self.with_voice(leg, Playout::resume),
             Command::Stop { leg } => {
+                self.pieces.stopped(leg);
                 self.with_voice(leg, |voice| {
                     voice.clear_all();
                     voice.resume();
@@ -487,6 +502,7 @@ impl Task {
             Command::Forget { tag } => {
                 self.wanted.forget(tag);
                 self.clauses.retain(|(t, _), _| *t != tag);
+                self.pieces.forget(tag);
             }
             Command::Perform(request) => self.perform(request),
             Command::Plan(handoff) => {
@@ -544,7 +560,7 @@ impl Task {
                     leg.hangup(480, "the call cannot be taken now");
                 }
             }
-            Command::Packet(handoff) => self.shared.packet(self.call.record(), *handoff),
+            Command::Packet(handoff) => self.shared.packet(self.kept(), *handoff),
             Command::Callback(callback) => self.shared.callback(&self.id, *callback),
             Command::Note(note) => self.note(&note),
             Command::Over => self.over = true,
@@ -560,40 +576,6 @@ impl Task {
     fn with_voice(&mut self, leg: LegId, act: impl FnOnce(&mut Playout)) {
         if let Some(voice) = self.voices.get_mut(&leg) {
             act(voice);
-        }
-    }
-
-    fn note(&mut self, note: &Note) {
-        let at = self.now().0;
-        let Ok(value) = serde_json::to_value(note) else {
-            return;
-        };
-        let mut line = serde_json::json!({"at_ms": at});
-        if let (Some(line), Some(note)) = (line.as_object_mut(), value.as_object()) {
-            line.extend(note.clone());
-        }
-        self.shared.recorder.event(&self.id, line.to_string());
-        self.shared.state.note(&self.id, at, &value);
-        if matches!(
-            note,
-            Note::Heard { .. }
-                | Note::RequestDone { .. }
-                | Note::Transfer { .. }
-                | Note::Decision { .. }
-                | Note::Agent { .. }
-        ) {
-            let mut record = self.call.record();
-            record.line = self.legs.get(&CALLER).map(|leg| quality(&leg.info()));
-            self.shared.state.changed(&record);
-            self.shared.recorder.record(&self.id, record);
-        }
-        if let Note::Ended {
-            outcome: CallOutcome::Failed,
-            reason,
-            ..
-        } = note
-        {
-            tracing::error!(call = %self.id, "call failed: {reason}");
         }
     }
 }

@@ -168,6 +168,7 @@ impl<S: Synthesizer> Synthesizer for Remembering<S> {
             return Ok(pcm.to_vec());
         }
         let pcm = self.voice.synthesize(clause)?;
+        // Under the voice that said it: a service's stand-in is not kept as the service.
         self.memory
             .put(key(self.voice.voice(), clause), &pcm.as_slice().into());
         if let Some(disk) = &self.disk {

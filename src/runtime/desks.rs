@@ -133,7 +133,8 @@ pub fn build(source: DeskSource, embedder: Option<&mut dyn Embedder>) -> Result<
     Ok(Desk::with(source, &vectors, learned).with_readings(&readings))
 }
 
-/// Readings of `texts`, word by word, from one file a set of texts: they are made together and change together.
+/// Readings of `texts`, word by word; the ones made before come from disk. One file an encoder, to whose end what is new is added: a
+/// changed article costs its own sentences.
 fn read_words(
     texts: &[String],
     embedder: &mut dyn Embedder,
@@ -142,49 +143,82 @@ fn read_words(
     if texts.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut hash = Sha256::new();
-    hash.update(embedder.name());
+    let path = cache.join(format!("words-{}.bin", embedder.name()));
+    let bytes = fs::read(&path).unwrap_or_default();
+    let (kept, whole) = readings(&bytes);
+    let mut out: HashMap<String, Vec<f32>> = HashMap::with_capacity(texts.len());
+    let mut missing: Vec<&str> = Vec::new();
     for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    }
-    let path = cache.join(format!("readings-{}.bin", hex(&hash.finalize()[..12])));
-    let kept = fs::read(&path).ok().and_then(|b| unpack(&b, texts.len()));
-    let readings = match kept {
-        Some(readings) => readings,
-        None => {
-            let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let made = embedder.read(&borrowed)?;
-            let _ = write_whole(&path, &pack(&made));
-            made
-        }
-    };
-    Ok(texts.iter().cloned().zip(readings).collect())
-}
-
-/// Length and numbers, one reading after the other, as 16-bit fractions of one: every number is within a unit vector.
-fn pack(readings: &[Vec<f32>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for reading in readings {
-        out.extend((reading.len() as u32).to_le_bytes());
-        for x in reading {
-            out.extend(((x * 32767.0).round().clamp(-32767.0, 32767.0) as i16).to_le_bytes());
+        match kept.get(&key(text)) {
+            Some(numbers) => {
+                out.insert(text.clone(), unpack(numbers));
+            }
+            None => missing.push(text),
         }
     }
-    out
+    for chunk in missing.chunks(1024) {
+        let made = embedder.read(chunk)?;
+        let mut record = Vec::new();
+        for (text, reading) in chunk.iter().zip(made) {
+            record.extend(key(text));
+            record.extend((reading.len() as u32).to_le_bytes());
+            record.extend(pack(&reading));
+            out.insert((*text).to_owned(), reading);
+        }
+        // A cache that cannot be written costs time at the next start, nothing else.
+        let _ = append(&path, whole as u64, bytes.len() as u64, &record);
+    }
+    Ok(out)
 }
 
-/// None where the bytes do not hold exactly `count` readings.
-fn unpack(mut bytes: &[u8], count: usize) -> Option<Vec<Vec<f32>>> {
-    let mut out = Vec::with_capacity(count);
-    while out.len() < count {
-        let (length, rest) = bytes.split_first_chunk::<4>()?;
-        let (numbers, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize * 2)?;
-        let number = |b: &[u8]| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32767.0;
-        out.push(numbers.chunks_exact(2).map(number).collect());
-        bytes = rest;
+/// The readings a file holds, by their texts' keys, and the length of what is whole: a torn end is left out.
+fn readings(bytes: &[u8]) -> (HashMap<Key, &[u8]>, usize) {
+    let mut out = HashMap::new();
+    let mut rest = bytes;
+    let whole = |rest: &[u8]| bytes.len() - rest.len();
+    while let Some((key, after)) = rest.split_first_chunk::<16>() {
+        let Some((length, after)) = after.split_first_chunk::<4>() else {
+            return (out, whole(rest));
+        };
+        let Some((numbers, after)) =
+            after.split_at_checked(u32::from_le_bytes(*length) as usize * 2)
+        else {
+            return (out, whole(rest));
+        };
+        out.insert(*key, numbers);
+        rest = after;
     }
-    bytes.is_empty().then_some(out)
+    (out, whole(rest))
+}
+
+/// Numbers as 16-bit fractions of one: every number is within a unit vector.
+fn pack(reading: &[f32]) -> Vec<u8> {
+    let number = |x: &f32| (x * 32767.0).round().clamp(-32767.0, 32767.0) as i16;
+    reading
+        .iter()
+        .flat_map(|x| number(x).to_le_bytes())
+        .collect()
+}
+
+fn unpack(numbers: &[u8]) -> Vec<f32> {
+    let number = |b: &[u8]| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32767.0;
+    numbers.chunks_exact(2).map(number).collect()
+}
+
+/// Adds to the end of a file, in one write. A torn end (`length` bytes of which `whole` are good) is cut off first.
+fn append(path: &Path, whole: u64, length: u64, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?;
+    if whole < length && file.metadata()?.len() == length {
+        file.set_len(whole)?;
+    }
+    file.write_all(bytes)
 }
 
 /// Vectors of `texts`; the ones made before come from disk.
@@ -194,30 +228,45 @@ pub fn embed(
     cache: &Path,
 ) -> Result<HashMap<String, Vec<f32>>, String> {
     let path = cache.join(format!("vectors-{}.bin", embedder.name()));
-    let mut known = fs::read(&path)
-        .map(|b| read_vectors(&b))
-        .unwrap_or_default();
+    let bytes = fs::read(&path).unwrap_or_default();
+    let mut known = read_vectors(&bytes);
+    let dims = known.values().next().map_or(0, Vec::len);
+    let whole = match dims {
+        0 => 0,
+        dims => 4 + (bytes.len() - 4) / record(dims) * record(dims),
+    };
     let missing: Vec<&str> = texts
         .iter()
         .map(String::as_str)
         .filter(|t| !known.contains_key(&key(t)))
         .collect();
-    for (n, chunk) in missing.chunks(1024).enumerate() {
-        for (text, vector) in chunk.iter().zip(embedder.embed(chunk)?) {
+    let mut begun = whole > 0;
+    // What is new is added to the file's end; a long first run that is stopped does not begin again.
+    for chunk in missing.chunks(1024) {
+        let made = embedder.embed(chunk)?;
+        let mut out = Vec::new();
+        if !begun {
+            let dims = made.first().map_or(0, Vec::len) as u32;
+            let _ = fs::remove_file(&path);
+            out.extend(dims.to_le_bytes());
+            begun = true;
+        }
+        for (text, vector) in chunk.iter().zip(made) {
+            out.extend(key(text));
+            vector.iter().for_each(|v| out.extend(v.to_le_bytes()));
             known.insert(key(text), vector);
         }
-        // A long first run that is stopped does not begin again.
-        if n % 2 == 1 {
-            let _ = write_whole(&path, &write_vectors(&known));
-        }
-    }
-    if !missing.is_empty() {
-        let _ = write_whole(&path, &write_vectors(&known));
+        let _ = append(&path, whole as u64, bytes.len() as u64, &out);
     }
     Ok(texts
         .iter()
         .filter_map(|t| known.get(&key(t)).map(|v| (t.clone(), v.clone())))
         .collect())
+}
+
+/// Bytes of one vector with its key.
+fn record(dims: usize) -> usize {
+    16 + dims * 4
 }
 
 type Key = [u8; 16];
@@ -237,7 +286,7 @@ fn read_vectors(bytes: &[u8]) -> HashMap<Key, Vec<f32>> {
     if dims == 0 || dims > 4096 {
         return HashMap::new();
     }
-    rest.chunks_exact(16 + dims * 4)
+    rest.chunks_exact(record(dims))
         .filter_map(|record| {
             let (key, vector) = record.split_first_chunk::<16>()?;
             let vector = vector
@@ -247,18 +296,6 @@ fn read_vectors(bytes: &[u8]) -> HashMap<Key, Vec<f32>> {
             Some((*key, vector))
         })
         .collect()
-}
-
-fn write_vectors(vectors: &HashMap<Key, Vec<f32>>) -> Vec<u8> {
-    let dims = vectors.values().next().map_or(0, Vec::len);
-    let mut out = (dims as u32).to_le_bytes().to_vec();
-    for (key, vector) in vectors.iter().filter(|(_, v)| v.len() == dims) {
-        out.extend(key);
-        for v in vector {
-            out.extend(v.to_le_bytes());
-        }
-    }
-    out
 }
 
 /// Where vectors and weights are kept: `FIRSTLINE_CACHE`, else the user's cache directory, else the temporary one.
@@ -330,6 +367,25 @@ mod tests {
         let path = dir.join("vectors-counting.bin");
         let bytes = fs::read(&path).expect("written");
         assert_eq!(read_vectors(&bytes[..bytes.len() - 1]).len(), 1);
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn readings_are_added_and_a_torn_end_is_cut_off() {
+        let dir = std::env::temp_dir().join(format!("firstline-words-{}", std::process::id()));
+        let mut e = Counting(0);
+        let texts = ["one".to_string(), "three".to_string()];
+        let first = read_words(&texts[..1], &mut e, &dir).expect("readings");
+        let both = read_words(&texts, &mut e, &dir).expect("readings");
+        // One reading each: the second run made only what was new.
+        assert_eq!(e.0, 2);
+        assert_eq!(first["one"].len(), both["one"].len());
+        let path = dir.join("words-counting.bin");
+        let bytes = fs::read(&path).expect("written");
+        fs::write(&path, &bytes[..bytes.len() - 1]).expect("torn");
+        read_words(&texts, &mut e, &dir).expect("readings");
+        assert_eq!(e.0, 3);
+        assert_eq!(readings(&fs::read(&path).expect("mended")).0.len(), 2);
         fs::remove_dir_all(dir).expect("removed");
     }
 

@@ -1,7 +1,6 @@
 //! The line: everything that outlives a call, and the only list of tasks in the program.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoffice::Backoffice;
 use crate::call::{self, Plan, Words};
-use crate::config::{Config, Target, TargetKind, Via};
-use crate::desk::conversation::Conversation;
+use crate::config::{Config, Consent, Privacy, Target, TargetKind, Via};
+use crate::desk::conversation::{self, Conversation};
+use crate::desk::redact::Redactor;
 use crate::desk::{
     ActionStatus, CallRecord, CallbackRequest, Caller, Desk, Handoff, Outcome, Request,
 };
@@ -31,6 +31,8 @@ use super::webhook::Webhook;
 /// How long a back office may take; beyond it the caller hears the truth.
 pub const BACKOFFICE_TIMEOUT: Duration = Duration::from_secs(8);
 const HISTORY: u32 = 5;
+/// How long a call may wait for it.
+const HISTORY_WAIT: Duration = Duration::from_millis(400);
 
 /// Makes a voice detector for one call.
 pub type MakeVad = Box<dyn Fn() -> Result<Box<dyn VoiceActivity>, String> + Send + Sync>;
@@ -38,6 +40,8 @@ pub type MakeVad = Box<dyn Fn() -> Result<Box<dyn VoiceActivity>, String> + Send
 /// What every call shares.
 pub struct Shared {
     pub desk: Arc<Desk>,
+    /// The desk's own words, for the recogniser.
+    pub vocabulary: crate::speech::vocabulary::Shared,
     pub pool: Pool,
     pub vad: MakeVad,
     pub backoffice: Option<Backoffice>,
@@ -77,6 +81,10 @@ pub struct Shared {
     pub has_trunk: bool,
     /// Whom our calls to humans come from, where the caller's number is withheld.
     pub own_number: String,
+    pub privacy: Privacy,
+    pub redactor: Redactor,
+    /// None: traces go nowhere.
+    pub tracer: Option<super::trace::Tracer>,
     /// Cancelled to end every call kindly.
     pub stopping: CancellationToken,
 }
@@ -88,16 +96,20 @@ impl Shared {
             crate::desk::entity::e164(from, &self.country).unwrap_or_else(|| from.to_string())
         });
         let history = match &number {
-            Some(number) => self
-                .state
-                .store
-                .history(number, HISTORY)
-                .await
-                .unwrap_or_else(|error| {
+            Some(number) => {
+                // A caller does not wait for a database that is slow or gone.
+                let asked = self.state.store.history(number, HISTORY);
+                let error = match tokio::time::timeout(HISTORY_WAIT, asked).await {
+                    Ok(Ok(history)) => Ok(history),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err("the database is slow".into()),
+                };
+                error.unwrap_or_else(|error| {
                     tracing::warn!(call = %id, %error, "the caller's history could not be read");
                     self.state.metrics.count(Metric::StoreErrors, &[]);
                     Vec::new()
-                }),
+                })
+            }
             None => Vec::new(),
         };
         let caller = Caller {
@@ -105,12 +117,18 @@ impl Shared {
             vouched: info.vouched,
             history,
         };
+        let consent = match self.privacy.consent_of(info.from.as_deref()) {
+            Consent::None => conversation::Consent::Free,
+            Consent::Announce => conversation::Consent::Announce { heard: false },
+            Consent::Ask => conversation::Consent::Ask { heard: false },
+        };
         let view = self.pilot.view();
         let pilot = call::Pilot {
             reviewed: view.reviewed,
             survey: drawn(id, self.survey_percent),
         };
-        let conversation = Conversation::new(view.desk, caller, id, super::clock::now());
+        let conversation =
+            Conversation::new(view.desk, caller, id, super::clock::now()).with_consent(consent);
         (conversation, pilot)
     }
 
@@ -308,6 +326,16 @@ impl Shared {
         });
     }
 
+    /// Makes a call known to the other nodes: what is theirs to close if this one dies.
+    pub fn is_up(&self, record: CallRecord) {
+        let store = self.state.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.call_is_up(&record).await {
+                tracing::debug!(call = %record.id, %error, "other nodes were not told of this call");
+            }
+        });
+    }
+
     /// Writes a finished call everywhere it belongs.
     pub async fn finish(&self, record: CallRecord) {
         if let Err(error) = self.state.store.save_call(&record).await {
@@ -318,6 +346,9 @@ impl Shared {
         self.recorder.end(&id, record.clone()).await;
         // Last: whatever is wrong with a figure, the record is safe.
         self.measure(&record);
+        if let Some(tracer) = &self.tracer {
+            tracer.call(&record);
+        }
         self.shadow(record).await;
     }
 
@@ -424,41 +455,4 @@ pub fn words(desk: &Desk, accept: char) -> Words {
         |key| desk.phrases.all(key).to_vec(),
         &[("accept", &accept), ("company", &desk.config.company)],
     )
-}
-
-/// Calls that were up when the program last died: their records are closed, so that none stays open for ever.
-pub fn close_unfinished(recordings: &Path) -> Vec<CallRecord> {
-    let Ok(folders) = std::fs::read_dir(recordings) else {
-        return Vec::new();
-    };
-    let mut closed = Vec::new();
-    for folder in folders.flatten() {
-        let path = folder.path().join("record.json");
-        let Some(mut record) = std::fs::read(&path)
-            .ok()
-            .and_then(|b| serde_json::from_slice::<CallRecord>(&b).ok())
-        else {
-            continue;
-        };
-        if record.outcome.is_some() {
-            continue;
-        }
-        record.outcome = Some(crate::desk::CallOutcome::Failed);
-        record.ended_at = Some(super::clock::now().to_string());
-        record.termination.cause = "ours".into();
-        record.termination.reason = "the program ended during the call".into();
-        if let Some(handoff) = record.handoff.as_mut().filter(|h| h.result.is_empty()) {
-            handoff.result = "returned".into();
-        }
-        let beside = path.with_extension("part");
-        let done = serde_json::to_vec_pretty(&record)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| std::fs::write(&beside, bytes))
-            .and_then(|()| std::fs::rename(&beside, &path));
-        match done {
-            Ok(()) => closed.push(record),
-            Err(error) => tracing::error!("{} could not be closed: {error}", path.display()),
-        }
-    }
-    closed
 }

@@ -1,7 +1,7 @@
 //! The calls that are up: how many there may be, and how to reach one.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ pub struct Live {
     calls: Mutex<BTreeMap<String, mpsc::Sender<Msg>>>,
     /// Places taken: admitted and not yet over.
     admitted: Mutex<usize>,
-    most: usize,
+    most: AtomicUsize,
     draining: AtomicBool,
     idle: tokio::sync::Notify,
 }
@@ -42,7 +42,7 @@ impl Live {
         Arc::new(Self {
             calls: Mutex::default(),
             admitted: Mutex::new(0),
-            most,
+            most: AtomicUsize::new(most),
             draining: AtomicBool::new(false),
             idle: tokio::sync::Notify::new(),
         })
@@ -51,7 +51,7 @@ impl Live {
     /// Takes a place, or none when full or draining. The check and the taking are one step: no race past the limit.
     pub fn admit(self: &Arc<Self>) -> Option<Place> {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_draining() || *admitted >= self.most {
+        if self.is_draining() || *admitted >= self.most() {
             return None;
         }
         *admitted += 1;
@@ -60,7 +60,7 @@ impl Live {
 
     pub fn has_room(&self) -> bool {
         !self.is_draining()
-            && *self.admitted.lock().unwrap_or_else(PoisonError::into_inner) < self.most
+            && *self.admitted.lock().unwrap_or_else(PoisonError::into_inner) < self.most()
     }
 
     pub fn active(&self) -> usize {
@@ -68,7 +68,12 @@ impl Live {
     }
 
     pub fn most(&self) -> usize {
-        self.most
+        self.most.load(Ordering::Relaxed)
+    }
+
+    /// This machine holds so many. Calls that are up stay.
+    pub fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     pub fn drain(&self) {

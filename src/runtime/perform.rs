@@ -2,12 +2,17 @@
 
 use std::time::Instant;
 
+use tokio::sync::mpsc;
+
 use crate::call::{Event, Heard};
 use crate::desk::{HeardEvidence, Said, entity};
 use crate::reason::Embedder;
 use crate::speech::{Expect, Hints};
 
 use super::pool::{Engines, Msg, Queue, Work};
+
+/// Samples of a character said slowly: 110 ms.
+const SLOW_CHARACTER: u64 = 110 * 16;
 
 /// `threads`: cores this job may use.
 pub(super) fn perform(
@@ -16,6 +21,7 @@ pub(super) fn perform(
     queue: &Queue,
     started: Instant,
     threads: usize,
+    to: Option<&mpsc::Sender<Msg>>,
 ) -> Option<Msg> {
     let ms = |started: Instant| started.elapsed().as_millis() as u64;
     Some(match work {
@@ -92,7 +98,20 @@ pub(super) fn perform(
         Work::Synthesize {
             tag, part, text, ..
         } => {
-            let pcm = queue.clause(&text, engines);
+            // A service's sound is handed on as it comes.
+            let about = text.chars().count() as u64 * SLOW_CHARACTER;
+            let mut hand_on = |pcm: &[i16]| {
+                if let Some(to) = to {
+                    let _ = to.try_send(Msg::Piece {
+                        tag,
+                        part,
+                        pcm: pcm.to_vec(),
+                        about,
+                        ms: ms(started),
+                    });
+                }
+            };
+            let pcm = queue.clause_in_pieces(&text, engines, &mut hand_on);
             Msg::Clause {
                 tag,
                 part,
@@ -115,6 +134,10 @@ fn recognise(
         .transcriber
         .transcribe(pcm, hints)
         .map_err(|e| e.to_string())?;
+    engines.heard_in = t
+        .language
+        .clone()
+        .filter(|l| hints.language.as_ref() != Some(l));
     let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
     let evidence = HeardEvidence {
         avg_logprob: t.avg_logprob,

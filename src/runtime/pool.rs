@@ -17,7 +17,7 @@ use crate::desk::{CallRecord, Desk, HeardEvidence};
 use crate::edge::Leg;
 use crate::edge::http::Both;
 use crate::reason::Embedder;
-use crate::speech::{Hints, Stopper, Synthesizer, Transcriber};
+use crate::speech::{Hints, Stopper, Synthesizer, Transcriber, TurnDetector};
 
 use super::live::Live;
 use super::model::Models;
@@ -29,6 +29,10 @@ pub struct Engines {
     pub transcriber: Box<dyn Transcriber>,
     pub synthesizer: Box<dyn Synthesizer>,
     pub embedder: Option<Box<dyn Embedder>>,
+    /// Whether a turn sounds complete; none where the model was not fetched.
+    pub turn: Option<Box<dyn TurnDetector>>,
+    /// The language that the last utterance was surely spoken in, where it is not the one that was expected.
+    pub heard_in: Option<String>,
 }
 
 /// What a worker sends to a call.
@@ -40,6 +44,15 @@ pub enum Msg {
         tag: u64,
         part: u32,
         pcm: Result<Arc<[i16]>, String>,
+        ms: u64,
+    },
+    /// Some of a clause that is still being made. Its whole sound comes as a [`Msg::Clause`].
+    Piece {
+        tag: u64,
+        part: u32,
+        pcm: Vec<i16>,
+        /// Samples that the whole will have, rather more than fewer.
+        about: u64,
         ms: u64,
     },
     /// A watcher asks for something.
@@ -79,6 +92,8 @@ pub struct Wanted {
     attempt: AtomicU64,
     forgotten: Mutex<HashSet<u64>>,
     over: AtomicBool,
+    /// The language that the newest attempt was surely spoken in.
+    language: Mutex<Option<String>>,
     /// The attempt that a worker is recognising, and how to stop it.
     recognising: Mutex<Option<(u64, Stopper)>>,
 }
@@ -110,6 +125,9 @@ impl Wanted {
         if let Some((_, stop)) = self.at_work().as_ref() {
             stop();
         }
+    }
+    fn language(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.language.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn wants(&self, work: &Work) -> bool {
         if self.over.load(Ordering::Relaxed) {
@@ -436,6 +454,12 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();
+        let mut job = job;
+        if let Work::Decide { mind, .. } = &mut job.work
+            && let Some(language) = job.wanted.language().take()
+        {
+            mind.spoken_in(&language);
+        }
         let early = job.work.is_early();
         let recognises = match job.work {
             Work::Transcribe { attempt, .. } => Some(attempt),
@@ -452,7 +476,14 @@ fn work(queue: &Queue, mut engines: Engines) {
                 *job.wanted.at_work() = Some((*attempt, stop));
             }
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                perform(job.work, &mut engines, queue, started, threads)
+                perform(
+                    job.work,
+                    &mut engines,
+                    queue,
+                    started,
+                    threads,
+                    job.to.as_ref(),
+                )
             }))
             .unwrap_or(Some(failure))
         };
@@ -460,6 +491,7 @@ fn work(queue: &Queue, mut engines: Engines) {
         if let Some(attempt) = recognises {
             // Another worker may have begun a newer attempt meanwhile.
             job.wanted.at_work().take_if(|(a, _)| *a == attempt);
+            *job.wanted.language() = engines.heard_in.take();
         }
         if let (Some(to), Some(msg)) = (job.to, msg) {
             send(queue, msg, to, early);
@@ -522,6 +554,16 @@ impl Queue {
 
     /// The sound of a clause. Where another worker is making it, its sound is waited for.
     pub(super) fn clause(&self, text: &str, engines: &mut Engines) -> Result<Arc<[i16]>, String> {
+        self.clause_in_pieces(text, engines, &mut |_| {})
+    }
+
+    /// The same; sound that a service sends bit by bit goes to `hand_on` as it comes, too.
+    pub(super) fn clause_in_pieces(
+        &self,
+        text: &str,
+        engines: &mut Engines,
+        hand_on: &mut dyn FnMut(&[i16]),
+    ) -> Result<Arc<[i16]>, String> {
         {
             let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
             while making.contains(text) {
@@ -534,7 +576,8 @@ impl Queue {
         }
         // Given back even where the engine panics.
         let _made = Made { queue: self, text };
-        self.voice.clause(text, engines.synthesizer.as_mut())
+        self.voice
+            .clause_in_pieces(text, engines.synthesizer.as_mut(), hand_on)
     }
 }
 

@@ -101,6 +101,11 @@ impl Asked<'_> {
     pub fn plan(&self, handoff: &Handoff) -> Plan {
         let mut plan = Plan::default();
         let queue = handoff.queue.as_ref().and_then(|q| self.queues.get(q));
+        // Whoever is rung for a caller's language speaks that one.
+        let language = handoff
+            .reason
+            .strip_prefix("language_")
+            .unwrap_or(self.language);
         let mut in_queue: Vec<String> = Vec::new();
         if let Some(queue) = queue {
             let mut fit: Vec<CallTarget> = Vec::new();
@@ -118,7 +123,7 @@ impl Asked<'_> {
                     Some("closed")
                 } else if (!config.skills.is_empty() && !config.skills.iter().any(known))
                     || (!config.languages.is_empty()
-                        && !config.languages.iter().any(|l| l == self.language))
+                        && !config.languages.iter().any(|l| l == language))
                 {
                     Some("not_suited")
                 } else {

@@ -11,6 +11,7 @@ use crate::audio::codec::Codec;
 use crate::config::{self, Config};
 use crate::desk::Caller;
 use crate::desk::conversation::Conversation;
+use crate::desk::redact::{Private, Redactor};
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
     Accept, Account, MediaPolicy, Net, Permit, SipConfig, SipEdge, TlsFiles, Transport, Trunk,
@@ -20,14 +21,16 @@ use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
+use super::call_files;
 use super::console::Console;
+pub use super::kept::{TRAIL_KEY, keeping, keys, open_store};
 use super::line::{self, Shared};
 use super::live::Live;
 use super::pilot::Pilot;
 use super::pool::Pool;
 use super::recording::Recorder;
 use super::webhook::Webhook;
-use super::{call_task, engines, voice};
+use super::{call_task, capacity, engines, node, voice};
 
 /// After a stop signal, how long calls have to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -54,11 +57,38 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     let metrics = Arc::new(Metrics::new());
     let live = Live::new(line::capacity(&config));
-    let store = open_store(&config).await?;
-    let recorder = Recorder::start(&config.storage.recordings).map_err(anyhow::Error::msg)?;
-    for record in line::close_unfinished(&config.storage.recordings) {
-        tracing::warn!(call = %record.id, "this call was up when the program last ended; its record is closed now");
-        store.save_call(&record).await?;
+    let mut node = node::this(
+        config.node.as_deref(),
+        String::new(),
+        String::new(),
+        live.most(),
+    );
+    let store = open_store(&config)
+        .await?
+        .with_spool(&config.storage.recordings.join("owed"))
+        .for_node(&node.id);
+    node::forget_ended(&store).await?;
+    store.beat(&node, 0, false).await?;
+    let keeping = Arc::new(keeping(&config, metrics.clone()).map_err(anyhow::Error::msg)?);
+    tracing::info!(key = %keeping.signer.public(), "trails are signed; keep a copy of this public key elsewhere");
+    let recorder =
+        Recorder::start(&config.storage.recordings, keeping.clone()).map_err(anyhow::Error::msg)?;
+    for id in call_files::unfinished(&config.storage.recordings) {
+        // Several nodes may share the folder.
+        if store.is_up_elsewhere(&id).await? {
+            continue;
+        }
+        let folder = config.storage.recordings.join(&id);
+        match call_files::recover(&folder, &id, &keeping, node::ended_by_death) {
+            Ok(None) => {}
+            Ok(Some(record)) => {
+                tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
+                store.save_call(&record).await?;
+            }
+            Err(why) => {
+                tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}")
+            }
+        }
     }
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
     let desk =
@@ -72,7 +102,9 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         );
     }
     let language = desk.config.language.clone();
-    let voice = Arc::new(voice::Voice::new(&config.tts.voice, &language));
+    let voice_name = engines::voice_name(&config.tts).map_err(anyhow::Error::msg)?;
+    let foreign = engines::Foreign::of(&config.tts, &desk);
+    let voice = Arc::new(voice::Voice::new(&voice_name, &language, foreign.clone()));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let models = match &config.llm {
         None => None,
@@ -82,14 +114,23 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             Some((Arc::new(models), tokio::runtime::Handle::current()))
         }
     };
-    let pool = Pool::start(
-        workers,
-        voice,
-        live.clone(),
-        models,
-        engines::maker(&config).map_err(anyhow::Error::msg)?,
-    )
-    .map_err(anyhow::Error::msg)?;
+    let maker = engines::maker(&config, &foreign).map_err(anyhow::Error::msg)?;
+    if config.limits.calls.is_none() {
+        let mut engines = maker().map_err(anyhow::Error::msg)?;
+        let measured = capacity::measure(&mut engines).map_err(anyhow::Error::msg)?;
+        live.set_most(capacity::calls(measured, workers));
+        tracing::info!(
+            hear_ms = measured.hear.as_millis() as u64,
+            speak_ms = measured.speak.as_millis() as u64,
+            cores = workers,
+            "this machine holds {} calls at once (limits.calls says otherwise where it is set)",
+            live.most()
+        );
+    }
+    metrics.set(Metric::Capacity, live.most() as f64);
+    node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
+    let pool =
+        Pool::start(workers, voice, live.clone(), models, maker).map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
@@ -109,15 +150,27 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     };
     let mut settings = sip_config(&config, admit.clone()).await?;
     settings.overflow = desk.config.escalation.overflow.clone();
+    settings.room = Some({
+        let live = live.clone();
+        Arc::new(move || live.has_room())
+    });
     let (sip, mut incoming) = SipEdge::start(settings).await?;
     let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
     let words = line::words(&desk, config.transfer.accept_key);
+    let bucket = match &config.storage.s3 {
+        Some(settings) => Some(super::s3::Bucket::new(settings).map_err(anyhow::Error::msg)?),
+        None => None,
+    };
     let state = LineState::new(
         store.clone(),
         metrics.clone(),
         config.storage.recordings.clone(),
         live.clone(),
     );
+    state.give_out(super::api::Kept {
+        keeping: keeping.clone(),
+        bucket: bucket.clone(),
+    });
     let webhook = match &config.transfer.webhook {
         Some(url) => Some(
             Webhook::new(
@@ -142,6 +195,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let _ = state.console.set(Console::new(pilot.clone()));
     tokio::spawn(keep_up(pilot.clone(), store.clone(), stopping.clone()));
     let shared = Arc::new(Shared {
+        vocabulary: Arc::new(super::vocabulary::of(&desk)),
         words,
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),
@@ -171,6 +225,19 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         state: state.clone(),
         sip: sip.clone(),
         twilio: twilio.clone(),
+        redactor: Redactor::new(
+            Private::ALL
+                .into_iter()
+                .filter(|kind| config.privacy.redact.iter().any(|k| k == kind.word())),
+        ),
+        privacy: config.privacy.clone(),
+        tracer: match &config.trace {
+            Some(url) => Some(
+                super::trace::Tracer::start(url.as_str(), &node.name, metrics.clone())
+                    .map_err(anyhow::Error::msg)?,
+            ),
+            None => None,
+        },
         stopping: stopping.clone(),
     });
     let token = config.http.token.as_ref().map(|t| t.reveal());
@@ -182,7 +249,32 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
                 config.http.listen
             )
         })?;
+    if let Some(bucket) = bucket.clone() {
+        tokio::spawn(super::s3::run(
+            bucket,
+            config.storage.recordings.clone(),
+            stopping.clone(),
+        ));
+    }
+    tokio::spawn(super::retention::run(
+        store.clone(),
+        config.storage.recordings.clone(),
+        bucket.clone(),
+        config.privacy.clone(),
+        stopping.clone(),
+    ));
     let calls = call_runtime()?;
+    node.sip = addresses(&sip);
+    node.http = http.addr().to_string();
+    let beating = CancellationToken::new();
+    let beats = tokio::spawn(node::run(
+        node.clone(),
+        store.clone(),
+        live.clone(),
+        metrics.clone(),
+        config.storage.recordings.clone(),
+        beating.clone(),
+    ));
     if let Some(webhook) = webhook {
         tokio::spawn(webhook.run(stopping.clone()));
     }
@@ -268,6 +360,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         twilio.stop();
     }
     pool.stop();
+    beating.cancel();
+    let _ = beats.await;
+    // What came in last; what cannot be written now is brought in by the next run.
+    let _ = store.catch_up().await;
+    let _ = store.leave(&node.id).await;
     store.close().await;
     calls.shutdown_background();
     Ok(())
@@ -289,20 +386,6 @@ fn call_runtime() -> anyhow::Result<Runtime> {
         })
         .enable_all()
         .build()?)
-}
-
-async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    if let Some(parent) = config
-        .storage
-        .url
-        .strip_prefix("sqlite:")
-        .and_then(|p| std::path::Path::new(p).parent())
-    {
-        std::fs::create_dir_all(parent)?;
-    }
-    Ok(Store::open(&config.storage.url)
-        .await?
-        .with_clock(super::clock::now))
 }
 
 /// What the SIP edge is started with, by configuration.
@@ -348,6 +431,7 @@ pub async fn sip_config(
         user_agent: concat!("firstline/", env!("CARGO_PKG_VERSION")).into(),
         admit,
         overflow: None,
+        room: None,
         tls: TlsFiles {
             cert: config.sip.tls_cert.clone(),
             key: config.sip.tls_key.clone(),
@@ -445,6 +529,10 @@ fn warm(shared: &Shared) {
             .collect::<Vec<_>>(),
         own => own.to_vec(),
     });
+    let own = shared.desk.phrases.0.iter();
+    let other_languages = own
+        .filter(|(key, _)| key.starts_with("language."))
+        .flat_map(|(_, wordings)| wordings.clone());
     let asks = shared
         .desk
         .actions
@@ -458,6 +546,7 @@ fn warm(shared: &Shared) {
         .chain(shared.desk.answers().map(str::to_string))
         .chain(fixed)
         .chain(phrases)
+        .chain(other_languages)
         .chain(asks);
     // What callers wait for comes first: the beginning of everything that may be said, then the rest of it.
     let mut rest = Vec::new();

@@ -1,5 +1,6 @@
 //! Clauses to sound, through the cache: what has been said once is not synthesised again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::speech::Synthesizer;
@@ -7,6 +8,7 @@ use crate::speech::cache::{ClauseCache, key};
 use crate::speech::spoken::spoken;
 
 use super::clause_cache::{self, DiskCache};
+use super::engines::Foreign;
 
 /// Sound kept in memory: 64 MiB is about half an hour.
 const MEMORY_BYTES: usize = 64 << 20;
@@ -19,11 +21,13 @@ pub struct Voice {
     disk: Option<DiskCache>,
     name: String,
     language: String,
+    foreign: Foreign,
 }
 
 impl Voice {
     /// `name`: engine and voice; `language`: how figures and dates are said. Without a place on disk it remembers in memory only.
-    pub fn new(name: &str, language: &str) -> Self {
+    /// `foreign`: what is said in another voice.
+    pub fn new(name: &str, language: &str, foreign: Foreign) -> Self {
         let disk = clause_cache::dir().and_then(|dir| match DiskCache::open(&dir, DISK_BYTES) {
             Ok(disk) => Some(disk),
             Err(error) => {
@@ -39,13 +43,21 @@ impl Voice {
             disk,
             name: name.into(),
             language: language.into(),
+            foreign,
         }
+    }
+
+    /// Whose sound this is kept as.
+    fn name_of(&self, words: &str) -> Cow<'_, str> {
+        self.foreign
+            .name_of(words)
+            .map_or(Cow::Borrowed(self.name.as_str()), Cow::Owned)
     }
 
     /// A clause that is in memory: its sound at once. Touches no disk: a call's task asks.
     pub fn ready(&self, text: &str) -> Option<Arc<[i16]>> {
-        self.memory
-            .get(key(&self.name, &spoken(text, &self.language)))
+        let words = spoken(text, &self.language);
+        self.memory.get(key(&self.name_of(&words), &words))
     }
 
     /// A clause that has been said before, from memory or from disk. May wait for the disk.
@@ -59,6 +71,16 @@ impl Voice {
         text: &str,
         synthesizer: &mut dyn Synthesizer,
     ) -> Result<Arc<[i16]>, String> {
+        self.clause_in_pieces(text, synthesizer, &mut |_| {})
+    }
+
+    /// The same; sound that a service sends bit by bit goes to `hand_on` as it comes, too.
+    pub fn clause_in_pieces(
+        &self,
+        text: &str,
+        synthesizer: &mut dyn Synthesizer,
+        hand_on: &mut dyn FnMut(&[i16]),
+    ) -> Result<Arc<[i16]>, String> {
         let words = spoken(text, &self.language);
         if words.trim().is_empty() {
             return Ok(Arc::from(Vec::new()));
@@ -66,23 +88,36 @@ impl Voice {
         if let Some(pcm) = self.known(&words) {
             return Ok(pcm);
         }
-        let pcm: Arc<[i16]> = synthesizer
-            .synthesize(&words)
-            .map_err(|e| e.to_string())?
-            .into();
-        self.memory.put(key(&self.name, &words), &pcm);
-        if let Some(disk) = &self.disk {
-            disk.put(&self.name, &words, &pcm);
+        let mut sound = Vec::new();
+        let streams = synthesizer.streams();
+        synthesizer
+            .stream(&words, &mut |piece| {
+                if streams {
+                    hand_on(piece);
+                }
+                sound.extend_from_slice(piece);
+                true
+            })
+            .map_err(|e| e.to_string())?;
+        let pcm: Arc<[i16]> = sound.into();
+        // What another voice said, because the configured one could not, is not kept as this one's.
+        let name = self.name_of(&words);
+        if synthesizer.voice() == name {
+            self.memory.put(key(&name, &words), &pcm);
+            if let Some(disk) = &self.disk {
+                disk.put(&name, &words, &pcm);
+            }
         }
         Ok(pcm)
     }
 
     fn known(&self, words: &str) -> Option<Arc<[i16]>> {
-        let key = key(&self.name, words);
+        let name = self.name_of(words);
+        let key = key(&name, words);
         if let Some(pcm) = self.memory.get(key) {
             return Some(pcm);
         }
-        let pcm: Arc<[i16]> = self.disk.as_ref()?.get(&self.name, words)?.into();
+        let pcm: Arc<[i16]> = self.disk.as_ref()?.get(&name, words)?.into();
         self.memory.put(key, &pcm);
         Some(pcm)
     }

@@ -110,6 +110,26 @@ pub fn unloop(pass: &mut Pass) {
     }
 }
 
+/// A pass that says the same thing twice, four tokens and more, cut down to once: beams in a short context fill the rest of it so.
+pub fn halve(pass: &mut Pass) {
+    let half = pass.tokens.len() / 2;
+    let plain = |tokens: &[Token]| -> String {
+        text_of(tokens)
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    // A comma more or less in one of them.
+    for at in half.saturating_sub(1)..=(half + 1).min(pass.tokens.len()) {
+        let (first, second) = pass.tokens.split_at(at);
+        if at >= 4 && plain(first) == plain(second) {
+            pass.tokens.truncate(at);
+            return;
+        }
+    }
+}
+
 /// Mean log probability; 0 for nothing.
 pub fn avg_logprob(tokens: &[Token]) -> f32 {
     if tokens.is_empty() {
@@ -170,7 +190,7 @@ pub fn transcript(mut pass: Pass, loudness: &Loudness, audio_ms: u32) -> Transcr
         no_speech: pass.no_speech,
         avg_logprob,
         audio_ms,
-        ms: 0,
+        ..Transcript::default()
     }
 }
 
@@ -263,6 +283,20 @@ fn words(tokens: &[Token], loudness: &Loudness) -> Vec<Word> {
         .map(|(bytes, p)| (String::from_utf8_lossy(&bytes).trim().to_owned(), p))
         .filter(|(text, _)| !text.is_empty())
         .collect();
+    timed(texts, loudness)
+}
+
+/// Words of a text of which nothing is known but its probability as a whole.
+pub fn spread(text: &str, avg_logprob: f32, loudness: &Loudness) -> Vec<Word> {
+    let texts = text
+        .split_whitespace()
+        .map(|w| (w.to_owned(), avg_logprob))
+        .collect();
+    timed(texts, loudness)
+}
+
+/// Words with their log probabilities, laid over the stretch that stands out from the noise, by length.
+fn timed(texts: Vec<(String, f32)>, loudness: &Loudness) -> Vec<Word> {
     let all: usize = texts.iter().map(|(t, _)| t.chars().count() + 1).sum();
     let span = loudness.to_ms.saturating_sub(loudness.from_ms) as usize;
     let at = |chars: usize| loudness.from_ms + (span * chars / all.max(1)) as u32;
@@ -368,6 +402,22 @@ mod tests {
         assert!(!loops(&pass("0 0 0 0 7 7 7", -0.1, 0.0), 100));
         assert!(loops(&pass("a b c", -0.1, 0.0), 3));
         assert!(!loops(&Pass::default(), 3));
+    }
+
+    #[test]
+    fn what_is_said_twice_over_is_halved() {
+        let mut twice = pass(
+            "no entries match your search no entries match your search",
+            -0.4,
+            0.0,
+        );
+        halve(&mut twice);
+        assert_eq!(text_of(&twice.tokens), "no entries match your search");
+        for text in ["no no", "no, no, no, no", "I need a refund, a refund", ""] {
+            let mut once = pass(text, -0.4, 0.0);
+            halve(&mut once);
+            assert_eq!(once.tokens, pass(text, -0.4, 0.0).tokens, "{text}");
+        }
     }
 
     #[test]

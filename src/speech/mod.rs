@@ -8,17 +8,28 @@
 
 pub mod cache;
 pub mod convert;
+pub mod digits;
+pub mod fallback;
 pub mod heard;
 pub mod scripted;
 pub mod spoken;
+pub mod vocabulary;
 pub mod voice;
 
 #[cfg(feature = "onnx")]
 pub mod espeak;
 #[cfg(feature = "onnx")]
+pub mod kokoro;
+#[cfg(feature = "onnx")]
+pub mod log_mel;
+#[cfg(feature = "onnx")]
 pub mod piper;
+#[cfg(feature = "line")]
+pub mod remote;
 #[cfg(feature = "onnx")]
 pub mod silero;
+#[cfg(feature = "onnx")]
+pub mod smart_turn;
 #[cfg(feature = "whisper")]
 pub mod whisper;
 
@@ -29,8 +40,10 @@ pub struct Hints {
     pub expect: Option<Expect>,
     /// Words likely to come up (company, plans, places), as one short sentence.
     pub prompt: Option<String>,
-    /// ISO 639-1 code, or none to let a multilingual model decide.
+    /// ISO 639-1 code; `auto` lets a multilingual model decide; none is English.
     pub language: Option<String>,
+    /// The desk's own words, put to rights in what was heard.
+    pub vocabulary: Option<vocabulary::Shared>,
 }
 
 /// The kind of answer that was asked for.
@@ -57,6 +70,20 @@ pub struct Transcript {
     pub audio_ms: u32,
     /// Time the engine took, milliseconds.
     pub ms: u32,
+    /// ISO 639-1 code of the language it was heard in; none where the engine did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Other readings, the best first, where a kind of answer was expected. The text itself is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Another reading of the same sound.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Alternative {
+    pub text: String,
+    /// Natural logarithm of how much less probable it is than the transcript's text; 0 is as probable.
+    pub worse: f32,
 }
 
 /// One word of a transcript.
@@ -105,10 +132,44 @@ pub trait Transcriber: Send {
 
 /// Words to sound.
 pub trait Synthesizer: Send {
-    /// Names engine and voice; part of a cached clause's key.
+    /// Names engine and voice of the clause said last (before the first: of the next); part of a cached clause's key.
     fn voice(&self) -> &str;
     /// `clause`: text as it would be read by a person (`spoken` has been applied). Returns mono at 16 kHz.
     fn synthesize(&mut self, clause: &str) -> Result<Vec<i16>, SpeechError>;
+    /// The same in pieces, as they are made; `take` says false when no more is wanted. An error may come after some pieces: then
+    /// the clause is incomplete.
+    fn stream(
+        &mut self,
+        clause: &str,
+        take: &mut dyn FnMut(&[i16]) -> bool,
+    ) -> Result<(), SpeechError> {
+        let pcm = self.synthesize(clause)?;
+        take(&pcm);
+        Ok(())
+    }
+    /// The next clause will come in pieces, sooner than it is whole.
+    fn streams(&self) -> bool {
+        false
+    }
+}
+
+impl Synthesizer for Box<dyn Synthesizer> {
+    fn voice(&self) -> &str {
+        (**self).voice()
+    }
+    fn synthesize(&mut self, clause: &str) -> Result<Vec<i16>, SpeechError> {
+        (**self).synthesize(clause)
+    }
+    fn stream(
+        &mut self,
+        clause: &str,
+        take: &mut dyn FnMut(&[i16]) -> bool,
+    ) -> Result<(), SpeechError> {
+        (**self).stream(clause, take)
+    }
+    fn streams(&self) -> bool {
+        (**self).streams()
+    }
 }
 
 /// Frame-by-frame voice activity: streaming, keeps its own state.
@@ -117,4 +178,12 @@ pub trait VoiceActivity: Send {
     fn push(&mut self, pcm: &[i16]) -> f32;
     /// Forget what was heard: a new leg, or the caller is back from hold.
     fn reset(&mut self);
+}
+
+/// Has the caller finished, or only paused? Judges by the sound: where the voice goes, not what the words are.
+pub trait TurnDetector: Send {
+    /// `pcm`: the caller's turn so far, mono at 16 kHz, its end right after the last sound of speech (some 100 to 200 ms of quiet may
+    /// follow). Only the last eight seconds count. Probability that the turn is complete, 0 to 1. It is evidence beside the
+    /// words and the silence, and too weak to decide alone: on telephone sound it is right three times in four.
+    fn complete(&mut self, pcm: &[i16]) -> Result<f32, SpeechError>;
 }

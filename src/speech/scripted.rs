@@ -60,8 +60,8 @@ impl Transcriber for ScriptedTranscriber {
             no_speech: if words.is_empty() { 1.0 } else { 0.01 },
             avg_logprob: -0.1,
             audio_ms,
-            ms: 0,
             text,
+            ..Transcript::default()
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Records of calls, whole and in short.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use super::db::{Row, query};
+use super::spool::Owed;
 use super::{Store, StoreError, from_json, millis, rfc3339, to_json};
 use crate::desk::{CallOutcome, CallRecord, EarlierCall, Route};
 
@@ -24,10 +24,18 @@ pub struct CallSummary {
 }
 
 impl Store {
-    /// Writes a call's record, over an earlier one of the same id.
+    /// Writes a call's record, over an earlier one of the same id. Where the database does not take it now, it is written down
+    /// beside it and brought in later.
     pub async fn save_call(&self, record: &CallRecord) -> Result<(), StoreError> {
+        self.owe(Owed::Call {
+            record: Box::new(record.clone()),
+        })
+        .await
+    }
+
+    pub(super) async fn insert_call(&self, record: &CallRecord) -> Result<(), StoreError> {
         let outcome = record.outcome.map(outcome_word);
-        sqlx::query(
+        query(
             "insert into calls (id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns, record)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              on conflict (id) do update set channel = excluded.channel, from_number = excluded.from_number,
@@ -43,21 +51,69 @@ impl Store {
         .bind(record.ended_at.as_deref().and_then(millis))
         .bind(outcome)
         .bind(main_intent(record))
-        .bind(in_short(record))
+        .bind(self.sealed(in_short(record)))
         .bind(i64::try_from(record.turns.len()).unwrap_or(i64::MAX))
-        .bind(to_json(record))
+        .bind(self.sealed(to_json(record)))
+        .execute(&self.main)
+        .await?;
+        if record.ended_at.is_some() {
+            query("delete from under_way where call_id = $1")
+                .bind(&record.id)
+                .execute(&self.main)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A call is up on this node, with its record as it stands: what others close it with if this node dies.
+    pub async fn call_is_up(&self, record: &CallRecord) -> Result<(), StoreError> {
+        query(
+            "insert into under_way (call_id, node, record) values ($1, $2, $3)
+             on conflict (call_id) do update set node = excluded.node, record = excluded.record",
+        )
+        .bind(&record.id)
+        .bind(self.node())
+        .bind(self.sealed(to_json(record)))
         .execute(&self.main)
         .await?;
         Ok(())
     }
 
+    /// Calls that were up on nodes which have gone, this node's from now on: each is given to one node, to be saved with its end.
+    pub async fn adopt_calls(&self) -> Result<Vec<CallRecord>, StoreError> {
+        // Told of too late: the call had ended.
+        query("delete from under_way where call_id in (select id from calls where ended_ms is not null)")
+            .execute(&self.main)
+            .await?;
+        let rows = query(format!(
+            "update under_way set node = $1 where {} returning record",
+            self.orphaned("node")
+        ))
+        .bind(self.node())
+        .fetch_all(&self.main)
+        .await?;
+        rows.iter().map(|row| self.record(row.get(0)?)).collect()
+    }
+
+    /// Whether a node that is alive, and not this one, has this call up.
+    pub async fn is_up_elsewhere(&self, id: &str) -> Result<bool, StoreError> {
+        let row = query(format!(
+            "select call_id from under_way where call_id = $1 and node <> $2 and not {}",
+            self.orphaned("node")
+        ))
+        .bind(id)
+        .bind(self.node().unwrap_or_default())
+        .fetch_optional(&self.main)
+        .await?;
+        Ok(row.is_some())
+    }
+
     pub async fn call(&self, id: &str) -> Result<Option<CallRecord>, StoreError> {
-        let row = sqlx::query("select record from calls where id = $1")
+        let row = query("select record from calls where id = $1")
             .bind(id)
             .fetch_optional(&self.main)
             .await?;
-        row.map(|row| from_json("a call's record", &row.try_get::<String, _>(0)?))
-            .transpose()
+        row.map(|row| self.record(row.get(0)?)).transpose()
     }
 
     /// Newest first; `since` counts the call's start.
@@ -66,7 +122,7 @@ impl Store {
         limit: u32,
         since: Option<Timestamp>,
     ) -> Result<Vec<CallSummary>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns
              from calls where started_ms >= $1 order by started_ms desc, id desc limit $2",
         )
@@ -74,25 +130,22 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.main)
         .await?;
-        rows.iter().map(summary).collect()
+        rows.iter().map(|row| self.summary(row)).collect()
     }
 
     /// Whole records, oldest first: for reports.
     pub async fn records(&self, since: Option<Timestamp>) -> Result<Vec<CallRecord>, StoreError> {
-        let rows =
-            sqlx::query("select record from calls where started_ms >= $1 order by started_ms, id")
-                .bind(since.map_or(i64::MIN, Timestamp::as_millisecond))
-                .fetch_all(&self.main)
-                .await?;
-        rows.iter()
-            .map(|row| from_json("a call's record", &row.try_get::<String, _>(0)?))
-            .collect()
+        let rows = query("select record from calls where started_ms >= $1 order by started_ms, id")
+            .bind(since.map_or(i64::MIN, Timestamp::as_millisecond))
+            .fetch_all(&self.main)
+            .await?;
+        rows.iter().map(|row| self.record(row.get(0)?)).collect()
     }
 
     /// Calls of `number` that have ended, newest first.
     pub async fn history(&self, number: &str, limit: u32) -> Result<Vec<EarlierCall>, StoreError> {
-        let rows = sqlx::query(
-            "select id, started_ms, intent, outcome, summary from calls
+        let rows = query(
+            "select id, started_ms, intent, outcome, summary, record from calls
              where from_number = $1 and ended_ms is not null order by started_ms desc, id desc limit $2",
         )
         .bind(number)
@@ -102,30 +155,41 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(EarlierCall {
-                    id: row.try_get(0)?,
-                    started_at: rfc3339(row.try_get(1)?),
-                    intent: row.try_get(2)?,
-                    outcome: row.try_get::<Option<String>, _>(3)?.unwrap_or_default(),
-                    summary: row.try_get(4)?,
+                    id: row.get(0)?,
+                    started_at: rfc3339(row.get(1)?),
+                    intent: row.get(2)?,
+                    outcome: row.get::<Option<String>>(3)?.unwrap_or_default(),
+                    summary: self.opened(row.get(4)?)?,
+                    proof_failed: self.record(row.get(5)?).is_ok_and(|record| {
+                        record
+                            .handoff
+                            .is_some_and(|handoff| handoff.reason == "verify_failed")
+                    }),
                 })
             })
             .collect()
     }
 }
 
-pub(super) fn summary(row: &SqliteRow) -> Result<CallSummary, StoreError> {
-    Ok(CallSummary {
-        id: row.try_get(0)?,
-        channel: row.try_get(1)?,
-        from: row.try_get(2)?,
-        to: row.try_get(3)?,
-        started_at: rfc3339(row.try_get(4)?),
-        ended_at: row.try_get::<Option<i64>, _>(5)?.map(rfc3339),
-        outcome: row.try_get(6)?,
-        intent: row.try_get(7)?,
-        summary: row.try_get(8)?,
-        turns: row.try_get(9)?,
-    })
+impl Store {
+    fn record(&self, text: String) -> Result<CallRecord, StoreError> {
+        from_json("a call's record", &self.opened(text)?)
+    }
+
+    pub(super) fn summary(&self, row: &Row) -> Result<CallSummary, StoreError> {
+        Ok(CallSummary {
+            id: row.get(0)?,
+            channel: row.get(1)?,
+            from: row.get(2)?,
+            to: row.get(3)?,
+            started_at: rfc3339(row.get(4)?),
+            ended_at: row.get::<Option<i64>>(5)?.map(rfc3339),
+            outcome: row.get(6)?,
+            intent: row.get(7)?,
+            summary: self.opened(row.get(8)?)?,
+            turns: row.get(9)?,
+        })
+    }
 }
 
 fn outcome_word(outcome: CallOutcome) -> &'static str {

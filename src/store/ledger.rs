@@ -6,10 +6,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::Row;
 
+use super::db::{Row, query};
+use super::spool::Owed;
 use super::{Store, StoreError, from_json, rfc3339, to_json};
 use crate::desk::{Ask, Outcome, Terms};
+
+/// Which of PostgreSQL's advisory locks keeps two nodes from claiming at once: "ledger" as a number.
+const LOCK: i64 = 0x6c65_6467_6572;
 
 /// How long an effect that the caller was not told of is remembered: the same thing asked for again is not done twice.
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
@@ -75,20 +79,32 @@ const OPEN: &str =
 impl Store {
     /// Claims a key durably. A claim that was settled as failed (nothing was sent, or plainly nothing was done) may be made anew.
     pub async fn claim(&self, intent: &Intent<'_>) -> Result<Claim, StoreError> {
+        match self.make_claim(intent).await {
+            Err(gone @ StoreError::Gone(_)) => {
+                // It may have been written all the same; nothing is sent for it, and that is what is to stand there. Until this is
+                // brought in no claim succeeds, so that it can meet no later one.
+                let nothing = Outcome::Failed("nothing was sent: the database was gone".into());
+                self.settle(intent.key, &nothing).await?;
+                Err(gone)
+            }
+            made => made,
+        }
+    }
+
+    async fn make_claim(&self, intent: &Intent<'_>) -> Result<Claim, StoreError> {
         let now = self.now_ms();
         let lease = now.saturating_add(i64::try_from(intent.lease.as_millis()).unwrap_or(i64::MAX));
         // One transaction that takes the write lock first: two calls, or two nodes, cannot both find nothing.
-        let mut tx = self.ledger.begin_with("begin immediate").await?;
-        let row =
-            sqlx::query("select status, request, result from ledger where idempotency_key = $1")
-                .bind(intent.key)
-                .fetch_optional(&mut *tx)
-                .await?;
+        let mut tx = self.ledger.begin_alone(LOCK).await?;
+        let row = query("select status, request, result from ledger where idempotency_key = $1")
+            .bind(intent.key)
+            .fetch_optional_in(&mut tx)
+            .await?;
         if let Some(row) = row {
-            let request: Value = from_json("a ledger entry", &row.try_get::<String, _>(1)?)?;
-            let failed = row.try_get::<String, _>(0)? == "failed";
+            let request: Value = from_json("a ledger entry", &row.get::<String>(1)?)?;
+            let failed = row.get::<String>(0)? == "failed";
             if !failed || request != *intent.request {
-                let outcome: Option<String> = row.try_get(2)?;
+                let outcome: Option<String> = row.get(2)?;
                 return Ok(Claim::Exists {
                     request,
                     outcome: outcome
@@ -98,14 +114,14 @@ impl Store {
             }
         }
         if let Some(effect) = intent.effect {
-            let earlier = sqlx::query(sqlx::AssertSqlSafe(format!(
+            let earlier = query(format!(
                 "select {OPEN} from ledger where effect = $1 and idempotency_key <> $2 and claimed_ms > $3
                  and (status in ('open', 'unknown') or (status = 'done' and told = 0)) order by claimed_ms desc limit 1"
-            )))
+            ))
             .bind(effect)
             .bind(intent.key)
             .bind(now - REMEMBERED_MS)
-            .fetch_optional(&mut *tx)
+            .fetch_optional_in(&mut tx)
             .await?;
             if let Some(row) = earlier {
                 return Ok(Claim::Earlier(Box::new(open_claim(&row, now)?)));
@@ -116,21 +132,21 @@ impl Store {
                 .terms
                 .day_from
                 .map_or(now - REMEMBERED_MS, |from| from.as_millisecond());
-            let done: i64 = sqlx::query(
+            let done: i64 = query(
                 "select count(*) from ledger where customer = $1 and action = $2 and claimed_ms >= $3
                  and status in ('open', 'unknown', 'done')",
             )
             .bind(customer)
             .bind(intent.action)
             .bind(from)
-            .fetch_one(&mut *tx)
+            .fetch_optional_in(&mut tx)
             .await?
-            .try_get(0)?;
+            .map_or(Ok(0), |row| row.get(0))?;
             if done >= i64::from(most) {
                 return Ok(Claim::Limited);
             }
         }
-        sqlx::query(
+        query(
             "insert into ledger (idempotency_key, call_id, action, request, status, claimed_ms, node, lease_ms, effect, customer, caller, ask)
              values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $11)
              on conflict (idempotency_key) do update set status = 'open', result = null, settled_ms = null,
@@ -147,7 +163,7 @@ impl Store {
         .bind(&intent.terms.customer)
         .bind(&intent.terms.caller)
         .bind(intent.terms.ask.as_ref().map(to_json))
-        .execute(&mut *tx)
+        .execute_in(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(Claim::New)
@@ -156,7 +172,26 @@ impl Store {
     /// Writes down how it went. The first outcome stands; only an unknown one can be replaced (somebody looked). True where this was
     /// written.
     pub async fn settle(&self, key: &str, outcome: &Outcome) -> Result<bool, StoreError> {
-        let made = sqlx::query(
+        if self.owed() == 0 {
+            match self.write_outcome(key, outcome).await {
+                Err(error) if error.passes() && self.spool.is_some() => {}
+                done => return done,
+            }
+        }
+        self.owe(Owed::Settled {
+            key: key.into(),
+            outcome: outcome.clone(),
+        })
+        .await?;
+        Ok(true)
+    }
+
+    pub(super) async fn write_outcome(
+        &self,
+        key: &str,
+        outcome: &Outcome,
+    ) -> Result<bool, StoreError> {
+        let made = query(
             "update ledger set status = $2, result = $3, settled_ms = $4 where idempotency_key = $1 and status in ('open', 'unknown')",
         )
         .bind(key)
@@ -165,12 +200,12 @@ impl Store {
         .bind(self.now_ms())
         .execute(&self.ledger)
         .await?;
-        Ok(made.rows_affected() == 1)
+        Ok(made == 1)
     }
 
     /// The caller is told how it went: from here on the same thing asked for again is meant again.
     pub async fn told(&self, key: &str) -> Result<(), StoreError> {
-        sqlx::query("update ledger set told = 1 where idempotency_key = $1")
+        query("update ledger set told = 1 where idempotency_key = $1")
             .bind(key)
             .execute(&self.ledger)
             .await?;
@@ -179,12 +214,12 @@ impl Store {
 
     /// How a claim stands: none where nobody made it; then its outcome, where it has one.
     pub async fn outcome(&self, key: &str) -> Result<Option<Option<Outcome>>, StoreError> {
-        let row = sqlx::query("select result from ledger where idempotency_key = $1")
+        let row = query("select result from ledger where idempotency_key = $1")
             .bind(key)
             .fetch_optional(&self.ledger)
             .await?;
         row.map(|row| {
-            row.try_get::<Option<String>, _>(0)?
+            row.get::<Option<String>>(0)?
                 .map(|text| from_json("a ledger entry", &text))
                 .transpose()
         })
@@ -193,9 +228,9 @@ impl Store {
 
     /// Claims without an outcome, oldest first.
     pub async fn open_claims(&self) -> Result<Vec<OpenClaim>, StoreError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let rows = query(format!(
             "select {OPEN} from ledger where status = 'open' order by claimed_ms"
-        )))
+        ))
         .fetch_all(&self.ledger)
         .await?;
         let now = self.now_ms();
@@ -211,10 +246,10 @@ impl Store {
     ) -> Result<Vec<OpenClaim>, StoreError> {
         let now = self.now_ms();
         let until = now.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let rows = query(format!(
             "select {OPEN} from ledger where lease_ms < $1
              and (status = 'open' or (status = 'unknown' and ask is not null and claimed_ms > $2)) order by claimed_ms limit 100"
-        )))
+        ))
         .bind(now)
         .bind(now - REMEMBERED_MS)
         .fetch_all(&self.ledger)
@@ -222,17 +257,17 @@ impl Store {
         let mut taken = Vec::new();
         for row in &rows {
             let claim = open_claim(row, now)?;
-            let made = sqlx::query(
+            let made = query(
                 "update ledger set node = $2, lease_ms = $3, asked = asked + 1 where idempotency_key = $1 and lease_ms = $4
                  and status in ('open', 'unknown')",
             )
             .bind(&claim.key)
             .bind(node)
             .bind(until)
-            .bind(row.try_get::<i64, _>(5)?)
+            .bind(row.get::<i64>(5)?)
             .execute(&self.ledger)
             .await?;
-            if made.rows_affected() == 1 {
+            if made == 1 {
                 taken.push(claim);
             }
         }
@@ -244,7 +279,7 @@ impl Store {
         let until = self
             .now_ms()
             .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-        sqlx::query("update ledger set lease_ms = $2 where idempotency_key = $1")
+        query("update ledger set lease_ms = $2 where idempotency_key = $1")
             .bind(key)
             .bind(until)
             .execute(&self.ledger)
@@ -253,25 +288,25 @@ impl Store {
     }
 }
 
-fn open_claim(row: &sqlx::sqlite::SqliteRow, now: i64) -> Result<OpenClaim, StoreError> {
-    let claimed: i64 = row.try_get(4)?;
-    let json = |at: usize| -> Result<Option<String>, StoreError> { Ok(row.try_get(at)?) };
+fn open_claim(row: &Row, now: i64) -> Result<OpenClaim, StoreError> {
+    let claimed: i64 = row.get(4)?;
+    let json = |at: usize| -> Result<Option<String>, StoreError> { row.get(at) };
     Ok(OpenClaim {
-        key: row.try_get(0)?,
-        call_id: row.try_get(1)?,
-        action: row.try_get(2)?,
-        request: from_json("a ledger entry", &row.try_get::<String, _>(3)?)?,
+        key: row.get(0)?,
+        call_id: row.get(1)?,
+        action: row.get(2)?,
+        request: from_json("a ledger entry", &row.get::<String>(3)?)?,
         claimed_at: rfc3339(claimed),
         age_ms: u64::try_from(now - claimed).unwrap_or(0),
-        leased: row.try_get::<i64, _>(5)? >= now,
+        leased: row.get::<i64>(5)? >= now,
         outcome: json(6)?
             .map(|text| from_json("a ledger entry", &text))
             .transpose()?,
         ask: json(7)?
             .map(|text| from_json("a ledger entry", &text))
             .transpose()?,
-        caller: row.try_get(8)?,
-        asked: u32::try_from(row.try_get::<i64, _>(9)?).unwrap_or(u32::MAX),
+        caller: row.get(8)?,
+        asked: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),
     })
 }
 

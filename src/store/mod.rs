@@ -1,72 +1,86 @@
-//! What outlives a call: records, the ledger of actions, callbacks promised, packets still to be delivered.
+//! What outlives a call: records, the ledger of actions, callbacks promised, packets still to be delivered, and who is alive.
 //!
-//! SQLite in WAL mode; the only importer of `sqlx`. The SQL keeps to what Postgres says the same way (`$1`, `on conflict`, text and
-//! 64-bit integers). Times are milliseconds since 1970, ids are text.
+//! SQLite in WAL mode for one machine, PostgreSQL for many; the same statements on both (`db.rs`). Times are milliseconds since 1970,
+//! ids are text.
 //!
-//! The ledger has a connection of its own with `synchronous = FULL`: when [`Store::claim`] returns, the claim is on the disk, so a
-//! write that was sent is known even after the power fails. The rest may lose its last moments then, and nothing more.
+//! On SQLite the ledger has a connection of its own with `synchronous = FULL`: when [`Store::claim`] returns, the claim is on the disk,
+//! so a write that was sent is known even after the power fails. The rest may lose its last moments then, and nothing more. PostgreSQL
+//! commits to its disk in any case.
+//!
+//! What the database does not take because it is gone, busy or full waits in files beside it ([`Store::catch_up`]).
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use std::sync::Arc;
 
 mod callbacks;
 mod calls;
+mod db;
 mod error;
 mod ledger;
+mod nodes;
 mod outbox;
 mod people;
 mod playbook;
+mod privacy;
 mod schema;
+mod sealing;
+mod spool;
 
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
 pub use error::StoreError;
 pub use ledger::{Claim, Intent, OpenClaim};
+pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
 pub use people::{Pass, User};
 pub use playbook::{Act, Grade, ModeSet, Review};
+pub use privacy::CallerData;
+pub use sealing::Seal;
+
+use db::{Pool, query};
+use spool::Spool;
 
 /// An open store. Cheap to clone; every clone is the same store.
 #[derive(Debug, Clone)]
 pub struct Store {
-    main: SqlitePool,
-    ledger: SqlitePool,
+    main: Pool,
+    ledger: Pool,
     clock: fn() -> jiff::Timestamp,
+    /// Whose the claims are that it makes.
+    node: Option<Arc<str>>,
+    spool: Option<Arc<Spool>>,
+    /// None: texts are stored as they are.
+    seal: Option<Arc<dyn Seal>>,
 }
 
 impl Store {
-    /// Opens `sqlite:PATH`, making the file (readable by its owner alone) and its directory where they are missing, and brings
-    /// its tables up to date.
+    /// Opens `sqlite:PATH`, making the file (readable by its owner alone) and its directory where they are missing, or
+    /// `postgres://user@host/database`; brings its tables up to date.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let path = file_of(url)?;
-        prepare(&path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
-        let ledger = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone().synchronous(SqliteSynchronous::Full))
-            .await
-            .map_err(|e| StoreError::opening(&path, e))?;
-        let main = SqlitePoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.synchronous(SqliteSynchronous::Normal))
-            .await
-            .map_err(|e| StoreError::opening(&path, e))?;
+        let (main, ledger) = if is_postgres(url) {
+            let pool = db::open_postgres(url).await?;
+            (pool.clone(), pool)
+        } else {
+            let path = file_of(url)?;
+            prepare(&path)?;
+            db::open_sqlite(&path).await?
+        };
         schema::bring_up_to_date(&ledger).await?;
         Ok(Store {
             main,
             ledger,
             clock: system_now,
+            node: None,
+            spool: None,
+            seal: None,
         })
+    }
+
+    /// What the database does not take waits in `dir`, and what an earlier run left there comes in ([`Store::catch_up`]).
+    #[must_use]
+    pub fn with_spool(mut self, dir: &Path) -> Store {
+        self.spool = Some(Arc::new(Spool::open(dir)));
+        self
     }
 
     /// The same store reading the time from `clock`.
@@ -79,11 +93,10 @@ impl Store {
     /// Writes and takes back a row: whether the database can be written to now.
     pub async fn writable(&self) -> Result<(), StoreError> {
         let mut tx = self.main.begin().await?;
-        sqlx::query("insert into meta (name, value) values ('probe', '1') on conflict (name) do update set value = '1'")
-            .execute(&mut *tx)
+        query("insert into meta (name, value) values ('probe', '1') on conflict (name) do update set value = '1'")
+            .execute_in(&mut tx)
             .await?;
-        tx.rollback().await?;
-        Ok(())
+        tx.rollback().await
     }
 
     /// Lets running statements end and closes the files.
@@ -105,13 +118,18 @@ fn system_now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+/// Whether `storage.url` names a PostgreSQL server.
+pub fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
 fn file_of(url: &str) -> Result<PathBuf, StoreError> {
     match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => {
             Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
         }
         _ => Err(StoreError::NotSupported(format!(
-            "storage.url `{url}` is not a SQLite file; this version keeps its records in one: write sqlite:recordings/firstline.db"
+            "storage.url `{url}` is no database; write sqlite:recordings/firstline.db or postgres://user@host/database"
         ))),
     }
 }

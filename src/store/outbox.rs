@@ -2,9 +2,13 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::Row;
 
+use super::db::query;
+use super::spool::Owed;
 use super::{Store, StoreError, to_json};
+
+/// How long a node may take to deliver what it took; then others may.
+const LEASE_MS: i64 = 60_000;
 
 /// One packet to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,47 +31,82 @@ impl Store {
         body: &Value,
     ) -> Result<String, StoreError> {
         let id = uuid::Uuid::now_v7().to_string();
-        let now = self.now_ms();
-        sqlx::query(
-            "insert into packets (id, call_id, url, body, status, attempts, next_ms, created_ms)
-             values ($1, $2, $3, $4, 'due', 0, $5, $5)",
-        )
-        .bind(&id)
-        .bind(call_id)
-        .bind(url)
-        .bind(to_json(body))
-        .bind(now)
-        .execute(&self.main)
+        self.owe(Owed::Packet {
+            id: id.clone(),
+            call_id: call_id.into(),
+            url: url.into(),
+            body: to_json(body),
+            created_ms: self.now_ms(),
+        })
         .await?;
         Ok(id)
     }
 
-    /// Packets whose time has come, longest due first; of one call the earliest, so that a receiver has them in order.
-    pub async fn due_packets(&self, limit: u32) -> Result<Vec<Packet>, StoreError> {
-        let rows = sqlx::query(
-            "select id, call_id, url, body, attempts from packets p where status = 'due' and next_ms <= $1
-               and not exists (select 1 from packets o where o.call_id = p.call_id and o.url = p.url and o.status = 'due' and o.id < p.id)
-             order by next_ms, id limit $2",
+    pub(super) async fn insert_packet(
+        &self,
+        id: &str,
+        call_id: &str,
+        url: &str,
+        body: &str,
+        created_ms: i64,
+    ) -> Result<(), StoreError> {
+        query(
+            "insert into packets (id, call_id, url, body, status, attempts, next_ms, created_ms)
+             values ($1, $2, $3, $4, 'due', 0, $5, $5) on conflict (id) do nothing",
         )
+        .bind(id)
+        .bind(call_id)
+        .bind(url)
+        .bind(self.sealed(body.to_owned()))
+        .bind(created_ms)
+        .execute(&self.main)
+        .await?;
+        Ok(())
+    }
+
+    /// Packets whose time has come, longest due first; of one call the earliest, so that a receiver has them in order. They are this
+    /// node's to deliver for a minute, or until this node is gone.
+    pub async fn due_packets(&self, limit: u32) -> Result<Vec<Packet>, StoreError> {
+        let (now, orphaned) = (self.main.now(), self.orphaned("node"));
+        let free =
+            format!("status = 'due' and next_ms <= $1 and (lease_ms <= {now} or {orphaned})");
+        let mut rows = query(format!(
+            "update packets set node = $3, lease_ms = {now} + {LEASE_MS} where id in (
+               select id from packets p where {free}
+               and not exists (select 1 from packets o where o.call_id = p.call_id and o.url = p.url and o.status = 'due' and o.id < p.id)
+             order by next_ms, id limit $2) and {free} returning id, call_id, url, body, attempts, next_ms"
+        ))
         .bind(self.now_ms())
         .bind(i64::from(limit))
+        .bind(self.node())
         .fetch_all(&self.main)
         .await?;
-        rows.iter()
+        let mut order = Vec::with_capacity(rows.len());
+        for row in rows.drain(..) {
+            order.push((row.get::<i64>(5)?, row.get::<String>(0)?, row));
+        }
+        order.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        order
+            .iter()
+            .map(|(_, _, row)| row)
             .map(|row| {
                 Ok(Packet {
-                    id: row.try_get(0)?,
-                    call_id: row.try_get(1)?,
-                    url: row.try_get(2)?,
-                    body: row.try_get(3)?,
-                    attempts: u32::try_from(row.try_get::<i64, _>(4)?).unwrap_or(u32::MAX),
+                    id: row.get(0)?,
+                    call_id: row.get(1)?,
+                    url: row.get(2)?,
+                    body: self.opened(row.get(3)?)?,
+                    attempts: u32::try_from(row.get::<i64>(4)?).unwrap_or(u32::MAX),
                 })
             })
             .collect()
     }
 
     pub async fn packet_sent(&self, id: &str) -> Result<(), StoreError> {
-        sqlx::query("update packets set status = 'sent', attempts = attempts + 1, last_error = null where id = $1")
+        self.owe(Owed::PacketSent { id: id.into() }).await
+    }
+
+    pub(super) async fn mark_packet_sent(&self, id: &str) -> Result<(), StoreError> {
+        query("update packets set status = 'sent', attempts = attempts + 1, last_error = null where id = $1")
             .bind(id)
             .execute(&self.main)
             .await?;
@@ -81,7 +120,7 @@ impl Store {
         error: &str,
         next: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        sqlx::query("update packets set status = $2, attempts = attempts + 1, last_error = $3, next_ms = $4 where id = $1")
+        query("update packets set status = $2, attempts = attempts + 1, last_error = $3, next_ms = $4, lease_ms = 0 where id = $1")
             .bind(id)
             .bind(if next.is_some() { "due" } else { "dead" })
             .bind(error)
@@ -93,12 +132,12 @@ impl Store {
 
     /// What the receiver calls what it made of a call's first packet (a ticket's id).
     pub async fn packet_ref(&self, call_id: &str, url: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("select remote from packet_refs where call_id = $1 and url = $2")
+        let row = query("select remote from packet_refs where call_id = $1 and url = $2")
             .bind(call_id)
             .bind(url)
             .fetch_optional(&self.main)
             .await?;
-        Ok(row.map(|r| r.try_get(0)).transpose()?)
+        row.map(|r| r.get(0)).transpose()
     }
 
     pub async fn set_packet_ref(
@@ -107,7 +146,7 @@ impl Store {
         url: &str,
         remote: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query("insert into packet_refs (call_id, url, remote) values ($1, $2, $3) on conflict (call_id, url) do update set remote = excluded.remote")
+        query("insert into packet_refs (call_id, url, remote) values ($1, $2, $3) on conflict (call_id, url) do update set remote = excluded.remote")
             .bind(call_id)
             .bind(url)
             .bind(remote)
@@ -118,13 +157,13 @@ impl Store {
 
     /// How many packets wait and how many were given up.
     pub async fn packet_counts(&self) -> Result<(u64, u64), StoreError> {
-        let row = sqlx::query(
+        let row = query(
             "select coalesce(sum(case when status = 'due' then 1 else 0 end), 0), coalesce(sum(case when status = 'dead' then 1 else 0 end), 0)
              from packets",
         )
         .fetch_one(&self.main)
         .await?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        Ok((count(row.try_get(0)?), count(row.try_get(1)?)))
+        Ok((count(row.get(0)?), count(row.get(1)?)))
     }
 }

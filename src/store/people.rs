@@ -3,8 +3,7 @@
 //! Of a session or a token only its SHA-256 is kept, so that a copy of the database lets nobody in; passwords come here as Argon2
 //! strings. A session's role is its user's role now: who is removed or given another role is so at the next request.
 
-use sqlx::Row;
-
+use super::db::{Row, query};
 use super::{Store, StoreError, rfc3339};
 
 pub(super) const TABLES: &[&str] = &[
@@ -56,7 +55,7 @@ pub struct Pass {
 impl Store {
     /// Adds a user, or gives one another password and role; every session of theirs ends.
     pub async fn put_user(&self, name: &str, role: &str, password: &str) -> Result<(), StoreError> {
-        sqlx::query(
+        query(
             "insert into users (name, role, password, created_ms) values ($1, $2, $3, $4)
              on conflict (name) do update set role = excluded.role, password = excluded.password",
         )
@@ -71,26 +70,25 @@ impl Store {
 
     /// False: there is no such user.
     pub async fn remove_user(&self, name: &str) -> Result<bool, StoreError> {
-        let gone = sqlx::query("delete from users where name = $1")
+        let gone = query("delete from users where name = $1")
             .bind(name)
             .execute(&self.main)
-            .await?
-            .rows_affected();
+            .await?;
         self.end_sessions_of(name).await?;
         Ok(gone == 1)
     }
 
     pub async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
-        let row = sqlx::query("select name, role, password, created_ms from users where name = $1")
+        let row = query("select name, role, password, created_ms from users where name = $1")
             .bind(name)
             .fetch_optional(&self.main)
             .await?;
         row.map(|row| {
             Ok(User {
-                name: row.try_get(0)?,
-                role: row.try_get(1)?,
-                password: row.try_get(2)?,
-                created_at: rfc3339(row.try_get(3)?),
+                name: row.get(0)?,
+                role: row.get(1)?,
+                password: row.get(2)?,
+                created_at: rfc3339(row.get(3)?),
             })
         })
         .transpose()
@@ -98,7 +96,7 @@ impl Store {
 
     /// Somebody may log in.
     pub async fn has_users(&self) -> Result<bool, StoreError> {
-        let row = sqlx::query("select name from users limit 1")
+        let row = query("select name from users limit 1")
             .fetch_optional(&self.main)
             .await?;
         Ok(row.is_some())
@@ -106,16 +104,16 @@ impl Store {
 
     /// By name.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
-        let rows = sqlx::query("select name, role, password, created_ms from users order by name")
+        let rows = query("select name, role, password, created_ms from users order by name")
             .fetch_all(&self.main)
             .await?;
         rows.iter()
             .map(|row| {
                 Ok(User {
-                    name: row.try_get(0)?,
-                    role: row.try_get(1)?,
-                    password: row.try_get(2)?,
-                    created_at: rfc3339(row.try_get(3)?),
+                    name: row.get(0)?,
+                    role: row.get(1)?,
+                    password: row.get(2)?,
+                    created_at: rfc3339(row.get(3)?),
                 })
             })
             .collect()
@@ -124,11 +122,11 @@ impl Store {
     /// A session of a user, or a token; `lasts_ms` from now.
     pub async fn add_pass(&self, pass: &Pass, lasts_ms: i64) -> Result<(), StoreError> {
         let now = self.now_ms();
-        sqlx::query("delete from passes where expires_ms < $1")
+        query("delete from passes where expires_ms < $1")
             .bind(now)
             .execute(&self.main)
             .await?;
-        sqlx::query(
+        query(
             "insert into passes (digest, kind, name, role, csrf, created_ms, expires_ms)
              values ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -146,7 +144,7 @@ impl Store {
 
     /// Whom this digest lets in now, with the role they have now.
     pub async fn pass(&self, digest: &str) -> Result<Option<Pass>, StoreError> {
-        let row = sqlx::query(
+        let row = query(
             "select p.digest, p.kind, p.name, coalesce(u.role, p.role), p.csrf, p.created_ms
              from passes p left join users u on u.name = p.name and p.kind = 'session'
              where p.digest = $1 and p.expires_ms > $2 and (p.kind = 'token' or u.name is not null)",
@@ -160,7 +158,7 @@ impl Store {
 
     /// Tokens, by name.
     pub async fn tokens(&self) -> Result<Vec<Pass>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "select digest, kind, name, role, csrf, created_ms from passes where kind = 'token' and expires_ms > $1 order by name, digest",
         )
         .bind(self.now_ms())
@@ -171,7 +169,7 @@ impl Store {
 
     /// Log-out.
     pub async fn end_pass(&self, digest: &str) -> Result<(), StoreError> {
-        sqlx::query("delete from passes where digest = $1")
+        query("delete from passes where digest = $1")
             .bind(digest)
             .execute(&self.main)
             .await?;
@@ -180,17 +178,14 @@ impl Store {
 
     /// How many tokens of this name there were.
     pub async fn remove_token(&self, name: &str) -> Result<u64, StoreError> {
-        Ok(
-            sqlx::query("delete from passes where kind = 'token' and name = $1")
-                .bind(name)
-                .execute(&self.main)
-                .await?
-                .rows_affected(),
-        )
+        query("delete from passes where kind = 'token' and name = $1")
+            .bind(name)
+            .execute(&self.main)
+            .await
     }
 
     async fn end_sessions_of(&self, name: &str) -> Result<(), StoreError> {
-        sqlx::query("delete from passes where kind = 'session' and name = $1")
+        query("delete from passes where kind = 'session' and name = $1")
             .bind(name)
             .execute(&self.main)
             .await?;
@@ -198,13 +193,13 @@ impl Store {
     }
 }
 
-fn pass(row: &sqlx::sqlite::SqliteRow) -> Result<Pass, StoreError> {
+fn pass(row: &Row) -> Result<Pass, StoreError> {
     Ok(Pass {
-        digest: row.try_get(0)?,
-        kind: row.try_get(1)?,
-        name: row.try_get(2)?,
-        role: row.try_get(3)?,
-        csrf: row.try_get(4)?,
-        created_at: rfc3339(row.try_get(5)?),
+        digest: row.get(0)?,
+        kind: row.get(1)?,
+        name: row.get(2)?,
+        role: row.get(3)?,
+        csrf: row.get(4)?,
+        created_at: rfc3339(row.get(5)?),
     })
 }

@@ -1,7 +1,6 @@
 //! What people make of the line's work: reviews of replies, grades of calls, how far each intent is trusted, and who changed what.
 
-use sqlx::Row;
-
+use super::db::{Row, query};
 use super::{Store, StoreError, rfc3339};
 
 pub(super) const TABLES: &[&str] = &[
@@ -115,7 +114,7 @@ impl Store {
     /// Writes a review, over an earlier one of the same id.
     pub async fn put_review(&self, review: &Review) -> Result<(), StoreError> {
         let now = self.now_ms();
-        sqlx::query(
+        query(
             "insert into reviews (id, call_id, turn, mode, intent, words, draft, human, verdict, said, by_user, created_ms, decided_ms)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              on conflict (id) do update set verdict = excluded.verdict, said = excluded.said, by_user = excluded.by_user,
@@ -147,7 +146,7 @@ impl Store {
         said: &str,
         by: &str,
     ) -> Result<bool, StoreError> {
-        let changed = sqlx::query(
+        let changed = query(
             "update reviews set verdict = $2, said = $3, by_user = $4, decided_ms = $5 where id = $1 and verdict = ''",
         )
         .bind(id)
@@ -157,7 +156,7 @@ impl Store {
         .bind(self.now_ms())
         .execute(&self.main)
         .await?;
-        Ok(changed.rows_affected() == 1)
+        Ok(changed == 1)
     }
 
     /// Newest first. `open`: those that wait only.
@@ -167,9 +166,9 @@ impl Store {
         since_ms: i64,
         limit: u32,
     ) -> Result<Vec<Review>, StoreError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "select {REVIEW} from reviews where created_ms >= $1 and ($2 = 0 or verdict = '') order by created_ms desc, id desc limit $3"
-        )))
+        let rows = query(format!(
+            "select {REVIEW} from reviews where created_ms >= $1 and (cast($2 as bigint) = 0 or verdict = '') order by created_ms desc, id desc limit $3"
+        ))
         .bind(since_ms)
         .bind(i64::from(open))
         .bind(i64::from(limit))
@@ -179,7 +178,7 @@ impl Store {
     }
 
     pub async fn put_grade(&self, grade: &Grade) -> Result<(), StoreError> {
-        sqlx::query(
+        query(
             "insert into grades (call_id, turn, grade, note, by_user, at_ms) values ($1, $2, $3, $4, $5, $6)
              on conflict (call_id, turn) do update set grade = excluded.grade, note = excluded.note,
                 by_user = excluded.by_user, at_ms = excluded.at_ms",
@@ -197,8 +196,8 @@ impl Store {
 
     /// Of all calls, or of one.
     pub async fn grades(&self, call_id: Option<&str>) -> Result<Vec<Grade>, StoreError> {
-        let rows = sqlx::query(
-            "select call_id, turn, grade, note, by_user, at_ms from grades where $1 = '' or call_id = $1 order by at_ms desc, call_id, turn",
+        let rows = query(
+            "select call_id, turn, grade, note, by_user, at_ms from grades where cast($1 as text) = '' or call_id = cast($1 as text) order by at_ms desc, call_id, turn",
         )
         .bind(call_id.unwrap_or_default())
         .fetch_all(&self.main)
@@ -206,12 +205,12 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Grade {
-                    call_id: row.try_get(0)?,
-                    turn: row.try_get(1)?,
-                    grade: row.try_get(2)?,
-                    note: row.try_get(3)?,
-                    by: row.try_get(4)?,
-                    at: rfc3339(row.try_get(5)?),
+                    call_id: row.get(0)?,
+                    turn: row.get(1)?,
+                    grade: row.get(2)?,
+                    note: row.get(3)?,
+                    by: row.get(4)?,
+                    at: rfc3339(row.get(5)?),
                 })
             })
             .collect()
@@ -219,14 +218,13 @@ impl Store {
 
     /// The week's sample as it was drawn: call and stratum. Empty: none was drawn.
     pub async fn sample(&self, week: &str) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = sqlx::query(
-            "select call_id, stratum from samples where week = $1 order by stratum, call_id",
-        )
-        .bind(week)
-        .fetch_all(&self.main)
-        .await?;
+        let rows =
+            query("select call_id, stratum from samples where week = $1 order by stratum, call_id")
+                .bind(week)
+                .fetch_all(&self.main)
+                .await?;
         rows.iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .map(|row| Ok((row.get(0)?, row.get(1)?)))
             .collect()
     }
 
@@ -237,7 +235,7 @@ impl Store {
         calls: &[(String, String)],
     ) -> Result<(), StoreError> {
         for (call, stratum) in calls {
-            sqlx::query(
+            query(
                 "insert into samples (week, call_id, stratum) values ($1, $2, $3) on conflict (week, call_id) do nothing",
             )
             .bind(week)
@@ -250,16 +248,16 @@ impl Store {
     }
 
     pub async fn modes(&self) -> Result<Vec<ModeSet>, StoreError> {
-        let rows = sqlx::query("select intent, mode, by_user, at_ms from modes order by intent")
+        let rows = query("select intent, mode, by_user, at_ms from modes order by intent")
             .fetch_all(&self.main)
             .await?;
         rows.iter()
             .map(|row| {
                 Ok(ModeSet {
-                    intent: row.try_get(0)?,
-                    mode: row.try_get(1)?,
-                    by: row.try_get(2)?,
-                    at: rfc3339(row.try_get(3)?),
+                    intent: row.get(0)?,
+                    mode: row.get(1)?,
+                    by: row.get(2)?,
+                    at: rfc3339(row.get(3)?),
                 })
             })
             .collect()
@@ -274,13 +272,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         match mode {
             None => {
-                sqlx::query("delete from modes where intent = $1")
+                query("delete from modes where intent = $1")
                     .bind(intent)
                     .execute(&self.main)
                     .await?;
             }
             Some(mode) => {
-                sqlx::query(
+                query(
                     "insert into modes (intent, mode, by_user, at_ms) values ($1, $2, $3, $4)
                      on conflict (intent) do update set mode = excluded.mode, by_user = excluded.by_user, at_ms = excluded.at_ms",
                 )
@@ -303,7 +301,7 @@ impl Store {
         subject: &str,
         detail: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query("insert into acts (id, at_ms, by_user, act, subject, detail) values ($1, $2, $3, $4, $5, $6)")
+        query("insert into acts (id, at_ms, by_user, act, subject, detail) values ($1, $2, $3, $4, $5, $6)")
             .bind(uuid::Uuid::now_v7().to_string())
             .bind(self.now_ms())
             .bind(by)
@@ -317,7 +315,7 @@ impl Store {
 
     /// Newest first.
     pub async fn acts(&self, limit: u32) -> Result<Vec<Act>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "select at_ms, by_user, act, subject, detail from acts order by at_ms desc, id desc limit $1",
         )
         .bind(i64::from(limit))
@@ -326,11 +324,11 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Act {
-                    at: rfc3339(row.try_get(0)?),
-                    by: row.try_get(1)?,
-                    act: row.try_get(2)?,
-                    subject: row.try_get(3)?,
-                    detail: row.try_get(4)?,
+                    at: rfc3339(row.get(0)?),
+                    by: row.get(1)?,
+                    act: row.get(2)?,
+                    subject: row.get(3)?,
+                    detail: row.get(4)?,
                 })
             })
             .collect()
@@ -343,15 +341,18 @@ impl Store {
         outcome: &str,
         limit: u32,
     ) -> Result<Vec<super::CallSummary>, StoreError> {
+        if self.seal.is_some() {
+            return self.search_sealed(text, outcome, limit).await;
+        }
         let mut words: Vec<String> = text
             .split_whitespace()
             .take(4)
             .map(|word| format!("%{}%", escaped(&word.to_lowercase())))
             .collect();
         words.resize(4, "%".into());
-        let rows = sqlx::query(
+        let rows = query(
             "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns
-             from calls where ($1 = '' or outcome = $1)
+             from calls where (cast($1 as text) = '' or outcome = cast($1 as text))
                 and lower(record) like $2 escape '!' and lower(record) like $3 escape '!'
                 and lower(record) like $4 escape '!' and lower(record) like $5 escape '!'
              order by started_ms desc, id desc limit $6",
@@ -364,7 +365,43 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.main)
         .await?;
-        rows.iter().map(super::calls::summary).collect()
+        rows.iter().map(|row| self.summary(row)).collect()
+    }
+}
+
+impl Store {
+    /// The same where records are encrypted: the latest ones are decrypted and looked at one by one.
+    async fn search_sealed(
+        &self,
+        text: &str,
+        outcome: &str,
+        limit: u32,
+    ) -> Result<Vec<super::CallSummary>, StoreError> {
+        const LOOKED_AT: i64 = 2000;
+        let words: Vec<String> = text
+            .to_lowercase()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        let rows = query(
+            "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns, record
+             from calls where ($1 = '' or outcome = $1) order by started_ms desc, id desc limit $2",
+        )
+        .bind(outcome)
+        .bind(LOOKED_AT)
+        .fetch_all(&self.main)
+        .await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            if found.len() == limit as usize {
+                break;
+            }
+            let record = self.opened(row.get(10)?)?.to_lowercase();
+            if words.iter().all(|word| record.contains(word.as_str())) {
+                found.push(self.summary(row)?);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -382,21 +419,21 @@ fn escaped(word: &str) -> String {
     out
 }
 
-fn review(row: &sqlx::sqlite::SqliteRow) -> Result<Review, StoreError> {
+fn review(row: &Row) -> Result<Review, StoreError> {
     Ok(Review {
-        id: row.try_get(0)?,
-        call_id: row.try_get(1)?,
-        turn: row.try_get(2)?,
-        mode: row.try_get(3)?,
-        intent: row.try_get(4)?,
-        words: row.try_get(5)?,
-        draft: row.try_get(6)?,
-        human: row.try_get(7)?,
-        verdict: row.try_get(8)?,
-        said: row.try_get(9)?,
-        by: row.try_get(10)?,
-        created_at: rfc3339(row.try_get(11)?),
-        decided_at: row.try_get::<Option<i64>, _>(12)?.map(rfc3339),
+        id: row.get(0)?,
+        call_id: row.get(1)?,
+        turn: row.get(2)?,
+        mode: row.get(3)?,
+        intent: row.get(4)?,
+        words: row.get(5)?,
+        draft: row.get(6)?,
+        human: row.get(7)?,
+        verdict: row.get(8)?,
+        said: row.get(9)?,
+        by: row.get(10)?,
+        created_at: rfc3339(row.get(11)?),
+        decided_at: row.get::<Option<i64>>(12)?.map(rfc3339),
     })
 }
 

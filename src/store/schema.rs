@@ -1,9 +1,10 @@
 //! The tables, step by step. A step is never changed once released; a new one is added at the end.
 
-use sqlx::Row;
-use sqlx::sqlite::SqlitePool;
-
 use super::StoreError;
+use super::db::{Pool, query};
+
+/// Which of PostgreSQL's advisory locks keeps two nodes from making the tables at once: "firstlin" as a number.
+const LOCK: i64 = 0x6669_7273_746c_696e;
 
 /// Each step is a list of statements that run in one transaction.
 const STEPS: &[&[&str]] = &[
@@ -87,36 +88,62 @@ const STEPS: &[&[&str]] = &[
     ],
     super::people::TABLES,
     super::playbook::TABLES,
+    &[
+        "alter table callbacks add column node text",
+        "alter table packets add column node text",
+        "alter table packets add column lease_ms bigint not null default 0",
+        "create table under_way (
+        call_id text primary key,
+        node text,
+        record text not null
+    )",
+        "create table nodes (
+        id text primary key,
+        name text not null,
+        host text not null,
+        pid bigint not null,
+        sip text not null,
+        http text not null,
+        capacity bigint not null,
+        active bigint not null,
+        draining bigint not null,
+        started_ms bigint not null,
+        seen_ms bigint not null
+    )",
+    ],
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins
-/// by taking the write lock.
-pub(super) async fn bring_up_to_date(pool: &SqlitePool) -> Result<(), StoreError> {
-    sqlx::query("create table if not exists meta (name text primary key, value text not null)")
-        .execute(pool)
+/// by taking a lock.
+pub(super) async fn bring_up_to_date(pool: &Pool) -> Result<(), StoreError> {
+    let mut tx = pool.begin_alone(LOCK).await?;
+    query("create table if not exists meta (name text primary key, value text not null)")
+        .execute_in(&mut tx)
         .await?;
+    tx.commit().await?;
     for (index, step) in STEPS.iter().enumerate() {
-        let mut tx = pool.begin_with("begin immediate").await?;
-        let seen: usize = sqlx::query("select value from meta where name = 'schema'")
-            .fetch_optional(&mut *tx)
+        let mut tx = pool.begin_alone(LOCK).await?;
+        let seen: usize = query("select value from meta where name = 'schema'")
+            .fetch_optional_in(&mut tx)
             .await?
-            .and_then(|row| row.try_get::<String, _>(0).ok()?.parse().ok())
+            .and_then(|row| row.get::<String>(0).ok()?.parse().ok())
             .unwrap_or(0);
         if seen > STEPS.len() {
             return Err(StoreError::NotSupported(format!(
-                "the database was written by a newer firstline (schema {seen}, this one knows {}); run that version, or name another file in storage.url",
+                "the database was written by a newer firstline (schema {seen}, this one knows {}); run that version, or name another one in storage.url",
                 STEPS.len()
             )));
         }
         if seen > index {
+            tx.rollback().await?;
             continue;
         }
         for statement in *step {
-            sqlx::query(*statement).execute(&mut *tx).await?;
+            query(*statement).execute_in(&mut tx).await?;
         }
-        sqlx::query("insert into meta (name, value) values ('schema', $1) on conflict (name) do update set value = excluded.value")
+        query("insert into meta (name, value) values ('schema', $1) on conflict (name) do update set value = excluded.value")
             .bind((index + 1).to_string())
-            .execute(&mut *tx)
+            .execute_in(&mut tx)
             .await?;
         tx.commit().await?;
     }

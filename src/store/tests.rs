@@ -1,6 +1,7 @@
-//! The store on a real file in a fresh directory.
+//! The store on a real file in a fresh directory, and the same on a real PostgreSQL.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,23 +11,84 @@ use crate::desk::{
     TurnRecord,
 };
 
-/// A directory that goes when the test ends.
-struct Dir(PathBuf);
+#[path = "../../tests/support/postgres.rs"]
+#[allow(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "a server for tests is started and waited for"
+)]
+pub mod postgres;
 
-impl Dir {
-    fn new() -> Self {
+/// A fresh database; a file's folder goes when the test ends.
+struct Db {
+    url: String,
+    dir: PathBuf,
+}
+
+impl Db {
+    fn sqlite() -> Self {
         let dir = std::env::temp_dir().join(format!("firstline-store-{}", uuid::Uuid::new_v4()));
-        Dir(dir)
+        Db {
+            url: format!("sqlite:{}/deep/er/line.db", dir.display()),
+            dir,
+        }
     }
-    fn url(&self) -> String {
-        format!("sqlite:{}/deep/er/line.db", self.0.display())
+
+    /// On the server that all tests share. None: PostgreSQL is not installed.
+    fn postgres() -> Option<Self> {
+        // Never dropped: the server ends with this process by itself.
+        static SERVER: std::sync::LazyLock<Option<postgres::Postgres>> =
+            std::sync::LazyLock::new(postgres::Postgres::start);
+        let server = SERVER.as_ref()?;
+        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        Some(Db {
+            url: server.database(&name),
+            dir: std::env::temp_dir().join(format!("firstline-store-{name}")),
+        })
+    }
+
+    async fn open(&self) -> Store {
+        Store::open(&self.url).await.unwrap()
     }
 }
 
-impl Drop for Dir {
+impl Drop for Db {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Each of these on both databases.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(&super::Db::sqlite()).await }
+        )* }
+        mod on_postgres { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(db) = super::Db::postgres() {
+                    super::$name(&db).await;
+                }
+            }
+        )* }
+    };
+}
+
+on_both! {
+    a_record_comes_back_whole_and_in_short,
+    a_claim_holds_until_settled_and_over_a_restart,
+    one_key_claimed_by_many_at_once_is_new_for_one,
+    callbacks_wait_until_done,
+    packets_come_due_again_and_outlive_a_restart,
+    a_callback_is_claimed_once_tried_again_and_given_up_and_survives_a_restart,
+    packets_of_one_call_go_out_in_order,
+    what_a_node_had_in_hand_is_anothers_when_it_is_gone,
+    one_callback_claimed_by_many_at_once_is_called_by_one,
+    what_the_database_does_not_take_waits_in_order,
+    text_of_any_kind_comes_back,
+    everything_of_a_caller_can_be_given_and_deleted,
 }
 
 fn record(id: &str, from: &str, started: &str) -> CallRecord {
@@ -61,10 +123,8 @@ fn record(id: &str, from: &str, started: &str) -> CallRecord {
     }
 }
 
-#[tokio::test]
-async fn a_record_comes_back_whole_and_in_short() {
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap();
+async fn a_record_comes_back_whole_and_in_short(db: &Db) {
+    let store = db.open().await;
     let a = record("a", "+15550100", "2026-11-23T10:00:00Z");
     let b = record("b", "+15550100", "2026-11-23T10:00:00.5Z");
     let other = record("c", "+15550199", "2026-11-22T10:00:00Z");
@@ -125,12 +185,10 @@ fn intent<'a>(key: &'a str, call_id: &'a str, action: &'a str, request: &'a Valu
     }
 }
 
-#[tokio::test]
-async fn a_claim_holds_until_settled_and_over_a_restart() {
-    let dir = Dir::new();
+async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
     let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
     {
-        let store = Store::open(&dir.url()).await.unwrap();
+        let store = db.open().await;
         assert_eq!(
             store
                 .claim(&intent("k", "call", "pay", &request))
@@ -140,7 +198,7 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
         );
         store.close().await;
     }
-    let store = Store::open(&dir.url()).await.unwrap();
+    let store = db.open().await;
     let open = store.open_claims().await.unwrap();
     assert_eq!(
         (open.len(), open[0].key.as_str(), open[0].action.as_str()),
@@ -206,11 +264,9 @@ async fn a_claim_holds_until_settled_and_over_a_restart() {
     );
 }
 
-#[tokio::test]
-async fn one_key_claimed_by_many_at_once_is_new_for_one() {
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap();
-    let second = Store::open(&dir.url()).await.unwrap();
+async fn one_key_claimed_by_many_at_once_is_new_for_one(db: &Db) {
+    let store = db.open().await;
+    let second = db.open().await;
     let mut tasks = Vec::new();
     for n in 0..20 {
         let store = if n % 2 == 0 {
@@ -233,10 +289,8 @@ async fn one_key_claimed_by_many_at_once_is_new_for_one() {
     assert_eq!(new, 1);
 }
 
-#[tokio::test]
-async fn callbacks_wait_until_done() {
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap();
+async fn callbacks_wait_until_done(db: &Db) {
+    let store = db.open().await;
     let wanted = CallbackRequest {
         number: "+15550100".into(),
         when: Some("tomorrow morning".into()),
@@ -272,16 +326,14 @@ async fn callbacks_wait_until_done() {
     );
 }
 
-#[tokio::test]
-async fn packets_come_due_again_and_outlive_a_restart() {
+async fn packets_come_due_again_and_outlive_a_restart(db: &Db) {
     fn at_ten() -> jiff::Timestamp {
         "2026-11-23T10:00:00Z".parse().unwrap()
     }
     fn at_eleven() -> jiff::Timestamp {
         "2026-11-23T11:00:00Z".parse().unwrap()
     }
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap().with_clock(at_ten);
+    let store = db.open().await.with_clock(at_ten);
     let id = store
         .queue_packet("call", "http://h/x", &json!({ "reason": "asked" }))
         .await
@@ -302,7 +354,7 @@ async fn packets_come_due_again_and_outlive_a_restart() {
     assert!(store.due_packets(10).await.unwrap().is_empty());
     store.close().await;
 
-    let store = Store::open(&dir.url()).await.unwrap().with_clock(at_eleven);
+    let store = db.open().await.with_clock(at_eleven);
     assert_eq!(store.due_packets(10).await.unwrap()[0].attempts, 1);
     store.packet_sent(&id).await.unwrap();
     assert!(store.due_packets(10).await.unwrap().is_empty());
@@ -316,9 +368,9 @@ async fn packets_come_due_again_and_outlive_a_restart() {
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_said() {
-    let dir = Dir::new();
-    std::fs::create_dir_all(&dir.0).unwrap();
-    let file = dir.0.join("plain");
+    let dir = Db::sqlite();
+    std::fs::create_dir_all(&dir.dir).unwrap();
+    let file = dir.dir.join("plain");
     std::fs::write(
         &file,
         "this is no database, and long enough to be looked at as one: ".repeat(40),
@@ -336,7 +388,7 @@ async fn what_cannot_be_opened_is_said() {
         "{under_a_file:?}"
     );
     assert!(matches!(
-        Store::open("postgres://h/db").await.unwrap_err(),
+        Store::open("mysql://h/db").await.unwrap_err(),
         StoreError::NotSupported(_)
     ));
 }
@@ -344,20 +396,18 @@ async fn what_cannot_be_opened_is_said() {
 #[tokio::test]
 async fn the_file_is_its_owners_and_writable() {
     use std::os::unix::fs::PermissionsExt;
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap();
+    let dir = Db::sqlite();
+    let store = Store::open(&dir.url).await.unwrap();
     store.writable().await.unwrap();
-    let mode = std::fs::metadata(dir.0.join("deep/er/line.db"))
+    let mode = std::fs::metadata(dir.dir.join("deep/er/line.db"))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
-#[tokio::test]
-async fn a_callback_is_claimed_once_tried_again_and_given_up_and_survives_a_restart() {
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap();
+async fn a_callback_is_claimed_once_tried_again_and_given_up_and_survives_a_restart(db: &Db) {
+    let store = db.open().await;
     let wanted = CallbackRequest {
         number: "+15550100".into(),
         ..CallbackRequest::default()
@@ -376,7 +426,7 @@ async fn a_callback_is_claimed_once_tried_again_and_given_up_and_survives_a_rest
         "one is being called, one is not due"
     );
     store.close().await;
-    let store = Store::open(&dir.url()).await.unwrap();
+    let store = db.open().await;
     assert_eq!(store.reopen_callbacks().await.unwrap(), 1);
     let again = store.claim_callback().await.unwrap().unwrap();
     assert_eq!((again.tries, again.attempts), (2, 0));
@@ -404,10 +454,8 @@ async fn a_callback_is_claimed_once_tried_again_and_given_up_and_survives_a_rest
     );
 }
 
-#[tokio::test]
-async fn packets_of_one_call_go_out_in_order() {
-    let dir = Dir::new();
-    let store = Store::open(&dir.url()).await.unwrap();
+async fn packets_of_one_call_go_out_in_order(db: &Db) {
+    let store = db.open().await;
     let body = serde_json::json!({});
     let first = store.queue_packet("a", "http://h/", &body).await.unwrap();
     let second = store.queue_packet("a", "http://h/", &body).await.unwrap();
@@ -430,6 +478,249 @@ async fn packets_of_one_call_go_out_in_order() {
     assert_eq!(store.packet_ref("b", "http://h/").await.unwrap(), None);
 }
 
+fn node(id: &str) -> Node {
+    Node {
+        id: id.into(),
+        name: id.into(),
+        host: "h".into(),
+        pid: 1,
+        sip: String::new(),
+        http: String::new(),
+        capacity: 8,
+    }
+}
+
+async fn what_a_node_had_in_hand_is_anothers_when_it_is_gone(db: &Db) {
+    let a = db.open().await.for_node("a");
+    let b = db.open().await.for_node("b");
+    a.beat(&node("a"), 1, false).await.unwrap();
+    b.beat(&node("b"), 0, true).await.unwrap();
+    let known = b.nodes().await.unwrap();
+    assert_eq!(known.len(), 2);
+    assert!(known.iter().all(|n| n.alive));
+    assert!(known.iter().any(|n| n.node.id == "b" && n.draining));
+
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    a.add_callback("call", &wanted).await.unwrap();
+    assert!(a.claim_callback().await.unwrap().is_some());
+    a.queue_packet("call", "http://h/", &json!({}))
+        .await
+        .unwrap();
+    assert_eq!(a.due_packets(9).await.unwrap().len(), 1);
+    let mut up = record("call", "+15550100", "2026-11-23T10:00:00Z");
+    up.ended_at = None;
+    up.outcome = None;
+    a.call_is_up(&up).await.unwrap();
+
+    assert_eq!(b.reopen_callbacks().await.unwrap(), 0);
+    assert!(b.due_packets(9).await.unwrap().is_empty());
+    assert!(b.adopt_calls().await.unwrap().is_empty());
+    assert!(b.is_up_elsewhere("call").await.unwrap());
+    assert!(!a.is_up_elsewhere("call").await.unwrap());
+
+    a.leave("a").await.unwrap();
+    assert_eq!(b.reopen_callbacks().await.unwrap(), 1);
+    assert!(b.claim_callback().await.unwrap().is_some());
+    assert_eq!(b.due_packets(9).await.unwrap().len(), 1);
+    assert!(!b.is_up_elsewhere("call").await.unwrap());
+    assert_eq!(b.adopt_calls().await.unwrap(), [up.clone()]);
+    assert!(b.adopt_calls().await.unwrap().is_empty(), "given out once");
+    up.ended_at = Some(up.started_at.clone());
+    b.save_call(&up).await.unwrap();
+    b.leave("b").await.unwrap();
+    assert!(b.adopt_calls().await.unwrap().is_empty(), "it is over");
+}
+
+async fn one_callback_claimed_by_many_at_once_is_called_by_one(db: &Db) {
+    let stores = [db.open().await.for_node("a"), db.open().await.for_node("b")];
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    for _ in 0..5 {
+        stores[0].add_callback("call", &wanted).await.unwrap();
+    }
+    let mut tasks = Vec::new();
+    for n in 0..20 {
+        let store = stores[n % 2].clone();
+        tasks.push(tokio::spawn(async move {
+            store.claim_callback().await.unwrap()
+        }));
+    }
+    let mut ids = Vec::new();
+    for task in tasks {
+        ids.extend(task.await.unwrap().map(|c| c.id));
+    }
+    let claimed = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), claimed, "one was given out twice");
+    assert!(claimed >= 1);
+}
+
+async fn what_the_database_does_not_take_waits_in_order(db: &Db) {
+    let store = db.open().await.with_spool(&db.dir.join("owed"));
+    assert_eq!(store.catch_up().await.unwrap(), 0);
+    // What an earlier run left: a record, then the same record ended.
+    let mut going = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    going.ended_at = None;
+    let ended = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    let spool = store.spool.as_ref().unwrap();
+    spool.leave(&spool::Owed::Call {
+        record: Box::new(going),
+    });
+    assert_eq!(store.owed(), 1);
+    store.save_call(&ended).await.unwrap();
+    assert_eq!(store.owed(), 2, "what is newer waits behind what is older");
+    assert_eq!(store.call("a").await.unwrap(), None);
+    let again = db.open().await.with_spool(&db.dir.join("owed"));
+    assert_eq!(again.owed(), 2);
+    assert_eq!(again.catch_up().await.unwrap(), 2);
+    assert_eq!(again.owed(), 0);
+    assert_eq!(again.call("a").await.unwrap(), Some(ended));
+}
+
+async fn text_of_any_kind_comes_back(db: &Db) {
+    let store = db.open().await;
+    let mut odd = record("o", "'; drop table calls; --", "2026-11-23T10:00:00Z");
+    odd.turns[0].caller.as_mut().unwrap().text = "na\u{ef}ve \"$1\" \u{1f600} \u{0}".into();
+    store.save_call(&odd).await.unwrap();
+    assert_eq!(store.call("o").await.unwrap(), Some(odd));
+}
+
+/// The minute, shorter: the server is killed in the middle of a call and comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_owed_is_lost_while_the_server_is_gone() {
+    let Some(server) = postgres::Postgres::start() else {
+        return;
+    };
+    let url = server.database("line");
+    let dir = Db::sqlite().dir.clone();
+    let store = Store::open(&url)
+        .await
+        .unwrap()
+        .for_node("a")
+        .with_spool(&dir.join("owed"));
+    let request = json!({ "method": "POST", "path": "/x", "body": null });
+    assert_eq!(
+        store
+            .claim(&intent("sent", "c", "pay", &request))
+            .await
+            .unwrap(),
+        Claim::New
+    );
+    server.down();
+
+    let began = std::time::Instant::now();
+    let refused = store.claim(&intent("not sent", "c", "pay", &request)).await;
+    assert!(matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
+    assert!(!store.is_up());
+    store
+        .settle("sent", &Outcome::Done(json!({ "id": 7 })))
+        .await
+        .unwrap();
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    store.add_callback("c", &wanted).await.unwrap();
+    store
+        .queue_packet("c", "http://h/", &json!({ "n": 1 }))
+        .await
+        .unwrap();
+    let done = record("c", "+15550100", "2026-11-23T10:00:00Z");
+    store.save_call(&done).await.unwrap();
+    assert!(store.history("+15550100", 5).await.is_err());
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(8),
+        "only the first one waits for the server: {:?}",
+        began.elapsed()
+    );
+    assert_eq!(store.owed(), 5);
+    assert!(store.catch_up().await.is_err());
+
+    server.up();
+    assert_eq!(store.catch_up().await.unwrap(), 5);
+    assert!(store.is_up());
+    assert_eq!(store.owed(), 0);
+    let again = store
+        .claim(&intent("sent", "c", "pay", &request))
+        .await
+        .unwrap();
+    assert_eq!(
+        again,
+        Claim::Exists {
+            request: request.clone(),
+            outcome: Some(Outcome::Done(json!({ "id": 7 })))
+        }
+    );
+    assert_eq!(
+        store
+            .claim(&intent("not sent", "c", "pay", &request))
+            .await
+            .unwrap(),
+        Claim::New,
+        "what was never sent may be sent now"
+    );
+    assert_eq!(store.call("c").await.unwrap(), Some(done));
+    let open = store.callbacks(Some(CallbackStatus::Open)).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(store.due_packets(9).await.unwrap().len(), 1);
+    let _ = std::fs::remove_dir_all(&dir);
+}
+
+async fn everything_of_a_caller_can_be_given_and_deleted(db: &Db) {
+    let store = db.open().await;
+    let mine = record("mine", "+15550100", "2026-11-23T10:00:00Z");
+    let other = record("other", "+15550199", "2026-11-23T11:00:00Z");
+    store.save_call(&mine).await.unwrap();
+    store.save_call(&other).await.unwrap();
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    store.add_callback("mine", &wanted).await.unwrap();
+    let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
+    for (key, call) in [("k", "mine"), ("open", "mine"), ("o", "other")] {
+        store
+            .claim(&intent(key, call, "pay", &request))
+            .await
+            .unwrap();
+    }
+    let done = Outcome::Done(json!({ "id": 7 }));
+    store.settle("k", &done).await.unwrap();
+    store
+        .queue_packet("mine", "http://h/", &json!({ "secret": 1 }))
+        .await
+        .unwrap();
+
+    let data = store.caller_data("+15550100").await.unwrap();
+    assert_eq!(data.calls, [mine]);
+    assert_eq!((data.callbacks.len(), data.actions.len()), (1, 2));
+    assert_eq!(data.actions[0]["request"]["body"]["n"], 1);
+    assert_eq!(store.calls_of("+15550100").await.unwrap(), ["mine"]);
+    let all = store.calls_ended_before(i64::MAX, 9).await.unwrap();
+    assert_eq!(all, ["mine", "other"]);
+
+    store.delete_call("mine").await.unwrap();
+    store.settle_deletions().await.unwrap();
+    let left = store.caller_data("+15550100").await.unwrap();
+    assert_eq!(left, CallerData::default());
+    assert!(store.due_packets(9).await.unwrap().is_empty());
+    assert_eq!(store.call("other").await.unwrap(), Some(other));
+    let open: Vec<String> = store
+        .open_claims()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|c| c.key)
+        .collect();
+    assert_eq!(open, ["open", "o"], "what is still to be found out stays");
+}
+
 /// A clock that the test moves.
 static CLOCK: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1_800_000_000_000);
 
@@ -441,13 +732,16 @@ fn pass(seconds: i64) {
     CLOCK.fetch_add(seconds * 1000, std::sync::atomic::Ordering::SeqCst);
 }
 
-#[tokio::test]
+/// One after the other: they share the clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_is_its_nodes_until_the_lease_is_over_and_then_one_others() {
-    let dir = Dir::new();
-    let store = Store::open(&dir.url())
-        .await
-        .unwrap()
-        .with_clock(moved_clock);
+    for db in [Some(Db::sqlite()), Db::postgres()].into_iter().flatten() {
+        one_nodes_claim(&db).await;
+    }
+}
+
+async fn one_nodes_claim(db: &Db) {
+    let store = db.open().await.with_clock(moved_clock);
     let request = json!({});
     let terms = Terms {
         ask: Some(crate::desk::Ask {

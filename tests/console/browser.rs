@@ -1,6 +1,7 @@
 //! A browser by the WebDriver protocol (W3C WebDriver, level 2): as much of it as the tests need.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ pub struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium goes with its driver's session; the driver is ours to end.
+        // The driver ends its browser when its session ends; killed, it would leave it behind.
+        let _ = self.end_session();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.profile);
@@ -96,6 +98,20 @@ impl Browser {
             session: format!("{base}/{id}"),
             profile,
         }
+    }
+
+    /// By hand: a test that failed has no runtime left to wait in.
+    fn end_session(&self) -> std::io::Result<()> {
+        let address = self.session.trim_start_matches("http://");
+        let (host, path) = address.split_once('/').unwrap_or((address, ""));
+        let mut socket = TcpStream::connect(host)?;
+        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let request =
+            format!("DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes())?;
+        // Its answer comes when the browser has gone.
+        let mut answer = [0; 1024];
+        socket.read(&mut answer).map(drop)
     }
 
     async fn post(&self, path: &str, body: Value) -> Value {

@@ -1,7 +1,11 @@
 //! Scripts of whole conversations.
 
 mod answers;
-mod desk;
+mod context;
+pub mod desk;
 mod doing;
+mod feeling;
+mod history;
 mod people;
 mod proof;
+mod rules;

@@ -2,7 +2,7 @@
 
 use firstline::desk::{CallOutcome, Caller, EarlierCall, Next, TargetOutcome};
 
-use super::desk::{ADA, Line, now, office, usual};
+use super::desk::{ADA, Line, build, files, now, office, usual};
 
 fn nobody() -> Vec<TargetOutcome> {
     vec![TargetOutcome {
@@ -143,6 +143,7 @@ fn returning(vouched: bool) -> Line {
             intent: Some("direct_debit".into()),
             outcome: "abandoned".into(),
             summary: "Rang about direct debit.".into(),
+            ..EarlierCall::default()
         }],
     };
     assert!(now().to_string().starts_with("2026-11-23"));
@@ -184,4 +185,55 @@ fn a_clone_decides_without_touching_the_call() {
             .reply
             .contains("black numbers")
     );
+}
+
+#[test]
+fn another_language_brings_a_person_who_speaks_it() {
+    let desk = || {
+        let mut files = files();
+        let toml = files.0.entry("desk.toml".into()).or_default();
+        toml.push_str(
+            "\n[escalation.queues]\nlanguage = [{ target = \"sip:ana@192.0.2.7\", languages = [\"es\"] }]\n",
+        );
+        let phrases = files.0.entry("phrases.toml".into()).or_default();
+        phrases.push_str("\n\"language.es\" = \"Un momento, por favor.\"\n");
+        build(&files)
+    };
+    let of = |desk| {
+        let caller = Caller {
+            number: ADA.map(str::to_owned),
+            vouched: true,
+            history: Vec::new(),
+        };
+        Line::of(desk, caller, office)
+    };
+    // Spanish: the desk has a word for it, and a queue.
+    let mut line = of(desk());
+    line.talk.spoken_in("es");
+    let reply = line.say("Hola, quiero cambiar la fecha de mi pago.");
+    let Next::Transfer(packet) = &reply.next else {
+        panic!("{reply:?}")
+    };
+    assert_eq!(packet.reason, "language_es");
+    assert_eq!(packet.queue.as_deref(), Some("language"));
+    assert!(
+        packet.spoken_brief.contains("they speak Spanish"),
+        "{}",
+        packet.spoken_brief
+    );
+    let said: String = reply.say.iter().map(|s| s.text.as_str()).collect();
+    assert!(said.contains("Un momento, por favor."), "{said}");
+    // French: no word, still a person.
+    let mut line = of(desk());
+    line.talk.spoken_in("fr");
+    let reply = line.say("Bonjour, je voudrais déplacer mon paiement.");
+    let Next::Transfer(packet) = &reply.next else {
+        panic!("{reply:?}")
+    };
+    assert_eq!(packet.reason, "language_fr");
+    // Our own language is none to be transferred for, however it was told.
+    let mut line = of(desk());
+    line.talk.spoken_in("en");
+    let reply = line.say("How do I read my water meter?");
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
 }

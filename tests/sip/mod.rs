@@ -53,6 +53,7 @@ pub fn config() -> SipConfig {
         user_agent: "firstline-test".into(),
         admit: Arc::new(|| Ok(Box::new(()))),
         overflow: None,
+        room: None,
         tls: TlsFiles::default(),
         media: MediaPolicy::default(),
         trunks: Vec::new(),

@@ -249,7 +249,8 @@ async fn the_dispatcher_that_is_shipped_hands_calls_out() {
     std::fs::create_dir_all(&folder).unwrap();
     let list: String = [&full, &first, &second]
         .iter()
-        .map(|e| format!("1 sip:{}\n", address(e, false)))
+        .enumerate()
+        .map(|(n, e)| format!("1 sip:{} 0 0 duid={n};maxload=16\n", address(e, false)))
         .collect();
     std::fs::write(folder.join("dispatcher.list"), list).unwrap();
     let own = include_str!("../../sip-config/kamailio-route.cfg")

@@ -281,3 +281,71 @@ fn piper_is_steady_clean_and_the_same_every_time() {
     ));
     assert_eq!(voice::pause_ms("Sure."), 260);
 }
+
+#[test]
+fn smart_turn_tells_a_finished_sentence_from_a_broken_off_one() {
+    use firstline::speech::TurnDetector;
+    use firstline::speech::smart_turn::SmartTurn;
+    let Some(path) = there(models::path("smart-turn", "smart-turn-v3.2-cpu.onnx")) else {
+        return;
+    };
+    let mut judge = SmartTurn::load(&path, 1).unwrap().worker();
+    let (mut right, mut all) = (0, 0);
+    for text in [
+        "I would like to move my payment to next Friday.",
+        "Can you tell me what the late fee is?",
+        "My order has not arrived yet.",
+    ] {
+        let Some(mut sound) = say(text) else { return };
+        // Broken off in the middle, in the middle of a word most likely.
+        let half = sound[..sound.len() * 55 / 100].to_vec();
+        sound.extend([0; 2400]);
+        let (whole, broken) = (
+            judge.complete(&sound).unwrap(),
+            judge.complete(&half).unwrap(),
+        );
+        assert!((0.0..=1.0).contains(&whole) && (0.0..=1.0).contains(&broken));
+        right += usize::from(whole > 0.5) + usize::from(broken < 0.5);
+        all += 2;
+    }
+    assert!(right * 3 >= all * 2, "{right} of {all}");
+    // Anything is judged, whatever it is.
+    for odd in [vec![], vec![0i16; 300_000], vec![i16::MAX; 100]] {
+        judge.complete(&odd).unwrap();
+    }
+}
+
+#[test]
+fn a_second_voice_is_understood_and_speaks_other_languages() {
+    use firstline::speech::kokoro::Kokoro;
+    // Not among the models that are fetched by default.
+    let found = models::path("kokoro", "kokoro-v1.0.int8.onnx");
+    let (Ok(model), Some(whisper)) = (found, there(models::whisper("tiny.en"))) else {
+        eprintln!("not tried: fetch it with `firstline models pull kokoro`");
+        return;
+    };
+    let kokoro = Kokoro::load(&model, 2).unwrap();
+    let of = |name: &str| {
+        let file = models::path("kokoro", &format!("{name}.bin")).unwrap();
+        kokoro.voice(&file, name).unwrap().worker().unwrap()
+    };
+    let sound = of("af_heart")
+        .synthesize("Your payment is due on Friday.")
+        .unwrap();
+    let db = level::rms_dbfs(&sound);
+    assert!((-26.0..-15.0).contains(&db), "{db} dB");
+    assert_eq!(level::clipped(&sound), 0);
+    let mut ear = Whisper::load(&whisper, 2).unwrap().worker().unwrap();
+    let heard = ear.transcribe(&sound, &Hints::default()).unwrap().text;
+    assert!(heard.to_lowercase().contains("payment is due"), "{heard}");
+    let spanish = of("ef_dora").synthesize("Un momento, por favor.").unwrap();
+    assert!(
+        (800..3500).contains(&(spanish.len() / 16)),
+        "{}",
+        spanish.len()
+    );
+    assert!(matches!(
+        kokoro.voice(&models::path("kokoro", "af_heart.bin").unwrap(), "jf_alpha"),
+        Err(SpeechError::Model(_))
+    ));
+}

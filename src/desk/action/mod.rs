@@ -22,6 +22,8 @@ use slots::Filled;
 pub struct Running {
     pub action: Action,
     pub filled: BTreeMap<String, Filled>,
+    /// What a changed value was before: "no, the one before".
+    pub before: BTreeMap<String, Filled>,
     /// Times each slot was asked for.
     pub asked: BTreeMap<String, u32>,
     /// Caller's words that began it; values in them are used when their turn comes.
@@ -48,6 +50,7 @@ impl Running {
         Self {
             action,
             filled: BTreeMap::new(),
+            before: BTreeMap::new(),
             asked: BTreeMap::new(),
             words: words.to_owned(),
             choosing: None,

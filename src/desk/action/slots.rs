@@ -50,6 +50,12 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
         SlotType::Date => {
             let found = keyed
                 .and_then(|keys| keyed_date(keys, today, locale))
+                .or_else(|| {
+                    let days = entity::days_beside(text)?;
+                    near?
+                        .checked_add(jiff::Span::new().try_days(days).ok()?)
+                        .ok()
+                })
                 .or_else(|| weekday_near(slot, text, near?, today))
                 .or_else(|| entity::date(text, today, locale));
             found.map_or(Reading::Nothing, |date| date_within(slot, date, words))
@@ -112,7 +118,17 @@ pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
         ..words
     };
     match slot.type_ {
-        SlotType::Date | SlotType::Choice => read(slot, words),
+        SlotType::Date => read(slot, words),
+        // "The first Monday in December" is a day, not the first of the choices.
+        SlotType::Choice => match read(slot, words) {
+            Reading::Value(filled)
+                if entity::date(words.text, words.today, words.locale).is_some()
+                    && !shares_a_word(&filled.said, words.text) =>
+            {
+                Reading::Nothing
+            }
+            read => read,
+        },
         SlotType::Money => match entity::money(words.text, words.locale).first() {
             Some(money) => money_within(slot, money.minor, words.locale),
             None => Reading::Nothing,
@@ -131,6 +147,14 @@ pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
         SlotType::Number if entity::lone_number(words.text).is_some() => read(slot, words),
         SlotType::Number | SlotType::Name | SlotType::Text => Reading::Nothing,
     }
+}
+
+fn shares_a_word(option: &str, text: &str) -> bool {
+    let text = text.to_lowercase();
+    option
+        .to_lowercase()
+        .split_whitespace()
+        .any(|word| text.contains(word))
 }
 
 /// How endpointing and the recogniser should listen for a slot.

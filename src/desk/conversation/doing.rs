@@ -232,6 +232,9 @@ impl Conversation {
         match slots::read(&slot, self.words(&text, said.keyed.as_deref())) {
             Reading::Value(filled) => {
                 self.fill(name, filled);
+                if said.keyed.is_none() {
+                    self.glean_others(name, &text);
+                }
                 self.advance()
             }
             Reading::Outside(key, limit) => {
@@ -274,7 +277,12 @@ impl Conversation {
 
     pub(super) fn fill(&mut self, name: &str, filled: Filled) {
         if let Some(running) = &mut self.running {
-            running.filled.insert(name.to_owned(), filled);
+            let now = filled.value.clone();
+            if let Some(was) = running.filled.insert(name.to_owned(), filled)
+                && was.value != now
+            {
+                running.before.insert(name.to_owned(), was);
+            }
             // What was confirmed was confirmed with the old values.
             running.confirmed = false;
         }
@@ -303,6 +311,9 @@ impl Conversation {
 
     /// Changes values already given ("no, I meant the 14th"). True where one changed.
     pub(super) fn correct(&mut self, text: &str) -> bool {
+        if self.go_back(text) {
+            return true;
+        }
         let Some(running) = self.running.clone() else {
             return false;
         };

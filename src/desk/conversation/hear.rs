@@ -2,6 +2,7 @@
 
 use crate::desk::entity;
 use crate::desk::inquiry;
+use crate::desk::inquiry::guard;
 use crate::desk::inquiry::social::{self, Social};
 use crate::desk::tone;
 use crate::desk::types::{Listen, Next, Reply, Route, Said};
@@ -10,6 +11,12 @@ use super::{Conversation, Line, Party, Waiting};
 
 impl Conversation {
     /// What the caller said or keyed. The wish for a human, and matters that always need one, count at every moment.
+    /// Tells which language the words of the next [`Self::hear`] were surely spoken in, as ISO 639-1.
+    pub fn spoken_in(&mut self, language: &str) {
+        let ours = self.desk.config.language.split(['-', '_']).next();
+        self.spoken_in = (ours != Some(language)).then(|| language.to_lowercase());
+    }
+
     pub fn hear(&mut self, said: &Said) -> Reply {
         self.now = said.now;
         self.asking = None;
@@ -52,6 +59,16 @@ impl Conversation {
             keyed,
             ..said.clone()
         };
+        if let Some(reply) = self.consent_said(&said) {
+            return reply;
+        }
+        // "Undo that", right after something was done, is about that and nothing else.
+        if said.text.split_whitespace().count() <= 6
+            && !entity::wants_human(&said.text)
+            && let Some(reply) = self.undo_said(&said)
+        {
+            return reply;
+        }
         if !text.is_empty()
             && let Some(reply) = self.at_any_moment(&said)
         {
@@ -89,6 +106,11 @@ impl Conversation {
 
     /// What counts whatever was asked: danger and disputes, the wish for a human, and moves in the talk itself.
     fn at_any_moment(&mut self, said: &Said) -> Option<Reply> {
+        if let Some(language) = self.spoken_in.take()
+            && !matches!(self.waiting, Waiting::Transferring)
+        {
+            return Some(self.transfer_language(&language));
+        }
         let text = said.text.as_str();
         let calling_back = matches!(
             self.waiting,
@@ -115,9 +137,14 @@ impl Conversation {
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
                 && (social::cannot(text)
                     || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
+            let found = inquiry::escalation(&understood, !said.vector.is_empty());
+            // "My boss says you must refund it" sounds like a dispute; a set phrase of distress would still be heard.
+            if guard::manipulates(text) && !found.is_some_and(|found| found.plain) {
+                return Some(self.refuse(said));
+            }
             if !answers
                 && !courtesy
-                && let Some(escalation) = inquiry::escalation(&understood, !said.vector.is_empty())
+                && let Some(escalation) = found
             {
                 let kind = inquiry::reason_of(&escalation.kind).to_owned();
                 // The bare wish for a person says nothing of the matter: that stays what it was.
@@ -169,6 +196,10 @@ impl Conversation {
                 if self.rehearsal {
                     self.rest_on(said);
                 }
+                // "No, that's all": neither the matter that was just offered nor any further one.
+                if self.waiting == Waiting::Parked {
+                    self.parked.clear();
+                }
                 return Some(self.goodbye());
             }
             Social::Thanks
@@ -190,6 +221,32 @@ impl Conversation {
         }
         let next = self.listen();
         Some(self.reply(Route::Answer, "a move in the talk", next))
+    }
+
+    /// An attempt to talk the line out of its rules: it is declined in the same words whatever it was, and what was asked stays asked.
+    /// Whoever keeps trying is offered a human, who can be told things a line cannot.
+    fn refuse(&mut self, said: &Said) -> Reply {
+        const REASON: &str = "an attempt to get round the rules";
+        self.refused += 1;
+        if self.basis.is_none() {
+            self.rest_on(said);
+        }
+        if self.refused > 1 {
+            self.lead_phrase("refuse_again");
+            if self.running.is_none() {
+                self.waiting = Waiting::Human("asked".into());
+                let next = self.listen();
+                self.lead_phrase("offer_human");
+                return self.reply(Route::Clarify, REASON, next);
+            }
+        } else if self.running.is_some() {
+            self.lead_phrase("refuse");
+        } else {
+            self.lead_phrase("refuse_open");
+        }
+        self.ask_again();
+        let next = self.listen();
+        self.reply(Route::Clarify, REASON, next)
     }
 
     /// Digits or a code were asked for: "6.0. 6.1.4." is 60614, not a list of decimals.

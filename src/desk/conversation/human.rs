@@ -12,6 +12,17 @@ impl Conversation {
         self.transfer("asked")
     }
 
+    /// To a human who speaks the caller's language: no word of ours would be understood, save the one that the desk has for it.
+    pub(super) fn transfer_language(&mut self, language: &str) -> Reply {
+        let own = format!("language.{language}");
+        if self.desk.phrases.all(&own).is_empty() {
+            self.lead_phrase("transfer");
+        } else {
+            self.lead_phrase(&own);
+        }
+        self.transfer_saying(&format!("language_{language}"), None)
+    }
+
     /// To a human, with a word that fits the reason.
     pub(super) fn transfer(&mut self, reason: &str) -> Reply {
         let key = transfer_key(reason);
@@ -46,8 +57,15 @@ impl Conversation {
     pub(super) fn queue(&self, reason: &str, intent: Option<&str>) -> Option<String> {
         let queues = &self.desk.config.escalation.queues;
         let of_intent = || intent.and_then(|intent| self.desk.policy(intent).queue.clone());
-        if queues.contains_key(reason) {
-            return Some(reason.to_owned());
+        let named = std::iter::once(reason)
+            .chain(kin(reason).iter().copied())
+            .find(|name| queues.contains_key(*name));
+        if let Some(name) = named {
+            return Some(name.to_owned());
+        }
+        // One queue for all languages will do: its people say which they speak.
+        if reason.starts_with("language_") && queues.contains_key("language") {
+            return Some("language".to_owned());
         }
         of_intent().or_else(|| {
             intent
@@ -395,6 +413,16 @@ fn when(text: &str) -> Option<String> {
     Some(words[start..=end].join(" "))
 }
 
+/// Reasons whose queue takes a reason that has none: those who are good with one are good with the other.
+fn kin(reason: &str) -> &'static [&'static str] {
+    match reason {
+        "bereavement" => &["vulnerable", "hardship", "distress"],
+        "vulnerable" => &["distress", "hardship"],
+        "distress" => &["vulnerable"],
+        _ => &[],
+    }
+}
+
 /// The words that go with a reason.
 fn transfer_key(reason: &str) -> &'static str {
     match reason {
@@ -403,13 +431,15 @@ fn transfer_key(reason: &str) -> &'static str {
         "complaint" => "transfer_complaint",
         "fraud" | "security" => "transfer_fraud",
         "hardship" | "debt" => "transfer_hardship",
-        "distress" | "self_harm" | "emergency" | "bereavement" | "crisis" => "transfer_distress",
+        "bereavement" => "transfer_bereavement",
+        "distress" | "self_harm" | "emergency" | "crisis" => "transfer_distress",
         "vulnerable" | "vulnerability" => "transfer_vulnerable",
         "legal" | "regulator" | "legal_threat" => "transfer_legal",
         "low_confidence" | "no_answer" | "not_grounded" | "out_of_scope" => "transfer_unsure",
         "policy" | "supervised" => "transfer_policy",
         "third_party" => "transfer_third_party",
         "verify_failed" => "transfer_verify",
+        "verify_locked" => "transfer_locked",
         "limit" => "transfer_limit",
         "slot" => "transfer_slot",
         _ => "transfer",

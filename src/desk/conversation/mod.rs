@@ -3,13 +3,16 @@
 //! A step machine. Words or an outcome go in, one [`Reply`] comes out; nothing here reads a clock or waits. A clone is cheap, so
 //! the runtime may decide on a clone before the caller has finished and keep it if the turn becomes final.
 //!
-//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `items`
-//! finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
-//! who is calling, `human` hands over and promises callbacks, `saying` words the replies.
+//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `change`
+//! takes back and alters, `items` finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
+//! who is calling, `history` takes up what was before, `human` hands over and promises callbacks, `saying` words the replies.
 
 mod back;
+mod change;
+mod consent;
 mod doing;
 mod hear;
+mod history;
 mod human;
 mod items;
 mod model;
@@ -22,6 +25,8 @@ mod verify;
 
 use std::sync::Arc;
 
+pub use consent::Consent;
+
 use super::action::Running;
 use super::desk::Desk;
 use super::entity::Locale;
@@ -31,7 +36,7 @@ use super::inquiry::{self, Choice};
 use super::phrase::Wording;
 use super::record::{ActionRecord, CallOutcome, Handoff, TargetOutcome};
 use super::types::{
-    Caller, Decision, EarlierCall, Listen, Mood, Next, Outcome, Pending, Reply, Route, Say, Tier,
+    Caller, Decision, Listen, Mood, Next, Outcome, Pending, Reply, Route, Say, Tier,
 };
 
 /// One caller's conversation with one desk.
@@ -70,11 +75,14 @@ pub struct Conversation {
     /// What was done last, where it can be taken back.
     undoable: Option<Box<super::action::undo::Undoable>>,
     mood: Mood,
-    acknowledged: u32,
+    /// What was said of how the caller feels.
+    acknowledged: Vec<&'static str>,
     /// Turns in a row that could not be made out.
     misses: u32,
     clarified: u32,
     outside: u32,
+    /// Attempts to talk the line out of its rules.
+    refused: u32,
     answered: u32,
     /// Article of the last answer, to notice that it did not help.
     last_source: Option<String>,
@@ -94,8 +102,13 @@ pub struct Conversation {
     handoff_reason: Option<String>,
     transfers_failed: u32,
     targets: Vec<TargetOutcome>,
+    /// ISO 639-1 code of the language the caller was just heard in, where it is not the desk's.
+    spoken_in: Option<String>,
     /// Actions are decided and never begun in earnest; nothing is looked up.
     rehearsal: bool,
+    consent: Consent,
+    /// The sentence about recording, as it was worded.
+    noticed: Option<String>,
 }
 
 /// What the next words are taken to be about.
@@ -105,7 +118,7 @@ enum Waiting {
     /// "Anything else?" was asked.
     More,
     /// "You rang on Tuesday about ...?"
-    History(EarlierCall),
+    History(history::Before),
     Clarify {
         between: Vec<Choice>,
         text: String,
@@ -198,7 +211,7 @@ impl Conversation {
             currency: "USD".into(),
             tz: jiff::tz::TimeZone::UTC,
         });
-        Self {
+        let mut conversation = Self {
             desk,
             locale,
             caller,
@@ -223,10 +236,11 @@ impl Conversation {
             actions: Vec::new(),
             undoable: None,
             mood: Mood::Calm,
-            acknowledged: 0,
+            acknowledged: Vec::new(),
             misses: 0,
             clarified: 0,
             outside: 0,
+            refused: 0,
             answered: 0,
             last_source: None,
             last_answer: None,
@@ -241,8 +255,15 @@ impl Conversation {
             handoff_reason: None,
             transfers_failed: 0,
             targets: Vec::new(),
+            spoken_in: None,
             rehearsal: false,
+            consent: Consent::Free,
+            noticed: None,
+        };
+        if conversation.guessed_too_often() {
+            conversation.identity.lock();
         }
+        conversation
     }
 
     /// A conversation for one question of an unknown caller: what would be done is decided, whether or not the desk has a back
@@ -287,8 +308,10 @@ impl Conversation {
     /// said again, and a yes to it does not count.
     pub fn heard(&mut self, heard: &str, complete: bool) {
         if complete {
+            self.notice_heard(None);
             return;
         }
+        self.notice_heard(Some(heard.split_whitespace().count()));
         if let Some(line) = self.lines.last_mut().filter(|line| line.by == Party::Line) {
             heard.trim().clone_into(&mut line.text);
         } else if let Some(line) = self

@@ -4,10 +4,11 @@ use crate::desk::entity;
 use crate::desk::inquiry::context::{self, Lean};
 use crate::desk::inquiry::social;
 use crate::desk::inquiry::{self, Choice, Inquiry, Verdict, inquire, inquire_as, inquire_with};
+use crate::desk::record::ActionStatus;
 use crate::desk::tone;
-use crate::desk::types::{EarlierCall, Mood, Next, Reply, Route, Said, Say, Tier};
+use crate::desk::types::{Mood, Next, Reply, Route, Said, Say, Tier};
 
-use super::{Conversation, Topic, Waiting};
+use super::{Conversation, Party, Topic, Waiting};
 
 /// Confidence from which a fragment is a question of its own.
 const CLEAR: f32 = 0.9;
@@ -20,6 +21,9 @@ impl Conversation {
         }
         self.running = None;
         self.waiting = Waiting::Open;
+        if let Some(reply) = self.done_otherwise(said) {
+            return reply;
+        }
         let whole = self.inquire(said);
         if let Some((first, text, vector)) = self.first_of_several(said, &whole) {
             return self.act_on(first, &text, &vector);
@@ -148,12 +152,23 @@ impl Conversation {
         let text = context::joined(&topic.text, &said.text);
         let vector = context::blended(&topic.vector, &said.vector, self.desk.dims());
         let together = inquire(&self.desk, &text, &vector, said.heard.as_ref());
-        let settles = |inquiry: &Inquiry| {
-            matches!(
-                inquiry.verdict,
-                Verdict::Answer { .. } | Verdict::Act { .. } | Verdict::Transfer { .. }
-            )
+        let settles = |inquiry: &Inquiry| match &inquiry.verdict {
+            Verdict::Answer { .. } | Verdict::Act { .. } => true,
+            Verdict::Transfer { reason, .. } => reason != "no_answer",
+            Verdict::Clarify { .. } | Verdict::Outside => false,
         };
+        // "Can I move it to Saturday?" after a visit was booked: what was done is not begun again where the words name something else.
+        let done = |inquiry: &Inquiry| match &inquiry.verdict {
+            Verdict::Act { action } => self.actions.iter().any(|record| {
+                record.name == self.desk.actions[*action].name
+                    && record.status == ActionStatus::Done
+            }),
+            _ => false,
+        };
+        if done(&together) && !done(&alone) && settles(&alone) {
+            let (text, vector) = own();
+            return (alone, text, vector);
+        }
         let better = match lean {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
@@ -232,14 +247,29 @@ impl Conversation {
         if self.mood == crate::desk::types::Mood::Confused && self.last_answer.is_none() {
             return;
         }
-        if let Some(words) = tone::acknowledge(self.mood, None, self.acknowledged) {
-            self.acknowledged += 1;
+        // A feeling is met when it is shown, not at every turn after it; and nobody is told the same twice.
+        let shown = self
+            .lines
+            .iter()
+            .rev()
+            .find(|line| line.by == Party::Caller)
+            .is_some_and(|line| tone::mood(&line.text, Mood::Calm) != Mood::Calm);
+        if !shown {
+            return;
+        }
+        let words = (0..tone::WAYS)
+            .filter_map(|n| tone::acknowledge(self.mood, None, n))
+            .find(|words| !self.acknowledged.contains(words));
+        if let Some(words) = words {
+            self.acknowledged.push(words);
             self.lead.insert(0, Say::new(words));
         }
     }
 
     fn clarify(&mut self, between: Vec<Choice>, text: &str, vector: &[f32], reason: &str) -> Reply {
-        if self.clarified >= 1 {
+        // Whoever is beside themselves is not asked what exactly they mean.
+        let upset = matches!(self.mood, Mood::Angry | Mood::Distressed);
+        if self.clarified >= 1 || upset {
             return self.transfer("low_confidence");
         }
         self.clarified += 1;
@@ -259,6 +289,11 @@ impl Conversation {
 
     pub(super) fn clarify_question(&mut self, between: &[Choice]) {
         let text = match between {
+            [most @ .., last] if most.len() > 1 => {
+                let most: Vec<&str> = most.iter().map(|choice| choice.plain.as_str()).collect();
+                let most = most.join(", ");
+                self.phrase("clarify_two", &[("first", &most), ("second", &last.plain)])
+            }
             [first, second, ..] => {
                 let fill = [
                     ("first", first.plain.as_str()),
@@ -415,42 +450,6 @@ impl Conversation {
         self.waiting = Waiting::Open;
         let inquiry = inquire(&self.desk, &text, &vector, None);
         Some(self.act_on(inquiry, &text, &vector))
-    }
-
-    pub(super) fn about_history(&mut self, earlier: &EarlierCall, said: &Said) -> Reply {
-        self.waiting = Waiting::Open;
-        let short = said.text.split_whitespace().count() <= 6;
-        let yes = match said.keyed.as_deref() {
-            Some("1") => Some(true),
-            Some("2") => Some(false),
-            _ => entity::yes_no(&said.text),
-        };
-        match (yes, earlier.intent.as_deref()) {
-            (Some(true), Some(intent)) if short => {
-                let text = inquiry::topic(&self.desk, intent);
-                self.tried
-                    .push(format!("Rang before about {text}: {}", earlier.summary));
-                let inquiry = inquire_as(&self.desk, intent, None, &text, &[]);
-                let decided = match &inquiry.verdict {
-                    Verdict::Act { .. } => true,
-                    Verdict::Transfer { reason, .. } => reason != "no_answer",
-                    _ => false,
-                };
-                if decided {
-                    return self.act_on(inquiry, &text, &[]);
-                }
-                self.basis = Some(inquiry.decision(String::new()));
-                self.topic = Some(Topic {
-                    text,
-                    vector: Vec::new(),
-                });
-                self.say_and_listen(Route::Clarify, "about the earlier call", "history_yes")
-            }
-            (Some(false), _) if short && said.text.split_whitespace().count() <= 3 => {
-                self.say_and_listen(Route::Clarify, "not about the earlier call", "history_no")
-            }
-            _ => self.question(said),
-        }
     }
 
     /// Sets what the next decision rests on without acting on it.

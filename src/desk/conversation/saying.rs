@@ -1,12 +1,9 @@
 //! Wording a reply: the greeting, what was asked last, and the words around the facts.
 
 use crate::desk::inquiry;
-use crate::desk::types::{EarlierCall, Listen, Next, Reply, Route, Say, Tier};
+use crate::desk::types::{Listen, Next, Reply, Route, Say};
 
-use super::{Conversation, Line, Party, Waiting};
-
-/// Earlier calls older than this are not brought up.
-const RECENT_DAYS: i32 = 30;
+use super::{Consent, Conversation, Line, Party, Waiting};
 
 impl Conversation {
     pub(super) fn phrase(&mut self, key: &str, fill: &[(&str, &str)]) -> String {
@@ -43,6 +40,13 @@ impl Conversation {
             let text = self.phrase("disclosure", &[]);
             say.insert(0, Say::must_hear(text));
             self.disclosed = true;
+        }
+        // An announcement that was cut off is made again.
+        if self.turn > 1
+            && matches!(self.consent, Consent::Announce { .. })
+            && let Some(notice) = self.notice()
+        {
+            say.insert(0, notice);
         }
         decision.reply = say
             .iter()
@@ -102,59 +106,17 @@ impl Conversation {
                 must_hear,
             });
         }
-    }
-
-    /// An unresolved earlier call of a caller whose number is vouched for is taken up.
-    pub(super) fn ask_about_history(&mut self) -> bool {
-        let has_identity = self
-            .desk
-            .config
-            .identity
-            .as_ref()
-            .is_some_and(|identity| identity.lookup.is_some());
-        if !self.caller.vouched || (has_identity && self.verified() < Tier::Basic) {
-            return false;
-        }
-        let Some(earlier) = self.caller.history.first().cloned() else {
-            return false;
-        };
-        let (Some(matter), Some(day)) = (self.earlier_matter(&earlier), self.earlier_day(&earlier))
-        else {
-            return false;
-        };
-        if earlier.outcome == "resolved" {
-            return false;
-        }
-        let text = self.phrase("history", &[("day", &day), ("matter", &matter)]);
-        self.lead(text);
-        self.waiting = Waiting::History(earlier);
-        true
-    }
-
-    fn earlier_matter(&self, earlier: &EarlierCall) -> Option<String> {
-        earlier
-            .intent
-            .as_deref()
-            .map(|intent| inquiry::topic(&self.desk, intent))
-    }
-
-    fn earlier_day(&self, earlier: &EarlierCall) -> Option<String> {
-        let moment: jiff::Timestamp = earlier.started_at.parse().ok()?;
-        let day = self.locale.today(moment);
-        let ago = (self.today() - day).get_days();
-        match ago {
-            0 => Some("earlier today".into()),
-            1 => Some("yesterday".into()),
-            2..=6 => Some(format!("on {}", day.strftime("%A"))),
-            7..=RECENT_DAYS => {
-                let month = day.strftime("%B");
-                Some(if self.locale.day_first() {
-                    format!("on {} {month}", day.day())
-                } else {
-                    format!("on {month} {}", day.day())
-                })
+        if let Some(notice) = self.notice() {
+            // Before "How can I help?"; a question of our own takes its place.
+            let asks = self
+                .lead
+                .last()
+                .is_some_and(|s| s.text.ends_with('?') && !s.must_hear);
+            let question = asks.then(|| self.lead.pop()).flatten();
+            self.lead.push(notice);
+            if matches!(self.consent, Consent::Announce { .. }) {
+                self.lead.extend(question);
             }
-            _ => None,
         }
     }
 

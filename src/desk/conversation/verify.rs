@@ -18,7 +18,11 @@ impl Conversation {
     /// The next step of proof for the action under way.
     pub(super) fn verify(&mut self) -> Reply {
         if self.identity.is_locked() {
-            return self.transfer("verify_failed");
+            return self.transfer(if self.guessed_too_often() {
+                "verify_locked"
+            } else {
+                "verify_failed"
+            });
         }
         if !self.identity.has_record() {
             return self.find_record();

@@ -17,6 +17,10 @@ pub fn date(text: &str, today: Date, locale: &Locale) -> Option<Date> {
 
 fn date_of(t: &[Token], today: Date, locale: &Locale) -> Option<Date> {
     let past = speaks_of_the_past(t);
+    // "The first Monday in December" is not the first of December.
+    if let Some(date) = super::relative::nth_weekday(t, today) {
+        return Some(date);
+    }
     (0..t.len())
         .find_map(|i| partial(t, i, locale, false).and_then(|(p, _)| p.resolve(today, past)))
         .or_else(|| relative(t, today, past))

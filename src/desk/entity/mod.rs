@@ -31,7 +31,7 @@ pub use money::{Money, money};
 pub use name::name;
 pub use number::{lone_number, number};
 pub use postcode::postcode;
-pub use relative::bare_weekday;
+pub use relative::{bare_weekday, days_beside};
 pub use reply::{choice, yes_no};
 pub use spell::{digits, figures_alone, identifier};
 pub use time::time_of_day;

@@ -53,6 +53,37 @@ pub fn bare_weekday(text: &str) -> Option<Weekday> {
     (days.next().is_none() && !placed).then_some(day)
 }
 
+/// Days from another day that is spoken of: "the day after", "two days later", "a week earlier".
+pub fn days_beside(text: &str) -> Option<i64> {
+    let t = super::token::tokens(text);
+    let w: Vec<&str> = t.iter().map(|t| t.text.as_str()).collect();
+    (0..w.len()).find_map(|i| match &w[i..] {
+        ["day", "after", "tomorrow", ..] | ["day", "before", "yesterday", ..] => None,
+        ["day", "after", ..] | ["next" | "following", "day", ..] => Some(1),
+        ["day", "before", ..] => Some(-1),
+        ["week", "after", ..] | ["following", "week", ..] => Some(7),
+        ["week", "before", ..] => Some(-7),
+        ["a" | "an", ..] | [_, "days" | "weeks" | "day" | "week", ..] => {
+            let (count, next) = match w[i] {
+                "a" | "an" => (1.0, i + 1),
+                _ => cardinal(&t, i)?,
+            };
+            let unit = match *w.get(next)? {
+                "day" | "days" => 1,
+                "week" | "weeks" => 7,
+                _ => return None,
+            };
+            let sign = match *w.get(next + 1)? {
+                "later" => 1,
+                "earlier" | "sooner" => -1,
+                _ => return None,
+            };
+            (count.fract() == 0.0 && count < 400.0).then_some(count as i64 * unit * sign)
+        }
+        _ => None,
+    })
+}
+
 /// The date meant, from today. `past`: the words speak of what has been, so a bare weekday or day is the last one.
 pub(super) fn relative(t: &[Token], today: Date, past: bool) -> Option<Date> {
     let t: Vec<Token> = t
@@ -67,6 +98,16 @@ pub(super) fn relative(t: &[Token], today: Date, past: bool) -> Option<Date> {
         .or_else(|| each(&|i| nth(&t, &w, i, today, past)))
         .or_else(|| each(&|i| on_weekday(&w, i, today, past)))
         .or_else(|| each(&|i| named(&w[i..], today)))
+}
+
+/// A weekday that is counted within a month, if the words name one.
+pub(super) fn nth_weekday(t: &[Token], today: Date) -> Option<Date> {
+    let w: Vec<&str> = t
+        .iter()
+        .filter(|t| t.kind != Kind::Sign)
+        .map(|t| t.text.as_str())
+        .collect();
+    (0..w.len()).find_map(|i| weekday_of_month(&w[i..], today))
 }
 
 fn plus(date: Date, days: i64) -> Option<Date> {
@@ -144,6 +185,38 @@ fn offset(t: &[Token], w: &[&str], i: usize, today: Date) -> Option<Date> {
         "year" | "years" => base.checked_add(n.years()).ok(),
         _ => None,
     }
+}
+
+/// "the first Monday in December", "the last Friday of the month", "the second Tuesday of next month".
+fn weekday_of_month(w: &[&str], today: Date) -> Option<Date> {
+    let [nth, day, "in" | "of", rest @ ..] = w else {
+        return None;
+    };
+    let nth = match *nth {
+        "first" | "1st" | "1" => 1,
+        "second" | "2nd" | "2" => 2,
+        "third" | "3rd" | "3" => 3,
+        "fourth" | "4th" | "4" => 4,
+        "last" => -1,
+        _ => return None,
+    };
+    let day = weekday(day)?;
+    let this = today.first_of_month();
+    let (first, named) = match rest {
+        ["next", "month", ..] => (this.checked_add(1.month()).ok()?, false),
+        ["the" | "this", "month", ..] | ["month", ..] => (this, false),
+        [name, ..] => {
+            let month = i8::try_from(super::date::month(name)?).ok()?;
+            (Date::new(today.year(), month, 1).ok()?, true)
+        }
+        [] => return None,
+    };
+    let found = first.nth_weekday_of_month(nth, day).ok()?;
+    if found >= today || !named {
+        return Some(found);
+    }
+    let later = first.checked_add(1.year()).ok()?;
+    later.nth_weekday_of_month(nth, day).ok()
 }
 
 /// "the end of next month", "the first of the month", "the last day of this month", "the end of the week".

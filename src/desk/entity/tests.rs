@@ -282,6 +282,36 @@ fn dates_in_britain() {
 }
 
 #[test]
+fn weekdays_of_a_month() {
+    let on = |text: &str| super::date(text, day("2026-11-23"), &gb());
+    for (text, iso) in [
+        ("the first Monday in December", "2026-12-07"),
+        ("on the last Friday of the month", "2026-11-27"),
+        ("the second Tuesday of next month please", "2026-12-08"),
+        ("could we do the third wednesday in january", "2027-01-20"),
+        ("the 1st Thursday of December", "2026-12-03"),
+    ] {
+        assert_eq!(on(text), Some(day(iso)), "{text}");
+    }
+}
+
+#[test]
+fn days_counted_from_another_day() {
+    for (text, days) in [
+        ("the day after", Some(1)),
+        ("make it the day before please", Some(-1)),
+        ("two days later", Some(2)),
+        ("a week later would be better", Some(7)),
+        ("three days earlier", Some(-3)),
+        ("the day after tomorrow", None),
+        ("a bit later", None),
+        ("next week", None),
+    ] {
+        assert_eq!(super::days_beside(text), days, "{text}");
+    }
+}
+
+#[test]
 fn next_friday_on_other_days() {
     let at = |today: &str, said: &str| date(said, day(today), &us()).unwrap().to_string();
     // Sunday: next week begins tomorrow.

@@ -160,6 +160,49 @@ pub fn correction(text: &str) -> Option<&str> {
     Some(if rest.is_empty() { text } else { rest })
 }
 
+/// "The one before", "what I said first": the value that was changed, not a new one.
+pub fn wants_the_one_before(text: &str) -> bool {
+    let words = plain(text);
+    [
+        "the one before",
+        "one before that",
+        "the previous one",
+        "the old one",
+        "the earlier one",
+        "the first one",
+        "what i said before",
+        "what i said first",
+        "what i said at first",
+        "as it was before",
+        "like before",
+        "as before",
+        "what it was before",
+        "back to the first",
+        "go back to the",
+        "the original one",
+        "the original",
+        "the one i said first",
+    ]
+    .iter()
+    .any(|phrase| holds(&words, phrase))
+}
+
+/// "Can you make it Thursday instead", "sorry, change it to the 4th": a value other than the one that was taken.
+pub fn asks_otherwise(text: &str) -> bool {
+    let words = plain(text);
+    [
+        "make it",
+        "make that",
+        "change it to",
+        "change that to",
+        "instead",
+        "rather have",
+        "i meant",
+    ]
+    .iter()
+    .any(|phrase| holds(&words, phrase))
+}
+
 /// What a second matter begins with after "and".
 const OPENERS: &[&str] = &[
     "also ",

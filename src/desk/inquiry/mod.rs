@@ -3,6 +3,7 @@
 //! Nothing here waits or asks the world. The verdict says what the line should do; the conversation does it.
 
 pub mod context;
+pub mod guard;
 pub mod social;
 
 use super::answer::Answer;
@@ -13,6 +14,7 @@ use super::escalation::Escalation;
 use super::grounding::grounded;
 use super::knowledge::Article;
 use super::types::{Decision, HeardEvidence, Pending, Route};
+use super::variants::Apart;
 
 /// Below this, the words are taken to belong to none of the desk's intents.
 const IN_SCOPE: f32 = 0.5;
@@ -20,12 +22,17 @@ const IN_SCOPE: f32 = 0.5;
 const NEAR: f32 = 0.5;
 /// From here on an intent that is kept for a human counts, even where the line would not be sure enough to act on it.
 const LIKELY: f32 = 0.4;
+/// Together from here on, intents that are kept for a human go there, and from a little below the scope's own threshold.
+const MOSTLY: f32 = 0.5;
+const ALMOST_IN_SCOPE: f32 = 0.4;
 /// An intent at least this share as likely as the likeliest is taken where the best article serves it.
 const NEARLY: f32 = 0.5;
 /// From here on, words that no intent takes and no article answers are still a matter for this company.
 const FIELD: f32 = 0.5;
 /// An answer this sure, but not sure enough, is asked about rather than passed on.
 const WORTH_ASKING: f32 = 0.5;
+/// Sure enough that one of several articles that say it answers, to ask which.
+const WORTH_TELLING_APART: f32 = 0.4;
 /// Words less likely to be the desk's matter are not answered, however near an article they are: "I can't make it on Friday" is near
 /// the opening hours.
 const ANSWERED_IN_SCOPE: f32 = 0.4;
@@ -34,7 +41,7 @@ const HELD: f32 = 0.7;
 /// How much nearer to one of the desk's own examples than to the bank's sentences words must be to be the desk's matter.
 const OWN: f32 = 0.05;
 /// An escalation less certain than this is not acted on.
-const ESCALATE: f32 = 0.5;
+const ESCALATE: f32 = 0.4;
 /// The same where the desk goes by words alone: then only set phrases are trusted, not the weight of single words.
 const ESCALATE_BY_WORDS: f32 = 0.9;
 
@@ -99,7 +106,73 @@ pub fn inquire_with(
 ) -> Inquiry {
     let answer = desk.answer(text, vector, &understood);
     prefer_answered(desk, &mut understood, answer.as_ref());
-    weigh(desk, understood, answer, heard, text, !vector.is_empty())
+    let (answer, between) = match answer {
+        Some(answer) => tell_apart(desk, text, vector, &mut understood, answer),
+        None => (None, Vec::new()),
+    };
+    let asked = Asked {
+        heard,
+        text,
+        by_meaning: !vector.is_empty(),
+        between,
+    };
+    weigh(desk, understood, answer, asked)
+}
+
+/// What a question is judged with, beside what was understood of it.
+struct Asked<'a> {
+    heard: Option<&'a HeardEvidence>,
+    text: &'a str,
+    by_meaning: bool,
+    /// What it may be about, where the articles say it of several and the question names none.
+    between: Vec<Choice>,
+}
+
+/// An answer whose fact other articles have of something else: theirs where the question names them, both where it names both, and
+/// what to ask where it names neither.
+fn tell_apart(
+    desk: &Desk,
+    text: &str,
+    reading: &[f32],
+    understood: &mut Understanding,
+    mut answer: Answer,
+) -> (Option<Answer>, Vec<Choice>) {
+    let Some(at) = desk.article_at(&answer.source) else {
+        return (Some(answer), Vec::new());
+    };
+    match desk.apart(text, at, &answer.text, &understood.hits) {
+        Apart::Alone => (Some(answer), Vec::new()),
+        Apart::Other(other) => {
+            desk.put_first(understood, other);
+            let theirs = desk.answer(text, reading, understood);
+            (theirs.or(Some(answer)), Vec::new())
+        }
+        Apart::Both(others) => {
+            for (_, sentence) in others {
+                answer.passage = format!("{}\n{sentence}", answer.passage);
+                answer.text = format!("{} {sentence}", answer.text);
+            }
+            (Some(answer), Vec::new())
+        }
+        Apart::Between(articles) => {
+            let likeliest = understood.intents.first().map(|i| i.0.clone());
+            let choice = |at: &usize| {
+                let article = &desk.articles[*at];
+                Choice {
+                    plain: as_a_thing(desk, &desk.called(*at, &others(&articles, *at))),
+                    intent: article.intents.first().cloned().or(likeliest.clone()),
+                    article: Some(article.id.clone()),
+                    question: article.title.clone(),
+                }
+            };
+            let between = articles.iter().map(choice).collect();
+            (Some(answer), between)
+        }
+    }
+}
+
+fn others(all: &[usize], one: usize) -> Vec<usize> {
+    all.iter().copied().filter(|at| *at != one).collect()
 }
 
 /// Where two intents are nearly as likely, the one that the best article serves is taken: two ways to the same reading outweigh a
@@ -113,7 +186,8 @@ fn prefer_answered(desk: &Desk, understood: &mut Understanding, answer: Option<&
     let Some(top) = understood.intents.first() else {
         return;
     };
-    if article.intents.contains(&top.0) {
+    // What is done by an action needs no article: "when's my appointment" is not "move it" because moving has one.
+    if article.intents.contains(&top.0) || desk.action_for(&top.0).is_some() {
         return;
     }
     let least = top.1 * NEARLY;
@@ -146,28 +220,24 @@ pub fn inquire_as(
         understood.hits.retain(|hit| hit.article == article);
     }
     let answer = desk.answer(text, vector, &understood);
-    weigh(desk, understood, answer, None, text, !vector.is_empty())
+    let asked = Asked {
+        heard: None,
+        text,
+        by_meaning: !vector.is_empty(),
+        between: Vec::new(),
+    };
+    weigh(desk, understood, answer, asked)
 }
 
 fn weigh(
     desk: &Desk,
     understood: Understanding,
     answer: Option<Answer>,
-    heard: Option<&HeardEvidence>,
-    text: &str,
-    by_meaning: bool,
+    asked: Asked<'_>,
 ) -> Inquiry {
-    let sure = confidence(desk, &understood, answer.as_ref(), heard);
+    let sure = confidence(desk, &understood, answer.as_ref(), asked.heard);
     let intent = understood.intents.first().map(|(name, _)| name.clone());
-    let (verdict, reason) = judge(
-        desk,
-        &understood,
-        answer.as_ref(),
-        sure,
-        heard,
-        text,
-        by_meaning,
-    );
+    let (verdict, reason) = judge(desk, &understood, answer.as_ref(), sure, asked);
     Inquiry {
         understood,
         answer,
@@ -183,10 +253,14 @@ fn judge(
     understood: &Understanding,
     answer: Option<&Answer>,
     sure: f32,
-    heard: Option<&HeardEvidence>,
-    text: &str,
-    by_meaning: bool,
+    asked: Asked<'_>,
 ) -> (Verdict, String) {
+    let Asked {
+        heard,
+        text,
+        by_meaning,
+        between,
+    } = asked;
     if let Some(escalation) = escalation(understood, by_meaning) {
         let reason = format!("{} (p {:.2})", escalation.kind, escalation.p);
         return (transfer(reason_of(&escalation.kind)), reason);
@@ -217,6 +291,19 @@ fn judge(
             why,
         );
     }
+    // Several intents kept for a human may share what is likely: then it is one of them, whichever.
+    let kept: f32 = understood
+        .intents
+        .iter()
+        .filter(|(name, _)| desk.policy(name).mode == Mode::Human)
+        .map(|(_, p)| p)
+        .sum();
+    if in_scope >= ALMOST_IN_SCOPE && kept >= MOSTLY {
+        return (
+            transfer("policy"),
+            format!("what is kept for a human, at {kept:.2}"),
+        );
+    }
     if inside && let Some(action) = desk.actions.iter().position(|action| action.intent == name) {
         let certain = confidence(desk, understood, None, heard);
         let begun = &desk.actions[action];
@@ -241,6 +328,16 @@ fn judge(
             format!("no article knows of {unknown}"),
         );
     }
+    if !between.is_empty()
+        && inside
+        && sure >= WORTH_TELLING_APART
+        && answer.is_some_and(|answer| answer.evidence.foreign == 0.0)
+    {
+        return (
+            Verdict::Clarify { between },
+            "several articles say it, each of something else".into(),
+        );
+    }
     let spoken = answer.map_or(1.0, |answer| least(desk, answer, policy.floor));
     if let Some(answer) = answer
         && sure >= spoken
@@ -248,7 +345,19 @@ fn judge(
         && in_scope >= ANSWERED_IN_SCOPE
         && answer.evidence.foreign == 0.0
     {
-        return match grounded(&answer.text, &[answer.passage.as_str()], &[], &[]) {
+        // A ticket was right for one customer: what it says is said only where articles say so, too.
+        let ticket = desk
+            .article_at(&answer.source)
+            .is_some_and(|at| desk.articles[at].is_ticket());
+        let backing: Vec<&str> = if ticket {
+            let hits = understood.hits.iter();
+            hits.filter(|hit| !desk.articles[desk.passages[hit.index].article].is_ticket())
+                .map(|hit| hit.text.as_str())
+                .collect()
+        } else {
+            vec![answer.passage.as_str()]
+        };
+        return match grounded(&answer.text, &backing, &[], &[]) {
             Ok(()) => {
                 let verdict = Verdict::Answer {
                     text: answer.text.clone(),
@@ -344,6 +453,8 @@ pub fn escalation(understood: &Understanding, by_meaning: bool) -> Option<&Escal
     // Somebody at risk is heard all the same.
     let own = match found.kind.as_str() {
         "distress" => OWN + 0.1,
+        // "I want to cancel", where what is cancelled every day are appointments: the desk's own word for it goes first.
+        "closure" => -OWN,
         _ => OWN,
     };
     if by_meaning

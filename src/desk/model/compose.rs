@@ -207,13 +207,21 @@ impl<'d> Composer<'d> {
                 for (own, covered) in self.own.iter().zip(&mut covered) {
                     *covered |= rests_on.contains(own) && self.says_all(own, sentence);
                 }
-                let answers = self.own.iter().any(|own| rests_on.contains(own));
-                // The first words decide what the reply is about: that is the desk's to decide.
-                if self.said.is_empty() && !answers {
-                    return Err("it is about something else than the answer".into());
+                // What the reply is about, and in which order, is the desk's to decide: "the exception is ..." before the rule
+                // says something else. And a part of a sentence would be said twice, once whole.
+                if covered == self.covered {
+                    return Err(match self.own.iter().any(|own| rests_on.contains(own)) {
+                        true => "it leaves out a part of what it says".into(),
+                        false => "it is about something else than the answer".into(),
+                    });
                 }
-                if !answers && covered == self.covered {
-                    return Err("it adds nothing to the answer".into());
+                if covered
+                    .iter()
+                    .rev()
+                    .skip_while(|said| !**said)
+                    .any(|said| !said)
+                {
+                    return Err("it is said out of order".into());
                 }
                 self.covered = covered;
                 Ok(())
@@ -376,6 +384,17 @@ mod tests {
             assert!(said.is_empty(), "{answer}: {said:?}");
             assert_eq!(ended.rest.join(" "), OWN);
             assert_eq!(ended.result, "rejected");
+        }
+        // Out of order, or in part.
+        for first in [
+            "Orders under $40 have no late fee, and it never adds up to more than 25% of the order.",
+            "It never adds up to more than 25% of the order.",
+        ] {
+            let (said, ended, kept) = composed(&json(&[first]));
+            assert!(
+                said.is_empty() && ended.rest.join(" ") == OWN,
+                "{said:?} {kept:?}"
+            );
         }
         // After one false sentence nothing more is taken.
         let (said, ended, kept) = composed(&json(&[

@@ -461,7 +461,7 @@ pub(super) fn calibration(
                 continue;
             }
         };
-        if !known.contains(&name.as_str()) {
+        if !known.contains(&name.as_str()) && name != super::super::confidence::FLOOR {
             problems.push(Problem::at(
                 file,
                 *line,

@@ -86,6 +86,12 @@ impl DeskSource {
         for (_, texts) in super::bank::all() {
             texts.iter().for_each(|t| add(t));
         }
+        // What is done by the line alone is learned as ordinary.
+        for (name, policy) in super::desk::policies(self) {
+            if policy.mode == super::config::Mode::Autonomous {
+                add(&name);
+            }
+        }
         out
     }
 
@@ -139,7 +145,7 @@ impl DeskSource {
 }
 
 /// Passages up to which sentences are kept word by word: about 16 kB each.
-const MOST_READ: usize = 4000;
+const MOST_READ: usize = 12_000;
 
 /// Reads and checks a desk. On failure: all problems, in the order of files and lines.
 pub fn parse(files: &DeskFiles) -> Result<DeskSource, Vec<Problem>> {

@@ -72,6 +72,39 @@ pub(super) async fn serve(path: &Path, range: Option<&str>) -> Option<Response> 
     Some(response)
 }
 
+/// The same of bytes at hand.
+pub(super) fn of_bytes(bytes: Vec<u8>, range: Option<&str>) -> Response {
+    let length = bytes.len() as u64;
+    let bytes = Bytes::from(bytes);
+    match part(range, length) {
+        Part::Outside => {
+            let says = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+            (StatusCode::RANGE_NOT_SATISFIABLE, says).into_response()
+        }
+        Part::Whole => (
+            [
+                (header::CONTENT_TYPE, "audio/wav"),
+                (header::ACCEPT_RANGES, "bytes"),
+            ],
+            bytes,
+        )
+            .into_response(),
+        Part::Bytes(first, last) => (
+            StatusCode::PARTIAL_CONTENT,
+            [
+                (header::CONTENT_TYPE, "audio/wav".to_owned()),
+                (header::ACCEPT_RANGES, "bytes".to_owned()),
+                (
+                    header::CONTENT_RANGE,
+                    format!("bytes {first}-{last}/{length}"),
+                ),
+            ],
+            bytes.slice(first as usize..=last as usize),
+        )
+            .into_response(),
+    }
+}
+
 /// Several ranges, and what is no byte range, are answered with the whole file, as the RFC allows.
 fn part(range: Option<&str>, length: u64) -> Part {
     let asked = range

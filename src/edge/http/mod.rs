@@ -57,6 +57,10 @@ pub trait Line: Send + Sync + 'static {
     fn call<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Value, ApiError>>;
     /// Where a call's recording lies; none where there is none. `id` has passed [`valid_id`].
     fn audio(&self, id: &str) -> Option<PathBuf>;
+    /// A call's recording that does not lie in the open: encrypted, or on another machine.
+    fn recording<'a>(&'a self, _id: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async { None })
+    }
     /// Callbacks, oldest first; `open` only, or all.
     fn callbacks(&self, all: bool) -> BoxFuture<'_, Result<Value, ApiError>>;
     fn callback_done<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), ApiError>>;
@@ -294,13 +298,14 @@ async fn audio(
 ) -> Result<Response, ApiError> {
     checked(&id)?;
     let none = || ApiError::NotFound(format!("call {id} has no recording"));
-    let path = s.line.audio(&id).ok_or_else(none)?;
-    audio::serve(
-        &path,
-        headers.get(header::RANGE).and_then(|r| r.to_str().ok()),
-    )
-    .await
-    .ok_or_else(none)
+    let range = headers.get(header::RANGE).and_then(|r| r.to_str().ok());
+    if let Some(path) = s.line.audio(&id)
+        && let Some(response) = audio::serve(&path, range).await
+    {
+        return Ok(response);
+    }
+    let bytes = s.line.recording(&id).await.ok_or_else(none)?;
+    Ok(audio::of_bytes(bytes, range))
 }
 
 #[derive(serde::Deserialize)]

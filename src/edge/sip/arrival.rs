@@ -87,11 +87,15 @@ pub(super) fn dispatch(
             }
         }
         "REGISTER" => registrar::register(shared, incoming),
-        "OPTIONS" => refuse(
-            incoming,
-            200,
-            vec![("Accept", "application/sdp, application/dtmf-relay".into())],
-        ),
+        "OPTIONS" => {
+            // RFC 3261, 11.2: the status is the one an INVITE would have.
+            let room = shared.config.room.as_ref().is_none_or(|room| room());
+            let mut headers = vec![("Accept", "application/sdp, application/dtmf-relay".into())];
+            if !room {
+                headers.push(("Retry-After", "5".into()));
+            }
+            refuse(incoming, if room { 200 } else { 503 }, headers);
+        }
         // Outside any dialog these can only be guesses at one.
         "CANCEL" | "BYE" | "INFO" | "UPDATE" | "PRACK" | "NOTIFY" => refuse(incoming, 481, vec![]),
         // Only somebody we are talking to can ask for a transfer.

@@ -101,6 +101,8 @@ impl Transport {
 pub type Permit = Box<dyn Send>;
 /// Decides whether there is room for one call more: a permit, or after how many seconds to ask again.
 pub type Admit = Arc<dyn Fn() -> Result<Permit, u32> + Send + Sync>;
+/// Whether a call would be let in.
+pub type Room = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What the SIP edge is started with.
 #[derive(Clone)]
@@ -119,6 +121,8 @@ pub struct SipConfig {
     /// As User-Agent and Server say it, such as `firstline/0.1.0`.
     pub user_agent: String,
     pub admit: Admit,
+    /// Whether a call would be let in now: OPTIONS is answered by it, so that whoever spreads calls over several lines (a proxy) knows. None: always.
+    pub room: Option<Room>,
     /// Where callers are sent while there is no room (302): a SIP address or a number. None: they are asked to try again (503).
     pub overflow: Option<String>,
     pub trunks: Vec<Trunk>,

@@ -232,8 +232,9 @@ impl Task {
         };
         Hints {
             expect,
-            prompt: None,
             language: Some(self.shared.language.clone()),
+            vocabulary: Some(self.shared.vocabulary.clone()),
+            ..Hints::default()
         }
     }
 }

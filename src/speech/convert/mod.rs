@@ -8,13 +8,15 @@
 mod ct2;
 mod ggml;
 mod half;
-mod mel;
+pub(crate) mod mel;
+mod onnx;
 mod quant;
 mod vocab;
 
 pub use ct2::{Ct2Model, Variable, parse as parse_ct2};
 pub use half::{f16_to_f32, f32_to_f16};
 pub use mel::filterbank;
+pub use onnx::standard as onnx_to_standard;
 pub use quant::q8_0;
 
 /// What the weights are written as.

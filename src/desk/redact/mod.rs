@@ -1,0 +1,315 @@
+//! Personal data kept out of what is stored: card numbers, account and telephone numbers, dates of birth, names, addresses of mail, and
+//! what a caller says when asked for proof of who they are.
+//!
+//! Works on words as a recogniser writes them, digits ("4111 1111 1111 1111") and spelled ("four one one one ..."), and says where they
+//! stood, so that the sound can be covered too. Amounts, times and dates that are no dates of birth stay: a record without them tells nothing.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::CallRecord;
+use super::types::{Decision, Pending};
+
+mod find;
+mod words;
+
+pub use find::luhn;
+use find::{answer, births, names, numbers};
+use words::words;
+
+/// What is kept out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Private {
+    /// 13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1).
+    Cards,
+    /// Other numbers of six digits or more: accounts, telephones, references.
+    Numbers,
+    /// Dates of birth.
+    Births,
+    Names,
+    Emails,
+    /// What is said or keyed in answer to a question for proof.
+    Proof,
+}
+
+impl Private {
+    pub const ALL: [Private; 6] = [
+        Private::Cards,
+        Private::Numbers,
+        Private::Births,
+        Private::Names,
+        Private::Emails,
+        Private::Proof,
+    ];
+
+    /// As it is configured and counted.
+    pub fn word(self) -> &'static str {
+        match self {
+            Private::Cards => "cards",
+            Private::Numbers => "numbers",
+            Private::Births => "births",
+            Private::Names => "names",
+            Private::Emails => "emails",
+            Private::Proof => "proof",
+        }
+    }
+
+    /// What stands in its place.
+    fn mark(self) -> &'static str {
+        match self {
+            Private::Cards => "[card]",
+            Private::Numbers => "[number]",
+            Private::Births => "[date of birth]",
+            Private::Names => "[name]",
+            Private::Emails => "[email]",
+            Private::Proof => "[proof]",
+        }
+    }
+}
+
+/// A text without what is private.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redacted {
+    pub text: String,
+    /// Where in the text as it was (bytes), and what.
+    pub taken: Vec<(Range<usize>, Private)>,
+}
+
+/// Takes out what is private.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redactor {
+    kinds: BTreeSet<Private>,
+    /// Values of the customer's record, in lower case.
+    known: Vec<(String, Private)>,
+}
+
+impl Redactor {
+    pub fn new(kinds: impl IntoIterator<Item = Private>) -> Self {
+        Self {
+            kinds: kinds.into_iter().collect(),
+            known: Vec::new(),
+        }
+    }
+
+    /// Nothing is taken out.
+    pub fn is_off(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// Words of this customer's record are taken out wherever they stand: `field` is what the record calls them.
+    pub fn know(&mut self, field: &str, value: &str) {
+        let field = field.to_lowercase();
+        let kind = if field.contains("name") {
+            Private::Names
+        } else if field.contains("mail") {
+            Private::Emails
+        } else if field.contains("birth") || field == "dob" {
+            Private::Births
+        } else if ["post", "zip", "phone", "address", "street"]
+            .iter()
+            .any(|w| field.contains(w))
+        {
+            Private::Proof
+        } else {
+            return;
+        };
+        let value = value.trim().to_lowercase();
+        let mut add = |value: &str| {
+            if value.chars().count() >= 3 && !self.known.iter().any(|(v, _)| v == value) {
+                self.known.push((value.to_owned(), kind));
+            }
+        };
+        add(&value);
+        if kind == Private::Names {
+            value.split_whitespace().for_each(&mut add);
+        }
+    }
+
+    /// `proof`: the text answers a question for proof of identity.
+    pub fn text(&self, text: &str, proof: bool) -> Redacted {
+        if self.kinds.is_empty() || text.is_empty() {
+            return Redacted {
+                text: text.to_owned(),
+                taken: Vec::new(),
+            };
+        }
+        let words = words(text);
+        let mut found: Vec<(Range<usize>, Private)> = Vec::new();
+        if proof {
+            found.extend(answer(&words));
+        }
+        numbers(&words, &mut found);
+        births(&words, &mut found);
+        names(&words, &mut found);
+        for word in &words {
+            let plain = word.plain;
+            if plain
+                .split_once('@')
+                .is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
+            {
+                found.push((word.at.clone(), Private::Emails));
+            }
+        }
+        self.known_values(text, &mut found);
+        found.retain(|(_, kind)| self.kinds.contains(kind));
+        take_out(text, found)
+    }
+
+    /// Where values of the customer's record stand, as whole words.
+    fn known_values(&self, text: &str, found: &mut Vec<(Range<usize>, Private)>) {
+        if self.known.is_empty() {
+            return;
+        }
+        let lower = text.to_lowercase();
+        // Lower case may have other lengths; then places would be wrong.
+        if lower.len() != text.len() {
+            return;
+        }
+        for (value, kind) in &self.known {
+            let mut from = 0;
+            while let Some(at) = lower[from..].find(value.as_str()) {
+                let range = from + at..from + at + value.len();
+                let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+                if edge(lower[..range.start].chars().next_back())
+                    && edge(lower[range.end..].chars().next())
+                {
+                    found.push((range.clone(), *kind));
+                }
+                from = range.end;
+            }
+        }
+    }
+
+    /// A record without what is private, and from when to when it was said (milliseconds, as in the record). `secrets`: turns whose
+    /// words are known to have been one.
+    pub fn record(
+        &self,
+        record: &CallRecord,
+        secrets: &BTreeSet<u32>,
+    ) -> (CallRecord, Vec<(u64, u64)>) {
+        let mut clean = record.clone();
+        let mut said = Vec::new();
+        if self.is_off() {
+            return (clean, said);
+        }
+        let mut proof = false;
+        for turn in &mut clean.turns {
+            if let Some(caller) = &mut turn.caller {
+                let redacted = self.text(&caller.text, proof || secrets.contains(&turn.index));
+                said.extend(redacted.spans(&caller.text, caller.start_ms, caller.end_ms));
+                caller.text = redacted.text;
+            }
+            if let Some(decision) = &mut turn.decision {
+                proof = asks_for_proof(decision);
+                decision.reply = self.text(&decision.reply, false).text;
+                decision.reason = self.text(&decision.reason, false).text;
+            }
+            if let Some(agent) = &mut turn.agent {
+                agent.text = self.text(&agent.text, false).text;
+                agent.heard = self.text(&agent.heard, false).text;
+            }
+        }
+        for earlier in &mut clean.history {
+            earlier.summary = self.text(&earlier.summary, false).text;
+        }
+        for action in &mut clean.actions {
+            for (name, value) in &mut action.slots {
+                match is_card_slot(name) && self.kinds.contains(&Private::Cards) {
+                    true => *value = Private::Cards.mark().into(),
+                    false => self.value(value),
+                }
+            }
+            self.value(&mut action.result);
+        }
+        if let Some(handoff) = &mut clean.handoff {
+            for text in [
+                &mut handoff.summary,
+                &mut handoff.spoken_brief,
+                &mut handoff.open_question,
+            ] {
+                *text = self.text(text, false).text;
+            }
+            for text in &mut handoff.tried {
+                *text = self.text(text, false).text;
+            }
+        }
+        (clean, said)
+    }
+
+    /// Every text in a JSON value.
+    pub fn value(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.text(text, false).text,
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|v| self.value(v)),
+            serde_json::Value::Object(map) => {
+                map.iter_mut().for_each(|(_, v)| self.value(v));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A slot that takes a card's number or what belongs to one, by its name.
+pub fn is_card_slot(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.contains("security_code")
+        || name
+            .split('_')
+            .any(|part| ["card", "cvv", "cvc", "expiry", "pin"].contains(&part))
+}
+
+/// The caller's next words answer a question for proof.
+pub fn asks_for_proof(decision: &Decision) -> bool {
+    decision.pending == Some(Pending::Verify)
+}
+
+impl Redacted {
+    /// From when to when the words that were taken out were spoken, where the whole text took from `start` to `end`. Speech is not even:
+    /// half a second is added on both sides, and where most of it is private all of it is.
+    pub fn spans(&self, text: &str, start: u64, end: u64) -> Vec<(u64, u64)> {
+        const MARGIN: u64 = 500;
+        let (length, took) = (text.len().max(1) as u64, end.saturating_sub(start));
+        let private: usize = self.taken.iter().map(|(range, _)| range.len()).sum();
+        if private * 2 >= text.len() && private > 0 {
+            return vec![(start.saturating_sub(MARGIN), end + MARGIN)];
+        }
+        self.taken
+            .iter()
+            .map(|(range, _)| {
+                let from = start + took * range.start as u64 / length;
+                let to = start + took * range.end as u64 / length;
+                (
+                    from.saturating_sub(MARGIN).max(start),
+                    (to + MARGIN).min(end + MARGIN),
+                )
+            })
+            .collect()
+    }
+}
+
+fn take_out(text: &str, mut found: Vec<(Range<usize>, Private)>) -> Redacted {
+    // The earlier first, of two that begin alike the longer; what overlaps belongs to the first.
+    found.sort_by_key(|(range, kind)| (range.start, usize::MAX - range.end, *kind));
+    let mut taken: Vec<(Range<usize>, Private)> = Vec::new();
+    for (range, kind) in found {
+        match taken.last_mut() {
+            Some((last, _)) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => taken.push((range, kind)),
+        }
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (range, kind) in &taken {
+        out.push_str(&text[from..range.start]);
+        out.push_str(kind.mark());
+        from = range.end;
+    }
+    out.push_str(&text[from..]);
+    Redacted { text: out, taken }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! What is taken out of texts, and what is left.
+
+use super::*;
+use crate::desk::{CallerTurn, Route, TurnRecord};
+
+fn clean(text: &str) -> String {
+    Redactor::new(Private::ALL).text(text, false).text
+}
+
+fn answer(text: &str) -> String {
+    Redactor::new(Private::ALL).text(text, true).text
+}
+
+#[test]
+fn cards_however_they_are_written_or_said() {
+    for text in [
+        "My card is 4111 1111 1111 1111.",
+        "My card is 4111-1111-1111-1111.",
+        "My card is 4111111111111111.",
+        "My card is four one one one, one one one one, one one one one, one one one one.",
+        "My card is four, triple one, double one double one, 1111, one one one one.",
+        "My card is 4 1 1 1 1 1 1 1 uh 1 1 1 1 1 1 1 1.",
+        "My card is 41 11 11 11, 11 11 11 11.",
+        "My card is forty-one eleven eleven eleven eleven eleven eleven eleven.",
+    ] {
+        assert_eq!(clean(text), "My card is [card].", "{text}");
+    }
+    assert_eq!(
+        clean("It is 3782 822463 10005, thanks"),
+        "It is [card], thanks"
+    );
+    assert_eq!(
+        clean("My card is 4111 1111 1111 1112."),
+        "My card is [number].",
+        "misheard by a digit, and still no text to keep"
+    );
+}
+
+#[test]
+fn other_numbers_and_what_is_no_secret() {
+    for (text, wanted) in [
+        ("Account 00482913, please.", "Account [number], please."),
+        ("call me on +1 202 555 0163", "call me on [number]"),
+        (
+            "call me on (202) 555-0163 today",
+            "call me on ([number] today",
+        ),
+        (
+            "it is two zero two five five five zero one six three",
+            "it is [number]",
+        ),
+        (
+            "I owe $1,250.00 and paid 42.50 on the 5th",
+            "I owe $1,250.00 and paid 42.50 on the 5th",
+        ),
+        ("that's 120000 dollars", "that's 120000 dollars"),
+        (
+            "I called on 2026-11-23 at 10:30",
+            "I called on 2026-11-23 at 10:30",
+        ),
+        (
+            "move it to Friday, December 4th 2026",
+            "move it to Friday, December 4th 2026",
+        ),
+        (
+            "one of my two cards, the first one",
+            "one of my two cards, the first one",
+        ),
+        (
+            "write to jane.doe@example.com please",
+            "write to [email] please",
+        ),
+    ] {
+        assert_eq!(clean(text), wanted);
+    }
+}
+
+#[test]
+fn dates_of_birth() {
+    for text in [
+        "Born March 4th, 1985.",
+        "Born March 4, 1985.",
+        "Born 4th of March 1985.",
+        "Born the fourth of March nineteen eighty-five.",
+        "Born 03/04/1985.",
+        "Born 1985-03-04.",
+        "Born 3/4/85.",
+        "Born March fourth two thousand and one.",
+    ] {
+        let said = clean(text);
+        assert!(said.contains("[date of birth]"), "{text}: {said}");
+        assert!(
+            !said.contains("85") && !said.contains("eighty") && !said.contains("March"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn names_where_they_are_told() {
+    for (text, wanted) in [
+        (
+            "Hi, my name is Maria Lopez and I have a question.",
+            "Hi, my name is [name] and I have a question.",
+        ),
+        ("this is Jo Bloggs calling", "this is [name] calling"),
+        ("This is about my loan", "This is about my loan"),
+        ("I'm calling about Tuesday", "I'm calling about Tuesday"),
+        ("my name is maria", "my name is [name]"),
+        ("It's Friday", "It's Friday"),
+    ] {
+        assert_eq!(clean(text), wanted);
+    }
+}
+
+#[test]
+fn what_proves_who_somebody_is() {
+    for (text, wanted) in [
+        ("60614", "[proof]"),
+        ("It's 6 0 6 1 4, I think", "It's [proof], I think"),
+        ("SW1A 1AA", "[proof]"),
+        ("June fourteenth, eighty-two", "[date of birth]"),
+        ("Maria Lopez", "[name]"),
+        ("I want to talk to a person", "I want to talk to a person"),
+        ("I don't know", "I don't know"),
+    ] {
+        assert_eq!(answer(text), wanted);
+    }
+    assert_eq!(clean("60614"), "60614", "five digits alone prove nothing");
+}
+
+#[test]
+fn what_the_customers_record_holds_is_known() {
+    let mut redactor = Redactor::new(Private::ALL);
+    redactor.know("name", "Maria Lopez");
+    redactor.know("postcode", "60614");
+    redactor.know("date_of_birth", "1982-06-14");
+    redactor.know("balance", "42.50");
+    assert_eq!(
+        redactor
+            .text(
+                "Thank you, Maria. 60614 is right, you owe 42.50. Mariachi!",
+                false
+            )
+            .text,
+        "Thank you, [name]. [proof] is right, you owe 42.50. Mariachi!"
+    );
+}
+
+#[test]
+fn only_the_kinds_asked_for_and_nothing_when_off() {
+    let cards = Redactor::new([Private::Cards]);
+    assert_eq!(
+        cards
+            .text("4111 1111 1111 1111, my name is Jo Bloggs", false)
+            .text,
+        "[card], my name is Jo Bloggs"
+    );
+    let off = Redactor::default();
+    assert!(off.is_off());
+    assert_eq!(
+        off.text("4111 1111 1111 1111", true).text,
+        "4111 1111 1111 1111"
+    );
+}
+
+#[test]
+fn a_record_and_when_it_was_said() {
+    let turn = |text: &str, pending: Option<Pending>, start_ms, end_ms| TurnRecord {
+        caller: Some(CallerTurn {
+            text: text.into(),
+            start_ms,
+            end_ms,
+            ..CallerTurn::default()
+        }),
+        decision: Some(Decision {
+            id: "1".into(),
+            route: Route::Act,
+            intent: None,
+            in_scope: 1.,
+            confidence: 1.,
+            sources: vec![],
+            action: None,
+            reply: "Thank you.".into(),
+            reason: String::new(),
+            model: None,
+            pending,
+        }),
+        ..TurnRecord::default()
+    };
+    let record = CallRecord {
+        turns: vec![
+            turn(
+                "I'd like to move my payment",
+                Some(Pending::Verify),
+                1_000,
+                3_000,
+            ),
+            turn("60614", None, 5_000, 7_000),
+            turn(
+                "so my card number is 4111 1111 1111 1111 and I would like to know whether it is the one that you have",
+                None,
+                10_000,
+                20_000,
+            ),
+        ],
+        ..CallRecord::default()
+    };
+    let (clean, said) = Redactor::new(Private::ALL).record(&record, &BTreeSet::new());
+    let text = serde_json::to_string(&clean).unwrap();
+    assert!(!text.contains("60614") && !text.contains("4111"), "{text}");
+    assert!(text.contains("move my payment"));
+    assert_eq!(said[0], (4_500, 7_500), "all of an answer");
+    let (from, to) = said[1];
+    assert!(
+        (10_000..12_100).contains(&from) && (13_900..15_500).contains(&to),
+        "{from} {to}"
+    );
+}
+
+#[test]
+fn luhns_check() {
+    assert!(luhn("4111111111111111") && luhn("378282246310005") && luhn("6011111111111117"));
+    assert!(!luhn("4111111111111112") && !luhn("41111111x1111111"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_cut_at_whole_letters(text in "\\PC{0,80}", proof in proptest::bool::ANY) {
+        let mut redactor = Redactor::new(Private::ALL);
+        redactor.know("name", "Zo\u{eb} \u{130}lk");
+        let once = redactor.text(&text, proof);
+        for (range, _) in &once.taken {
+            proptest::prop_assert!(text.get(range.clone()).is_some());
+        }
+        let _ = once.spans(&text, 0, 1_000);
+    }
+}

@@ -1,0 +1,140 @@
+//! What a call leaves in writing: its trail, its notes, its record, and whether its sound is kept.
+
+use super::Task;
+use crate::call::{CALLER, Event, LegSignal, Note, Pilot, Time};
+use crate::desk::conversation::Conversation;
+use crate::desk::{CallOutcome, CallRecord};
+use crate::edge::LegInfo;
+use crate::runtime::inputs::{self, Input};
+use crate::runtime::leg::quality;
+use crate::runtime::veil::Veiled;
+use crate::telemetry::Metric;
+
+impl Task {
+    /// Before the engine is given an event: what it is written down as. Says whether something of the caller was looked up, and gives
+    /// what is to be written only if something comes of it.
+    pub(super) fn before(
+        &mut self,
+        now: Time,
+        event: &Event<Conversation>,
+    ) -> (bool, Option<Input>) {
+        let looked_up = matches!(event, Event::Done { .. } | Event::LookedUp { .. });
+        if let Event::Signal {
+            leg: CALLER,
+            signal: LegSignal::Digit(_),
+        } = event
+            && !self.veil.redactor.is_off()
+        {
+            // A key's tones can be read from a recording.
+            let span = (now.0.saturating_sub(400), now.0 + 60);
+            self.shared.recorder.cover(&self.id, vec![span]);
+        }
+        // What is written stands before what comes of it.
+        let mut played = None;
+        match Input::of(event, crate::runtime::clock::now()) {
+            Some(input @ Input::Played { .. }) => {
+                let follows = self
+                    .played
+                    .as_ref()
+                    .is_some_and(|(_, last)| last.follows(&input));
+                if !follows {
+                    self.write_played();
+                }
+                played = Some(input);
+            }
+            Some(input) => {
+                self.write_played();
+                self.write_input(now, input);
+            }
+            None => {}
+        }
+        (looked_up, played)
+    }
+
+    pub(super) fn write_played(&mut self) {
+        if let Some((at, input)) = self.played.take() {
+            self.write_input(at, input);
+        }
+    }
+
+    /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
+    fn write_input(&self, at: Time, mut input: Input) {
+        let hidden = !self.shared.recorder.is_sealed()
+            && input.redact(&self.veil.redactor, self.veil.secret);
+        if let Some(line) = inputs::line(at.0, &input, hidden) {
+            self.shared.recorder.event(&self.id, line);
+        }
+    }
+
+    /// The trail's first line: what a replay begins with.
+    pub(super) fn write_begin(&self, info: &LegInfo, started_at: &str, pilot: &Pilot) {
+        let line = serde_json::json!({
+            "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
+            "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
+            "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
+            "accept_key": self.shared.accept_key, "notes": self.shared.notes || self.shared.pilot.shadow().is_some(), "release": self.shared.release,
+            "outbound": self.call.is_outbound(), "reviewed": pilot.reviewed, "survey": pilot.survey,
+        });
+        self.shared.recorder.event(&self.id, line.to_string());
+    }
+
+    /// Sound is kept from the moment it may be, and while no card is being read out.
+    pub(super) fn look_at_consent(&mut self) {
+        let may = self.call.mind().may_record();
+        if may == self.recording {
+            return;
+        }
+        self.recording = may;
+        self.shared.recorder.gate(&self.id, may);
+        let line = serde_json::json!({ "at_ms": self.now().0, "event": "recording", "on": may });
+        self.shared.recorder.event(&self.id, line.to_string());
+    }
+
+    /// The record as it is stored: without what is private, which is covered in the recording, too.
+    pub(super) fn kept(&self) -> CallRecord {
+        let (record, spans) = self.veil.record(&self.call.record());
+        self.shared.recorder.cover(&self.id, spans);
+        record
+    }
+
+    pub(super) fn note(&mut self, note: &Note) {
+        let at = self.now().0;
+        let Veiled { note, kinds, spans } = self.veil.note(note, self.call.mind());
+        for kind in kinds {
+            let metrics = &self.shared.state.metrics;
+            metrics.count(Metric::Redactions, &[kind.word()]);
+        }
+        self.shared.recorder.cover(&self.id, spans);
+        let Ok(value) = serde_json::to_value(&note) else {
+            return;
+        };
+        let mut line = serde_json::json!({"at_ms": at});
+        if let (Some(line), Some(note)) = (line.as_object_mut(), value.as_object()) {
+            line.extend(note.clone());
+        }
+        self.shared.recorder.event(&self.id, line.to_string());
+        self.shared.state.note(&self.id, at, &value);
+        if matches!(
+            note,
+            Note::Heard { .. }
+                | Note::RequestDone { .. }
+                | Note::Transfer { .. }
+                | Note::Decision { .. }
+                | Note::Agent { .. }
+        ) {
+            let mut record = self.kept();
+            record.line = self.legs.get(&CALLER).map(|leg| quality(&leg.info()));
+            self.shared.state.changed(&record);
+            self.shared.is_up(record.clone());
+            self.shared.recorder.record(&self.id, record);
+        }
+        if let Note::Ended {
+            outcome: CallOutcome::Failed,
+            reason,
+            ..
+        } = note
+        {
+            tracing::error!(call = %self.id, "call failed: {reason}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Where and how what outlives a call is kept, by configuration: the database, the keys, the signing key.
+
+use std::sync::Arc;
+
+use super::call_files::Keeping;
+use super::seal::Keys;
+use super::trail::Signer;
+use crate::config::Config;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// How calls are kept, by configuration; the signing key is made at the first start.
+///
+/// # Errors
+/// One sentence: a key that is none, or a folder that cannot be written.
+pub fn keeping(config: &Config, metrics: Arc<Metrics>) -> Result<Keeping, String> {
+    let recordings = &config.storage.recordings;
+    std::fs::create_dir_all(recordings).map_err(|e| {
+        format!(
+            "cannot make the recordings folder {}: {e}; make its parent writable or name another in storage.recordings",
+            recordings.display()
+        )
+    })?;
+    let signer = Signer::open(&recordings.join(TRAIL_KEY))?;
+    Ok(Keeping {
+        keys: keys(config)?,
+        signer,
+        metrics,
+        to_s3: config.storage.s3.is_some(),
+    })
+}
+
+/// Where the key lies that trails are signed with.
+pub const TRAIL_KEY: &str = "trail.key";
+
+/// What recordings and transcripts are encrypted with.
+///
+/// # Errors
+/// One sentence: the variable holds no key.
+pub fn keys(config: &Config) -> Result<Option<Keys>, String> {
+    let key = config.privacy.key.as_ref();
+    key.map(|key| Keys::read(key.reveal()))
+        .transpose()
+        .map_err(|why| format!("the variable that privacy.key_env names {why}"))
+}
+
+/// The database as the configuration has it, with the key that its texts are encrypted with.
+///
+/// # Errors
+/// One sentence: what cannot be opened, and what to do.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    if let Some(parent) = config
+        .storage
+        .url
+        .strip_prefix("sqlite:")
+        .and_then(|p| std::path::Path::new(p).parent())
+    {
+        std::fs::create_dir_all(parent)?;
+    }
+    let store = Store::open(&config.storage.url)
+        .await?
+        .with_clock(super::clock::now);
+    Ok(match keys(config).map_err(anyhow::Error::msg)? {
+        Some(keys) => store.with_seal(Arc::new(keys)),
+        None => store,
+    })
+}
