@@ -516,7 +516,20 @@ impl Read {
         let names: BTreeSet<&String> = parts.iter().flat_map(|c| &c.names).collect();
         for (known, at) in bases {
             for (other, condition) in known.clauses.iter().enumerate() {
-                if other == *at || !is_condition(&condition.opener) || condition.terms.is_empty() {
+                let empty = condition.terms.is_empty() && condition.figures.is_empty();
+                if other == *at || !is_condition(&condition.opener) || empty {
+                    continue;
+                }
+                // "Everything except £20": the figure is all that it says.
+                if condition.terms.is_empty() {
+                    let figured = |value| parts.iter().any(|c| c.figures.contains(value));
+                    if !condition.figures.iter().any(figured) {
+                        out.push(Claim {
+                            kind: ClaimKind::Condition,
+                            text: condition.text.clone(),
+                            from: None,
+                        });
+                    }
                     continue;
                 }
                 // "If it fails we try again after 5 days": what stands before the main clause governs it; so does what follows.
