@@ -2,9 +2,10 @@
 
 use super::caller::Utterance;
 use super::speaking::Speech;
-use super::{CALLER, Call, Command, Mind, Note, Stage, Time};
+use super::{CALLER, Call, Command, Mind, Note, Stage, Then, Time};
 use crate::desk::{
-    AgentTurn, CallOutcome, CallRecord, CallerTurn, Decision, StagesMs, Termination, TurnRecord,
+    AgentTurn, CallOutcome, CallRecord, CallerTurn, Decision, Listen, StagesMs, Termination,
+    TurnRecord,
 };
 
 /// What has reached the ear since the desk was last told.
@@ -16,6 +17,14 @@ pub(super) struct Ear {
 }
 
 impl<M: Mind> Call<M> {
+    /// What the caller is being asked for, for the recogniser and the ears of a test.
+    pub fn listening_for(&self) -> Listen {
+        match self.then {
+            Then::Listen(listen) => listen,
+            _ => Listen::Open,
+        }
+    }
+
     /// The record as it stands.
     pub fn record(&self) -> CallRecord {
         CallRecord {

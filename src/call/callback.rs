@@ -57,6 +57,11 @@ pub(super) struct Outbound {
 }
 
 impl<M: Mind> Call<M> {
+    /// A call of our own, to keep a promise.
+    pub fn is_outbound(&self) -> bool {
+        self.outbound.is_some()
+    }
+
     /// A call of our own, to keep a promise. Rings colleagues at once.
     pub fn call_back(
         config: CallConfig,

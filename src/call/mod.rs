@@ -203,21 +203,8 @@ impl<M: Mind> Call<M> {
         self.config.release
     }
 
-    /// A call of our own, to keep a promise.
-    pub fn is_outbound(&self) -> bool {
-        self.outbound.is_some()
-    }
-
     pub fn mind(&self) -> &M {
         &self.mind
-    }
-
-    /// What the caller is being asked for, for the recogniser and the ears of a test.
-    pub fn listening_for(&self) -> Listen {
-        match self.then {
-            Then::Listen(listen) => listen,
-            _ => Listen::Open,
-        }
     }
 
     /// Takes what happened and says what to do. `now` never goes back.
