@@ -229,7 +229,11 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             Private::ALL
                 .into_iter()
                 .filter(|kind| config.privacy.redact.iter().any(|k| k == kind.word())),
-        ),
+        )
+        .except([
+            desk.config.agent_name.as_str(),
+            desk.config.company.as_str(),
+        ]),
         privacy: config.privacy.clone(),
         tracer: match &config.trace {
             Some(url) => Some(

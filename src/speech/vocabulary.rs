@@ -133,7 +133,9 @@ impl Vocabulary {
                 if term.plain == plain {
                     // Right already, whatever else is alike; or only written in other words.
                     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
-                    return (bare != term.text).then_some((term, width));
+                    // A capital letter alone is no correction: "payment" may begin a sentence of an article.
+                    let cased = term.words == 1 && bare.eq_ignore_ascii_case(&term.text);
+                    return (bare != term.text && !cased).then_some((term, width));
                 }
                 let longest = term.sound.len().max(heard.len());
                 if longest == 0 || term.sound.len().abs_diff(heard.len()) * 3 > longest {
@@ -425,6 +427,7 @@ mod tests {
             ("Flex. Plan to come.", 0.4),
             ("What is the late fee?", 0.2),
             ("I need to speak to a person.", 0.2),
+            ("Is autopay on?", 0.4),
         ] {
             let before = heard(said, p);
             assert_eq!(desk().correct(before.clone()), before, "{said}");

@@ -12,6 +12,17 @@ fn answer(text: &str) -> String {
 }
 
 #[test]
+fn the_assistant_says_who_it_is() {
+    let redactor = Redactor::new(Private::ALL).except(["Robin", "Larch Pay"]);
+    let text = "Hi, this is Robin, the automated assistant at Larch Pay.";
+    assert_eq!(redactor.text(text, false).text, text);
+    assert_eq!(
+        redactor.text("Hi, this is Maria.", false).text,
+        "Hi, this is [name]."
+    );
+}
+
+#[test]
 fn cards_however_they_are_written_or_said() {
     for text in [
         "My card is 4111 1111 1111 1111.",

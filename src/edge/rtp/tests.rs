@@ -280,7 +280,7 @@ fn words_come_through() {
             .map(str::to_owned)
             .collect()
     };
-    for name in ["move-a-1", "dispute-b-3"] {
+    for name in ["move-a-1", "fact-a-1"] {
         let file = format!(
             "{}/examples/larchpay/callers/{name}.wav",
             env!("CARGO_MANIFEST_DIR")
