@@ -44,10 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         &args.call_id,
         &desk,
         Some(embedder.as_mut()),
-        Redactor::new(kinds).except([
-            desk.config.agent_name.as_str(),
-            desk.config.company.as_str(),
-        ]),
+        Redactor::new(kinds).except(desk.config.own_names()),
     )
     .map_err(|why| anyhow::anyhow!("call {} cannot be run again: {why}", args.call_id))?;
     let same = done.differences.is_empty();

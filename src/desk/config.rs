@@ -50,6 +50,14 @@ impl Default for DeskConfig {
 }
 
 impl DeskConfig {
+    /// What the line calls itself and its company.
+    pub fn own_names(&self) -> impl Iterator<Item = &str> {
+        self.agent_name
+            .as_deref()
+            .into_iter()
+            .chain([self.company.as_str()])
+    }
+
     /// The desk's time zone (checked when it was read).
     pub fn tz(&self) -> jiff::tz::TimeZone {
         self.timezone

@@ -218,6 +218,12 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         pilot,
         survey_percent: config.survey.percent,
         vad: engines::vad().map_err(anyhow::Error::msg)?,
+        redactor: Redactor::new(
+            Private::ALL
+                .into_iter()
+                .filter(|kind| config.privacy.redact.iter().any(|k| k == kind.word())),
+        )
+        .except(desk.config.own_names()),
         desk,
         pool: pool.clone(),
         backoffice,
@@ -225,15 +231,6 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         state: state.clone(),
         sip: sip.clone(),
         twilio: twilio.clone(),
-        redactor: Redactor::new(
-            Private::ALL
-                .into_iter()
-                .filter(|kind| config.privacy.redact.iter().any(|k| k == kind.word())),
-        )
-        .except([
-            desk.config.agent_name.as_str(),
-            desk.config.company.as_str(),
-        ]),
         privacy: config.privacy.clone(),
         tracer: match &config.trace {
             Some(url) => Some(
