@@ -217,7 +217,10 @@ fn another_language_brings_a_person_who_speaks_it() {
     assert_eq!(packet.reason, "language_es");
     assert_eq!(packet.queue.as_deref(), Some("language"));
     assert!(
-        packet.spoken_brief.contains("they speak Spanish"),
+        packet
+            .spoken_brief
+            .to_lowercase()
+            .contains("they speak spanish"),
         "{}",
         packet.spoken_brief
     );
