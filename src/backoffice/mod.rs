@@ -1,5 +1,5 @@
 //! What actions act on: the desk's HTTP API and its MCP servers. Knows nothing of calls; a failure is an
-//! [`Outcome`](crate::desk::Outcome), never an error to be handled twice. `runtime::actions` puts the ledger before it.
+//! [`Outcome`], never an error to be handled twice. `runtime::actions` puts the ledger before it.
 #![allow(
     clippy::disallowed_methods,
     reason = "requests have deadlines, and the tests run a server beside them"

@@ -25,7 +25,7 @@ pub struct Args {
     /// Which voice of this machine; see `firstline models list`
     #[arg(long, default_value = "en_US-joe-medium", conflicts_with = "config")]
     voice: String,
-    /// Speak with the engine and voice that this configuration's [tts] names
+    /// Speak with the engine and voice that this configuration's `tts` names
     #[arg(long)]
     config: Option<PathBuf>,
     /// Language the figures are read in

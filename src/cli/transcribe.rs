@@ -39,7 +39,7 @@ pub struct Args {
     /// Hear as the line does in a call
     #[arg(long)]
     live: bool,
-    /// Hear with the engine that this configuration's [stt] names, as the line does in a call
+    /// Hear with the engine that this configuration's `stt` names, as the line does in a call
     #[arg(long, conflicts_with_all = ["model", "live"])]
     config: Option<PathBuf>,
     /// Threads for the recogniser

@@ -51,7 +51,7 @@ pub struct Script {
     pub answer_timeout: Duration,
     /// Hang up when the last reply has ended; otherwise stay until the other side hangs up.
     pub hang_up: bool,
-    /// What is heard goes back as an echo, so many decibels lower, [`ECHO_FRAMES`] later.
+    /// What is heard goes back as an echo, so many decibels lower, `ECHO_FRAMES` later.
     pub echo_db: Option<f32>,
 }
 
