@@ -189,7 +189,6 @@ impl Task {
         shared.recorder.begin(id, free);
         shared.state.live.begin(id, inbox.clone());
         let started_at = super::clock::now().to_string();
-        let piloted = pilot.clone();
         let config = CallConfig {
             id: id.into(),
             channel: info.channel.into(),
@@ -235,7 +234,7 @@ impl Task {
             recording: free,
             ticked: started,
         };
-        task.write_begin(info, &started_at, &piloted);
+        task.write_begin(info, &started_at);
         Some((task, messages))
     }
 

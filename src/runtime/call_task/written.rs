@@ -1,7 +1,7 @@
 //! What a call leaves in writing: its trail, its notes, its record, and whether its sound is kept.
 
 use super::Task;
-use crate::call::{CALLER, Event, LegSignal, Note, Pilot, Time};
+use crate::call::{CALLER, Event, LegSignal, Note, Time};
 use crate::desk::conversation::Conversation;
 use crate::desk::{CallOutcome, CallRecord};
 use crate::edge::LegInfo;
@@ -67,12 +67,13 @@ impl Task {
     }
 
     /// The trail's first line: what a replay begins with.
-    pub(super) fn write_begin(&self, info: &LegInfo, started_at: &str, pilot: &Pilot) {
+    pub(super) fn write_begin(&self, info: &LegInfo, started_at: &str) {
+        let pilot = self.call.pilot();
         let line = serde_json::json!({
             "at_ms": 0, "event": "begin", "version": env!("CARGO_PKG_VERSION"),
             "channel": info.channel, "from": info.from, "to": info.to, "started_at": started_at,
             "caller": self.call.mind().caller(), "consent": self.call.mind().consent().word(),
-            "accept_key": self.shared.accept_key, "notes": self.shared.notes || self.shared.pilot.shadow().is_some(), "release": self.shared.release,
+            "accept_key": self.shared.accept_key, "notes": self.call.takes_notes(), "release": self.call.releases(),
             "outbound": self.call.is_outbound(), "reviewed": pilot.reviewed, "survey": pilot.survey,
         });
         self.shared.recorder.event(&self.id, line.to_string());
