@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
-
-use crate::audio;
 use crate::speech::Hints;
+
+use super::recordings::{listed, sound};
 
 /// Word error rate and time over a manifest of sound files.
 #[derive(Debug, clap::Args)]
@@ -43,14 +42,6 @@ pub struct Args {
     show: bool,
 }
 
-#[derive(Debug, serde::Deserialize)]
-struct Line {
-    path: PathBuf,
-    text: Option<String>,
-    #[serde(default)]
-    set: String,
-}
-
 #[derive(Debug, Default)]
 struct Score {
     files: usize,
@@ -61,23 +52,10 @@ struct Score {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let text = std::fs::read_to_string(&args.manifest)
-        .with_context(|| format!("{} cannot be read", args.manifest.display()))?;
     let folder = args.manifest.parent().unwrap_or(Path::new("."));
     let mut ear = super::transcribe::ear(&args.model, args.threads, args.live)?;
     let mut sets: BTreeMap<String, Score> = BTreeMap::new();
-    for (n, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, l)| !l.trim().is_empty())
-    {
-        let line: Line = serde_json::from_str(line).with_context(|| {
-            format!(
-                "{}: line {} is not as it should be",
-                args.manifest.display(),
-                n + 1
-            )
-        })?;
+    for line in listed(&args.manifest)? {
         let Some(truth) = line
             .text
             .filter(|_| args.set.is_empty() || args.set.contains(&line.set))
@@ -88,11 +66,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         if args.limit.is_some_and(|limit| score.files >= limit) {
             continue;
         }
-        let path = folder.join(&line.path);
-        let bytes =
-            std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let wav = audio::wav::read(&bytes).map_err(|e| anyhow!("{}: {e}", path.display()))?;
-        let heard = ear.transcribe(&wav.mono_at(audio::RATE), &Hints::default())?;
+        let pcm = sound(&folder.join(&line.path))?;
+        let heard = ear.transcribe(&pcm, &Hints::default())?;
         let (truth, said) = (normal(&truth), normal(&heard.text));
         let errors = distance(&truth, &said);
         if args.show && errors > 0 {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 
 use crate::audio::level::silences;
 use crate::audio::{self, RATE};
 use crate::call::endpointing::{Evidence, patience_ms};
 use crate::desk::Listen;
 use crate::speech::{Hints, Transcriber};
+
+use super::recordings::{listed, sound};
 
 /// Turns cut in on against the time waited: the line's own rule, silence alone, and the turn model alone
 #[derive(Debug, clap::Args)]
@@ -48,15 +50,6 @@ pub struct Args {
     /// List the pauses that are taken for ends, on stderr
     #[arg(long)]
     show: bool,
-}
-
-#[derive(Debug, serde::Deserialize)]
-struct Line {
-    path: PathBuf,
-    #[serde(default)]
-    set: String,
-    text: Option<String>,
-    speaker: Option<String>,
 }
 
 /// Lengths that pauses are given, milliseconds: those of a log-normal distribution with its middle at 420.
@@ -269,27 +262,14 @@ fn hush(samples: usize) -> Vec<i16> {
 }
 
 fn turns(args: &Args) -> anyhow::Result<Vec<Turn>> {
-    let text = std::fs::read_to_string(&args.manifest)
-        .with_context(|| format!("{} cannot be read", args.manifest.display()))?;
     let folder = args.manifest.parent().unwrap_or(Path::new("."));
     let mut turns: Vec<Turn> = Vec::new();
     let mut digits: BTreeMap<String, Vec<Vec<i16>>> = BTreeMap::new();
-    for (n, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, l)| !l.trim().is_empty())
-    {
-        let line: Line = serde_json::from_str(line).with_context(|| {
-            format!(
-                "{}: line {} is not as it should be",
-                args.manifest.display(),
-                n + 1
-            )
-        })?;
+    for line in listed(&args.manifest)? {
         if !args.set.is_empty() && !args.set.contains(&line.set) {
             continue;
         }
-        let pcm = read(&folder.join(&line.path))?;
+        let pcm = sound(&folder.join(&line.path))?;
         if let (Some(speaker), Some(text)) = (&line.speaker, &line.text)
             && text.len() == 1
             && text.chars().all(|c| c.is_ascii_digit())
@@ -347,13 +327,6 @@ fn numbers(speaker: &str, said: &[Vec<i16>], limit: Option<usize>) -> Vec<Turn> 
         });
     }
     turns
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<i16>> {
-    let bytes =
-        std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let wav = audio::wav::read(&bytes).map_err(|e| anyhow!("{}: {e}", path.display()))?;
-    Ok(wav.mono_at(RATE))
 }
 
 /// A recording's stretches of speech, cut at its pauses, without the quiet at its ends.

@@ -26,6 +26,7 @@ mod manual;
 mod mic;
 mod models;
 mod privacy;
+mod recordings;
 mod replay;
 mod report;
 mod serve;

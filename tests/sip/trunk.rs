@@ -29,6 +29,24 @@ impl Drop for Registrar {
     }
 }
 
+/// Kamailio with this configuration, its log beside it.
+fn kamailio(folder: &std::path::Path, text: &str) -> Child {
+    std::fs::write(folder.join("kamailio.cfg"), text).unwrap();
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    Command::new("kamailio")
+        .args(["-DD", "-E", "-f"])
+        .arg(folder.join("kamailio.cfg"))
+        .arg("-Y")
+        .arg(folder)
+        .arg("-P")
+        .arg(folder.join("pid"))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("kamailio runs")
+}
+
 async fn registrar() -> Registrar {
     registrar_with(None).await
 }
@@ -51,20 +69,7 @@ async fn registrar_with(certificates: Option<&super::secure::Certificates>) -> R
         text =
             "#!define WITH_TLS\n".to_owned() + &text.replace("FOLDER", files.trim_end_matches('/'));
     }
-    std::fs::write(folder.join("kamailio.cfg"), text).unwrap();
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    let child = Command::new("kamailio")
-        .args(["-DD", "-E", "-f"])
-        .arg(folder.join("kamailio.cfg"))
-        .arg("-Y")
-        .arg(&folder)
-        .arg("-P")
-        .arg(folder.join("pid"))
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .expect("kamailio runs");
+    let child = kamailio(&folder, &text);
     Registrar {
         port,
         tls_port,
@@ -269,20 +274,7 @@ async fn the_dispatcher_that_is_shipped_hands_calls_out() {
          if (loose_route()) {{ t_relay(); }} else if (is_method(\"ACK\") && t_check_trans()) {{ t_relay(); }}\n        exit;\n    }}\n    \
          if (is_method(\"CANCEL\")) {{ if (t_check_trans()) t_relay(); exit; }}\n    route(FIRSTLINE);\n}}\n"
     );
-    std::fs::write(folder.join("kamailio.cfg"), text).unwrap();
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    let child = Command::new("kamailio")
-        .args(["-DD", "-E", "-f"])
-        .arg(folder.join("kamailio.cfg"))
-        .arg("-Y")
-        .arg(&folder)
-        .arg("-P")
-        .arg(folder.join("pid"))
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .expect("kamailio runs");
+    let child = kamailio(&folder, &text);
     let proxy = Registrar {
         port,
         tls_port: 0,
