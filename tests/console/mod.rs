@@ -335,6 +335,8 @@ async fn replies_wait_for_a_reviewer_and_trust_is_given_by_a_person() {
         verdict(2, &mut calls).await,
         Verdict::Edited("It is eight dollars.".into())
     );
+    // The card that was written in is gone: keys are keys again.
+    browser.until("document.querySelector('.empty')").await;
 
     line.draft(&record, 3);
     browser.until("document.querySelector('.draft')").await;
