@@ -10,7 +10,7 @@ use crate::audio::level::silences;
 use crate::audio::{self, RATE};
 use crate::call::endpointing::{Evidence, patience_ms};
 use crate::desk::Listen;
-use crate::speech::{Hints, Transcriber};
+use crate::speech::{Hints, Transcriber, TurnDetector};
 
 use super::recordings::{listed, sound};
 
@@ -180,8 +180,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Probability that a turn is over, by its sound.
 type Judge = Box<dyn FnMut(&[i16]) -> anyhow::Result<f32>>;
 
+/// The turn model; none where it was not fetched.
 fn judge() -> anyhow::Result<Option<Judge>> {
-    Ok(None)
+    let model = crate::runtime::engines::turn_model().map_err(anyhow::Error::msg)?;
+    Ok(model.map(|model| {
+        let mut worker = model.worker();
+        Box::new(move |pcm: &[i16]| Ok(worker.complete(pcm)?)) as Judge
+    }))
 }
 
 fn listen(args: &Args) -> anyhow::Result<Vec<Point>> {

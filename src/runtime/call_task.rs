@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 
 use crate::audio::playout::{Chunk, Playout};
-use crate::audio::{FRAME, tone};
+use crate::audio::{FRAME, MediaTime, RATE, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
     CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Order, Pilot, Promised, Time,
@@ -27,10 +27,11 @@ use super::ear::Ear;
 use super::inputs::Input;
 use super::leg::{meaning, quality};
 use super::line::Shared;
-use super::pool::{Control, Msg, Wanted, Work};
+use super::pool::{Control, Msg};
 use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
 use super::veil::Veil;
+use super::work::{Wanted, Work};
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
@@ -473,7 +474,13 @@ impl Task {
                 }
             },
             Command::Queue { leg, tag, part } => self.queue(leg, (tag, part)),
-            Command::Judge { .. } => {}
+            Command::Judge { attempt, from, to } => {
+                // Only the last eight seconds count.
+                let from = from.max(MediaTime(to.0.saturating_sub(u64::from(RATE) * 8)));
+                let pcm = self.caller.cut(from, to);
+                let work = Work::Judge { attempt, pcm };
+                self.shared.pool.submit(work, &self.wanted, &self.inbox);
+            }
             Command::Warm { text } => {
                 if self.shared.pool.voice().ready(&text).is_none() {
                     self.shared

@@ -52,6 +52,7 @@ pub mod veil;
 pub mod vocabulary;
 pub mod voice;
 pub mod webhook;
+mod work;
 
 /// A new call's id: sorts by time, says nothing else, fit for a folder's name.
 pub fn call_id() -> String {

@@ -9,7 +9,8 @@ use crate::desk::{HeardEvidence, Said, entity};
 use crate::reason::Embedder;
 use crate::speech::{Expect, Hints};
 
-use super::pool::{Engines, Msg, Queue, Work};
+use super::pool::{Engines, Msg, Queue};
+use super::work::Work;
 
 /// Samples of a character said slowly: 110 ms.
 const SLOW_CHARACTER: u64 = 110 * 16;
@@ -37,6 +38,10 @@ pub(super) fn perform(
         } => {
             let result = recognise(engines, &pcm, &hints, started, threads);
             Msg::Event(Event::Transcribed { attempt, result })
+        }
+        Work::Judge { attempt, pcm } => {
+            let finished = engines.turn.as_mut()?.complete(&pcm).ok()?;
+            Msg::Event(Event::Judged { attempt, finished })
         }
         Work::Understand {
             attempt,
@@ -169,7 +174,8 @@ pub(super) fn failed(work: &Work, why: &str) -> Msg {
             attempt: *attempt,
             result: Err(why.into()),
         }),
-        Work::Warm { .. } => Msg::Event(Event::Tick),
+        // Both can be done without.
+        Work::Warm { .. } | Work::Judge { .. } => Msg::Event(Event::Tick),
         Work::Decide { attempt, .. } => Msg::Event(Event::Transcribed {
             attempt: *attempt,
             result: Err(why.into()),

@@ -13,16 +13,16 @@ use tokio::sync::mpsc;
 
 use crate::call::{Event, Order};
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallRecord, Desk, HeardEvidence};
 use crate::edge::Leg;
 use crate::edge::http::Both;
 use crate::reason::Embedder;
-use crate::speech::{Hints, Stopper, Synthesizer, Transcriber, TurnDetector};
+use crate::speech::{Synthesizer, Transcriber, TurnDetector};
 
 use super::live::Live;
 use super::model::Models;
 use super::perform::{failed, perform};
 use super::voice::Voice;
+use super::work::{Wanted, Work};
 
 /// One worker's engines.
 pub struct Engines {
@@ -81,132 +81,6 @@ impl std::fmt::Debug for Control {
             Control::Order(order) => f.debug_tuple("Order").field(order).finish(),
             Control::Listen(_) => f.write_str("Listen"),
             Control::Take { name, .. } => f.debug_tuple("Take").field(name).finish(),
-        }
-    }
-}
-
-/// What of a call's work is still wanted; shared with its queued jobs.
-#[derive(Default)]
-pub struct Wanted {
-    /// The newest attempt at the caller's words.
-    attempt: AtomicU64,
-    forgotten: Mutex<HashSet<u64>>,
-    over: AtomicBool,
-    /// The language that the newest attempt was surely spoken in.
-    language: Mutex<Option<String>>,
-    /// The attempt that a worker is recognising, and how to stop it.
-    recognising: Mutex<Option<(u64, Stopper)>>,
-}
-
-impl Wanted {
-    /// Attempts before this one are worthless; one that is being recognised is stopped, and frees its worker.
-    pub fn newest(&self, attempt: u64) {
-        self.attempt.fetch_max(attempt, Ordering::Relaxed);
-        let at_work = self.at_work();
-        if let Some((older, stop)) = at_work.as_ref()
-            && *older < attempt
-        {
-            stop();
-        }
-    }
-    fn at_work(&self) -> std::sync::MutexGuard<'_, Option<(u64, Stopper)>> {
-        self.recognising
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-    pub fn forget(&self, tag: u64) {
-        self.forgotten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(tag);
-    }
-    pub fn over(&self) {
-        self.over.store(true, Ordering::Relaxed);
-        if let Some((_, stop)) = self.at_work().as_ref() {
-            stop();
-        }
-    }
-    fn language(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.language.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    fn wants(&self, work: &Work) -> bool {
-        if self.over.load(Ordering::Relaxed) {
-            return false;
-        }
-        match work {
-            Work::Transcribe { attempt, .. } | Work::Decide { attempt, .. } => {
-                *attempt >= self.attempt.load(Ordering::Relaxed)
-            }
-            Work::Understand { .. } | Work::Consult { .. } | Work::Warm { .. } => true,
-            Work::Synthesize { tag, .. } => !self
-                .forgotten
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(tag),
-        }
-    }
-}
-
-/// One piece of work.
-pub enum Work {
-    Transcribe {
-        attempt: u64,
-        pcm: Vec<i16>,
-        hints: Hints,
-        early: bool,
-    },
-    Decide {
-        attempt: u64,
-        mind: Box<Conversation>,
-        text: String,
-        keyed: Option<String>,
-        evidence: Option<HeardEvidence>,
-        early: bool,
-    },
-    /// A clause that will probably be said soon.
-    Warm { text: String },
-    /// What a human says, or a caller says to a human.
-    Understand {
-        attempt: u64,
-        pcm: Vec<i16>,
-        hints: Hints,
-    },
-    /// A human's question about a call.
-    Consult {
-        attempt: u64,
-        question: String,
-        record: Box<CallRecord>,
-        desk: Arc<Desk>,
-    },
-    Synthesize {
-        tag: u64,
-        part: u32,
-        text: String,
-        urgent: bool,
-    },
-}
-
-impl Work {
-    /// Nothing waits for it.
-    fn is_early(&self) -> bool {
-        self.priority() == 1
-    }
-
-    fn priority(&self) -> u8 {
-        match self {
-            Work::Warm { .. }
-            | Work::Decide { early: true, .. }
-            | Work::Transcribe { early: true, .. } => 1,
-            Work::Decide { .. } => 5,
-            Work::Transcribe { .. } | Work::Consult { .. } => 4,
-            Work::Understand { .. } => 3,
-            Work::Synthesize {
-                urgent: true,
-                part: 0,
-                ..
-            } => 4,
-            Work::Synthesize { urgent: true, .. } => 3,
-            Work::Synthesize { .. } => 2,
         }
     }
 }
@@ -382,11 +256,9 @@ impl Pool {
 
     fn push(&self, work: Work, wanted: Arc<Wanted>, to: Option<mpsc::Sender<Msg>>) {
         let mut guard = self.lock();
-        // Early work takes a worker that is free, and one stays free for what is waited for.
-        if work.is_early()
-            && (!guard.0.is_empty()
-                || self.queue.busy.load(Ordering::Relaxed) + 1 >= self.queue.workers.max(2))
-        {
+        let busy = self.queue.busy.load(Ordering::Relaxed);
+        let free = self.queue.workers.max(2).saturating_sub(busy);
+        if !work.has_room(guard.0.len(), free) {
             return;
         }
         if guard.0.len() >= LONGEST_QUEUE {
@@ -406,7 +278,6 @@ impl Pool {
             wanted,
             to,
         });
-        let busy = self.queue.busy.load(Ordering::Relaxed);
         self.queue
             .pressed
             .store(busy + guard.0.len() > self.queue.workers, Ordering::Relaxed);

@@ -39,10 +39,14 @@ pub(super) fn dispatch(
         }
         return;
     }
+    let source = incoming.source();
+    // What was read before the sender was banned still lies in the stack's queues: a guesser is not told about those tries either.
+    if source.is_some_and(|s| !shared.limiter.hears(s.ip())) {
+        return;
+    }
     if shared.guard.seen_elsewhere(&incoming) {
         return refuse(incoming, 482, vec![]);
     }
-    let source = incoming.source();
     let strike = |offence| {
         if let Some(source) = source {
             shared.limiter.strike(source.ip(), offence);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::super::ear::{Ear, Turn};
-use super::super::pool::{Msg, Work};
+use super::super::pool::Msg;
+use super::super::work::Work;
 use super::Task;
 use crate::audio::playout::Playout;
 use crate::audio::{FRAME, FRAME_MS, MediaTime, RATE, wav};
