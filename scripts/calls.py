@@ -448,6 +448,10 @@ def sounds(folder):
     }
 
 
+# Silence later than this after a sound is not because of it: the reply was over.
+FALLS_SILENT_MS = 2_000
+
+
 def overlap(stage, rounds, more):
     """Sounds over the line's voice: what an interruption takes to silence it, and whether anything else is gone on after."""
     question = ["--say", str(CALLERS / "fact-a-1.wav")]
@@ -460,7 +464,7 @@ def overlap(stage, rounds, more):
     stopped = []
     for n in range(rounds):
         report = stage.call("over", "a", f"+1202777{n:04}", say=[*question, "--barge", str(1100 + 130 * n), *words[n % 3]])
-        stopped += [u["stopped_ms"] for u in report.get("utterances", [])[1:2] if u.get("stopped_ms") is not None]
+        stopped += [u["stopped_ms"] for u in report.get("utterances", [])[1:2] if u.get("stopped_ms") is not None and u["stopped_ms"] < FALLS_SILENT_MS]
     print(f"| an interruption | {rounds} | {ms(share(stopped, .5))} / {ms(share(stopped, .95))} / {ms(max(stopped, default=None))} ms | {rounds - len(stopped)} never stopped | |", flush=True)
     for k, (name, say) in enumerate([*kinds.items(), ("echo at -20 dB", None)]):
         silent, soon, cut, trials = [], 0, 0, 0
@@ -477,8 +481,8 @@ def overlap(stage, rounds, more):
             trials += 1
             cut += any(t["interrupted"] for t in record["turns"])
             again = [(u.get("stopped_ms"), u.get("again_ms")) for u in report.get("utterances", [])[1:2]]
-            if not say or not again or again[0][0] is None:
-                soon += 1  # never fell silent
+            if not say or not again or again[0][0] is None or again[0][0] > FALLS_SILENT_MS:
+                soon += 1  # never fell silent before all was said
             else:
                 silent.append(again[0][0])
                 soon += again[0][1] is not None and again[0][1] <= 700

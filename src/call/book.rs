@@ -88,13 +88,32 @@ impl<M: Mind> Call<M> {
             decide: u.decide_ms,
             tts: u.tts_ms,
         });
+        let bridged = self.bridged.take();
+        if let Some(agent) = bridged.as_ref().filter(|a| !a.text.is_empty()) {
+            out.push(Command::Note(Note::Agent {
+                turn: index,
+                text: agent.text.clone(),
+                gap_ms: None,
+            }));
+            out.push(Command::Note(Note::Heard {
+                turn: index,
+                heard: agent.heard.clone(),
+                interrupted: false,
+            }));
+        }
         self.record.turns.push(TurnRecord {
             index,
             caller,
+            agent: bridged,
             decision: decision.cloned(),
             stages_ms,
             ..TurnRecord::default()
         });
+    }
+
+    /// A word to bridge the wait for a reply belongs to that reply's turn, which is yet to be opened.
+    fn is_bridge(&self, aside: bool) -> bool {
+        aside && self.caller.utterance.as_ref().is_some_and(|u| u.is_final)
     }
 
     /// What was decided for the turn under way has been carried further (a look-up came back, an action was done).
@@ -133,12 +152,21 @@ impl<M: Mind> Call<M> {
     /// The first sound of one of our speeches is leaving.
     pub(super) fn first_sound(&mut self, tag: u64, out: &mut Vec<Command<M>>) {
         let start_ms = self.ms(self.now);
-        let Some(speech) = self.line.speeches.iter().find(|s| s.tag == tag) else {
+        let Some(at) = self.line.speeches.iter().position(|s| s.tag == tag) else {
             return;
         };
-        let text = speech.text();
+        if self.is_bridge(self.line.speeches[at].aside) {
+            self.bridged.get_or_insert_with(|| AgentTurn {
+                start_ms,
+                ..AgentTurn::default()
+            });
+            return;
+        }
+        let speech = &mut self.line.speeches[at];
+        speech.noted = true;
+        let (text, aside) = (speech.text(), speech.aside);
         // A word to bridge a wait is not what was waited for.
-        let gap = match speech.aside {
+        let gap = match aside {
             true => None,
             false => self.gap_from.take().map(|from| self.now.since(from)),
         };
@@ -169,13 +197,28 @@ impl<M: Mind> Call<M> {
             self.ear.missed |= !speech.all_heard();
             append(&mut self.ear.heard, &heard);
         }
+        if self.is_bridge(speech.aside) {
+            if let Some(agent) = &mut self.bridged {
+                append(&mut agent.text, &speech.text());
+                append(&mut agent.heard, &heard);
+                agent.end_ms = end_ms;
+            }
+            return;
+        }
         let interrupted = cut && !speech.is_done();
         if let Some(turn) = self.record.turns.last_mut() {
             let agent = turn.agent.get_or_insert_with(|| AgentTurn {
-                text: speech.text(),
                 start_ms: end_ms,
                 ..AgentTurn::default()
             });
+            if !speech.noted {
+                append(&mut agent.text, &speech.text());
+                out.push(Command::Note(Note::Agent {
+                    turn: turn.index,
+                    text: speech.text(),
+                    gap_ms: None,
+                }));
+            }
             append(&mut agent.heard, &heard);
             agent.end_ms = end_ms;
             turn.interrupted |= interrupted;

@@ -520,7 +520,10 @@ impl<M: Mind> Call<M> {
         self.timers.clear(Timer::Final);
         self.timers.clear(Timer::Thinking);
         self.timers.clear(Timer::Filler);
-        self.cut_line(out);
+        // "One mo-" is worse than half a second more.
+        if !self.line.only_bridges() {
+            self.cut_line(out);
+        }
         let before = std::mem::replace(&mut self.mind, *mind);
         self.caller.before = match (&prepared, &reply.next) {
             (Some(speech), Next::Listen(_))

@@ -20,6 +20,11 @@ impl Line {
         self.speeches.is_empty()
     }
 
+    /// Nothing is under way but a word to bridge a wait.
+    pub fn only_bridges(&self) -> bool {
+        !self.is_quiet() && !self.paused && self.speeches.iter().all(|s| s.aside)
+    }
+
     pub fn played_samples(&self) -> u64 {
         self.speeches.iter().map(Speech::played_samples).sum()
     }

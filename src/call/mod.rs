@@ -34,7 +34,9 @@ pub mod timer;
 mod transfer;
 mod types;
 
-use crate::desk::{CallRecord, CallbackRequest, Listen, Next, Outcome, Reply, Say, Termination};
+use crate::desk::{
+    AgentTurn, CallRecord, CallbackRequest, Listen, Next, Outcome, Reply, Say, Termination,
+};
 pub use barge_in::BargeIn;
 use callback::Outbound;
 pub use callback::{CallbackResult, Promised};
@@ -122,6 +124,8 @@ pub struct Call<M> {
     ear: book::Ear,
     /// The end of the caller's words whose answer has not begun.
     gap_from: Option<Time>,
+    /// What was said while the reply was being found: part of the turn that is opened next.
+    bridged: Option<AgentTurn>,
     record: CallRecord,
     ended: Option<Termination>,
 }
@@ -174,6 +178,7 @@ impl<M: Mind> Call<M> {
             disclosure: String::new(),
             ear: book::Ear::default(),
             gap_from: None,
+            bridged: None,
             record,
             ended: None,
         }

@@ -23,8 +23,8 @@ const MOST_TOGETHER: usize = 16;
 
 /// A loaded encoder. One thread; a text costs a few milliseconds.
 pub struct MiniLm {
-    model: Model,
-    tokenizer: Tokenizer,
+    model: Arc<Model>,
+    tokenizer: Arc<Tokenizer>,
     pool: Arc<ThreadPool>,
     ids: NodeId,
     mask: NodeId,
@@ -71,10 +71,24 @@ impl MiniLm {
             mask,
             types,
             hidden,
-            model,
-            tokenizer,
+            model: Arc::new(model),
+            tokenizer: Arc::new(tokenizer),
             pool: Arc::new(ThreadPool::with_num_threads(1)),
         })
+    }
+
+    /// One for another thread, over the same weights.
+    #[must_use]
+    pub fn worker(&self) -> Self {
+        Self {
+            model: self.model.clone(),
+            tokenizer: self.tokenizer.clone(),
+            pool: Arc::new(ThreadPool::with_num_threads(1)),
+            ids: self.ids,
+            mask: self.mask,
+            types: self.types,
+            hidden: self.hidden,
+        }
     }
 
     /// One unit-length vector.

@@ -81,7 +81,8 @@ impl Ear {
             gate: SpeechGate::new(GateConfig {
                 hangover_ms: SOON_MS,
                 min_speech_ms: START_MS,
-                lag_ms: 20,
+                // Half of the detector's window, and what it goes on hearing after the last sound: measured against the level, some 25 ms.
+                lag_ms: 40,
                 ..GateConfig::default()
             }),
             returned: Returned::new(),

@@ -37,12 +37,12 @@ pub fn maker(
     let ears = Ears::load(&config.stt, 1)?;
     let voices = Voices::load(&config.tts, foreign, 1)?;
     let turn = turn_model()?;
-    let minilm = models::model_dir("minilm")?;
+    let encoder = MiniLm::load(&models::model_dir("minilm")?)?;
     Ok(move || {
         Ok(Engines {
             transcriber: ears.worker()?,
             synthesizer: voices.worker()?,
-            embedder: Some(Box::new(MiniLm::load(&minilm)?)),
+            embedder: Some(Box::new(encoder.worker())),
             turn: turn
                 .as_ref()
                 .map(|t| Box::new(t.worker()) as Box<dyn TurnDetector>),

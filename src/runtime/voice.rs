@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::audio::RATE;
+use crate::audio::level::rms_dbfs;
 use crate::speech::Synthesizer;
 use crate::speech::cache::{ClauseCache, key};
 use crate::speech::spoken::spoken;
@@ -12,6 +14,8 @@ use super::engines::Foreign;
 
 /// Sound kept in memory: 64 MiB is about half an hour.
 const MEMORY_BYTES: usize = 64 << 20;
+/// Below this nothing is heard of a voice over a telephone.
+const QUIET_DBFS: f32 = -50.0;
 /// Sound kept on disk.
 const DISK_BYTES: u64 = 512 << 20;
 
@@ -99,7 +103,9 @@ impl Voice {
                 true
             })
             .map_err(|e| e.to_string())?;
-        let pcm: Arc<[i16]> = sound.into();
+        // What was handed on in pieces must stay what it was.
+        let from = if streams { 0 } else { lead(&sound) };
+        let pcm: Arc<[i16]> = sound[from..].into();
         // What another voice said, because the configured one could not, is not kept as this one's.
         let name = self.name_of(&words);
         if synthesizer.voice() == name {
@@ -117,8 +123,34 @@ impl Voice {
         if let Some(pcm) = self.memory.get(key) {
             return Some(pcm);
         }
-        let pcm: Arc<[i16]> = self.disk.as_ref()?.get(&name, words)?.into();
+        let sound = self.disk.as_ref()?.get(&name, words)?;
+        let pcm: Arc<[i16]> = sound[lead(&sound)..].into();
         self.memory.put(key, &pcm);
         Some(pcm)
+    }
+}
+
+/// Samples of quiet before the first sound, less a hundredth of a second: a caller waits through them, and hears nothing.
+fn lead(pcm: &[i16]) -> usize {
+    const WINDOW: usize = RATE as usize / 200;
+    let first = pcm
+        .chunks_exact(WINDOW)
+        .position(|w| rms_dbfs(w) > QUIET_DBFS)
+        .unwrap_or(0);
+    (first * WINDOW).saturating_sub(2 * WINDOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quiet_before_a_clause_is_left_out_and_its_first_sound_is_not() {
+        let mut pcm = vec![3; 640];
+        pcm.extend([4_000, -4_000].repeat(400));
+        assert_eq!(lead(&pcm), 480);
+        assert_eq!(lead(&[4_000; 320]), 0);
+        assert_eq!(lead(&[0; 320]), 0);
+        assert_eq!(lead(&[]), 0);
     }
 }

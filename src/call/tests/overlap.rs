@@ -198,3 +198,24 @@ fn the_sound_of_an_end_is_answered_sooner() {
     assert!(gap(Some(0.97)) + 80 < gap(None));
     assert!(gap(Some(0.05)) > gap(None) + 80);
 }
+
+#[test]
+fn a_word_that_bridges_a_wait_is_not_broken_off_and_belongs_to_the_reply() {
+    let mut sim = Sim::answered(&[]);
+    sim.pass(5000);
+    // The filler is under way when the reply is ready.
+    sim.stt_ms = 1_100;
+    sim.says("what is the late fee?", 900);
+    sim.pass(6_000);
+    let record = sim.call.record();
+    assert!(!record.turns[0].interrupted, "{:?}", record.turns[0]);
+    let greeting = record.turns[0].agent.as_ref().unwrap();
+    assert!(!greeting.text.contains("One moment"), "{greeting:?}");
+    let reply = record.turns[1].agent.as_ref().unwrap();
+    assert!(
+        reply.heard.starts_with("One moment.") && reply.heard.contains("seven dollars"),
+        "{reply:?}"
+    );
+    assert_eq!(reply.heard, reply.text);
+    assert!(!record.turns[1].interrupted && record.turns[1].gap_ms > Some(1_000));
+}
