@@ -88,7 +88,19 @@ impl<M: Mind> Call<M> {
             decide: u.decide_ms,
             tts: u.tts_ms,
         });
-        let bridged = self.bridged.take();
+        let mut bridged = self.bridged.take();
+        // What is still being said of it was said before the reply, too.
+        for speech in self
+            .line
+            .speeches
+            .iter_mut()
+            .filter(|s| s.aside && !s.noted)
+        {
+            if let Some(agent) = &mut bridged {
+                append(&mut agent.text, &speech.text());
+                speech.noted = true;
+            }
+        }
         if let Some(agent) = bridged.as_ref().filter(|a| !a.text.is_empty()) {
             out.push(Command::Note(Note::Agent {
                 turn: index,

@@ -49,6 +49,8 @@ pub struct Identity {
     wrong: BTreeMap<String, u32>,
     near: BTreeMap<String, u32>,
     unread: BTreeMap<String, u32>,
+    /// What was heard of each code that is said letter by letter, attempt by attempt.
+    heard: BTreeMap<String, Vec<String>>,
     failures: u32,
     locked: bool,
 }
@@ -149,7 +151,20 @@ impl Identity {
         else {
             return Check::Spent;
         };
-        match entity::factor(factor, said, &known, today, locale) {
+        let matched = match entity::factor(factor, said, &known, today, locale) {
+            Match::Exact => Match::Exact,
+            alone if spelt(&known) && listen(factor) == Listen::Postcode => {
+                let heard = self.heard.entry(factor.to_owned()).or_default();
+                heard.push(said.to_owned());
+                let all: Vec<Vec<&str>> = heard.iter().map(|h| vec![h.as_str()]).collect();
+                match entity::attempts(&all, &known, locale) {
+                    Match::No => alone,
+                    together => together,
+                }
+            }
+            alone => alone,
+        };
+        match matched {
             Match::Exact => {
                 self.passed.insert(factor.to_owned());
                 Check::Passed
@@ -198,6 +213,13 @@ pub fn listen(factor: &str) -> Listen {
     }
 }
 
+/// A code with letters in it, long enough that two attempts that nearly tell it are no guess: a British postcode has two million
+/// neighbours, a ZIP of five figures has too few.
+fn spelt(code: &str) -> bool {
+    let characters = code.chars().filter(|c| c.is_alphanumeric());
+    characters.clone().count() >= 6 && characters.clone().any(char::is_alphabetic)
+}
+
 /// Whether the words hold an answer of the factor's kind at all.
 fn readable(factor: &str, text: &str, today: Date, locale: &Locale) -> bool {
     match listen(factor) {
@@ -229,4 +251,39 @@ fn bump(counts: &mut BTreeMap<String, u32>, key: &str) -> u32 {
     let count = counts.entry(key.to_owned()).or_default();
     *count += 1;
     *count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(record: &str, answers: &[&str]) -> Vec<Check> {
+        let mut identity = Identity::default();
+        identity.found(serde_json::json!({ "postcode": record }), FoundBy::Stated);
+        let language = if record.len() == 5 { "en-US" } else { "en-GB" };
+        let locale = Locale::new(language, None, Some("Europe/London")).unwrap();
+        let today = "2026-11-29".parse().unwrap();
+        answers
+            .iter()
+            .map(|said| identity.check("postcode", said, 3, today, &locale))
+            .collect()
+    }
+
+    #[test]
+    fn two_attempts_that_each_miss_another_sound_prove_a_code() {
+        let heard = asked("LE7 4BQ", &["l e seven four p q", "l a seven four b q"]);
+        assert_eq!(heard, [Check::Again, Check::Passed]);
+        // Another code does not become right by being said again.
+        let other = asked("LE7 4BQ", &["m k nine two r t", "m k nine two r t"]);
+        assert_eq!(other, [Check::Again, Check::Spent]);
+    }
+
+    #[test]
+    fn a_code_of_few_figures_is_said_right_or_not_at_all() {
+        let heard = asked(
+            "94117",
+            &["nine four one one five", "nine four one one nine"],
+        );
+        assert!(!heard.contains(&Check::Passed), "{heard:?}");
+    }
 }

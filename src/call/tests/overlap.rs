@@ -216,6 +216,9 @@ fn a_word_that_bridges_a_wait_is_not_broken_off_and_belongs_to_the_reply() {
         reply.heard.starts_with("One moment.") && reply.heard.contains("seven dollars"),
         "{reply:?}"
     );
-    assert_eq!(reply.heard, reply.text);
+    assert_eq!(
+        reply.heard, reply.text,
+        "in the order in which they were said"
+    );
     assert!(!record.turns[1].interrupted && record.turns[1].gap_ms > Some(1_000));
 }
