@@ -157,7 +157,9 @@ impl Identity {
                 let heard = self.heard.entry(factor.to_owned()).or_default();
                 heard.push(said.to_owned());
                 let all: Vec<Vec<&str>> = heard.iter().map(|h| vec![h.as_str()]).collect();
+                // One that nearly tells it proves nothing yet: it is asked for once more.
                 match entity::attempts(&all, &known, locale) {
+                    Match::Exact if all.len() < 2 => Match::Near,
                     Match::No => alone,
                     together => together,
                 }
