@@ -81,8 +81,8 @@ impl Ear {
             gate: SpeechGate::new(GateConfig {
                 hangover_ms: SOON_MS,
                 min_speech_ms: START_MS,
-                // Half of the detector's window, and what it goes on hearing after the last sound: measured against the level, some 25 ms.
-                lag_ms: 40,
+                // Half of the detector's window, and what it goes on hearing after the last sound: measured against the level, some 30 ms.
+                lag_ms: 50,
                 ..GateConfig::default()
             }),
             returned: Returned::new(),

@@ -184,7 +184,8 @@ pub async fn talk(
         };
         let at_ms = millis(now - up);
         // What waited in our jitter buffer came before: the line is not measured by it.
-        player.held_ms = leg.held_ms();
+        // Half a packet, too: it came somewhere between the last turn and this one.
+        player.held_ms = leg.held_ms() + FRAME_MS / 2;
         let (mut out, keys) = player.turn(at_ms, &inbound.pcm, inbound.live, &mut note);
         for key in keys.chars() {
             leg.send_digit(key);
