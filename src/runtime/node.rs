@@ -109,6 +109,7 @@ pub async fn run(
         let up = store.is_up();
         metrics.set(Metric::StoreUp, f64::from(u8::from(up)));
         metrics.set(Metric::StoreOwed, store.owed() as f64);
+        metrics.set(Metric::StoreHeld, store.held() as f64);
         was_up = up;
         turn += 1;
         if !up {
