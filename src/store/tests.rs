@@ -89,6 +89,7 @@ on_both! {
     what_the_database_does_not_take_waits_in_order,
     what_the_disk_does_not_take_either_is_held,
     a_node_does_not_take_itself_for_dead,
+    a_call_that_has_ended_stays_ended,
     text_of_any_kind_comes_back,
     everything_of_a_caller_can_be_given_and_deleted,
 }
@@ -650,6 +651,22 @@ async fn what_the_disk_does_not_take_either_is_held(db: &Db) {
     let open = again.callbacks(Some(CallbackStatus::Open)).await.unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!(again.packet_counts().await.unwrap(), (2, 0));
+}
+
+/// A hand-over is stored beside the call's end, and may come second.
+async fn a_call_that_has_ended_stays_ended(db: &Db) {
+    let store = db.open().await;
+    let ended = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    let mut going = ended.clone();
+    going.ended_at = None;
+    store.save_call(&going).await.unwrap();
+    store.save_call(&ended).await.unwrap();
+    store.save_call(&going).await.unwrap();
+    assert_eq!(store.call("a").await.unwrap(), Some(ended.clone()));
+    let mut more = ended;
+    more.outcome = Some(CallOutcome::Callback);
+    store.save_call(&more).await.unwrap();
+    assert_eq!(store.call("a").await.unwrap(), Some(more));
 }
 
 async fn text_of_any_kind_comes_back(db: &Db) {

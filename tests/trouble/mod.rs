@@ -240,7 +240,7 @@ async fn the_disk_is_full_and_a_promise_made_meanwhile_is_kept() {
         return;
     };
     // Nobody is there to take the call: the caller is promised one.
-    let nobody = format!("sip:nobody@127.0.0.1:{};ring_s=2", free_port());
+    let nobody = format!("sip:nobody@127.0.0.1:{};ring_s=3", free_port());
     let line = line(
         &place,
         &folder,

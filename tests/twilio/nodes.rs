@@ -98,6 +98,7 @@ async fn a_stream_may_come_to_another_machine_than_its_webhook_and_only_once() {
     // b ends the call: a knows that nothing follows.
     call.leg.hangup(200, "done");
     wire.closed().await;
+    drop(call);
     let (status, body) = asked(&a, "/twilio/voice?again=1", "CA1").await;
     assert_eq!((status, body.contains("<Hangup")), (200, true), "{body}");
     assert!(!body.contains("<Connect>"), "{body}");

@@ -1,5 +1,6 @@
 //! Reading a call's files, and bringing in order what a program that died has left.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -172,7 +173,7 @@ impl CallFiles {
             covered: Vec::new(),
             ahead: Vec::new(),
             written: 0,
-            told: false,
+            told: Cell::new(false),
         }
     }
 

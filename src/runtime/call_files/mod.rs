@@ -1,6 +1,7 @@
 //! What is written of one call, and how: sound as it comes, covered where it is private, encrypted where there is a key; the trail; the
 //! record. Whatever moment the program dies at, what was written is readable, and [`recover`] closes it.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -60,7 +61,7 @@ pub(super) struct CallFiles {
     ahead: Vec<(u64, u64)>,
     written: u64,
     /// The disk was complained about.
-    told: bool,
+    told: Cell<bool>,
 }
 
 /// A recording as it grows.
@@ -99,7 +100,7 @@ impl CallFiles {
             covered: Vec::new(),
             ahead: Vec::new(),
             written: 0,
-            told: false,
+            told: Cell::new(false),
         };
         let made = fs::DirBuilder::new()
             .recursive(true)
@@ -436,17 +437,16 @@ impl CallFiles {
             .and_then(|()| fs::rename(&beside, path));
         if let Err(e) = written {
             let _ = fs::remove_file(&beside);
-            self.keeping.metrics.count(Metric::RecordingErrors, &[]);
-            tracing::error!(call = %self.id, "{} could not be written: {e}", path.display());
+            self.complain(&path.display().to_string(), &e);
             return false;
         }
         true
     }
 
     /// Says once for a call what the disk does not take; counts every time.
-    fn complain(&mut self, what: &str, error: &std::io::Error) {
+    fn complain(&self, what: &str, error: &std::io::Error) {
         self.keeping.metrics.count(Metric::RecordingErrors, &[]);
-        if !std::mem::replace(&mut self.told, true) {
+        if !self.told.replace(true) {
             tracing::error!(call = %self.id, "{what} could not be written: {error}; the call goes on");
         }
     }
