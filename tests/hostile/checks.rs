@@ -32,6 +32,20 @@ pub fn corpus(root: &Path, name: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Where a fuzzer begins: writes the valid inputs and those that are kept into `$FIRSTLINE_SEEDS`, where that is set.
+pub fn sow(name: &str) {
+    let Some(folder) = std::env::var_os("FIRSTLINE_SEEDS").map(PathBuf::from) else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (_, _, seeds) in checks().iter().filter(|(n, ..)| *n == name) {
+        for (n, seed) in seeds().iter().chain(&corpus(&root, name)).enumerate() {
+            std::fs::write(folder.join(format!("seed-{n}")), seed)
+                .expect("the folder can be written");
+        }
+    }
+}
+
 /// A sound file: what is read is no more than the bytes hold, and written again it reads the same.
 pub fn wav(bytes: &[u8]) {
     let Ok(sound) = wav::read(bytes) else { return };

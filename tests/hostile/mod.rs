@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use firstline::wire::hostile::Spoiler;
 
+#[allow(dead_code, reason = "some of it is for the fuzz package")]
 mod checks;
 #[cfg(feature = "line")]
 mod http;

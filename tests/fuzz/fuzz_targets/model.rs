@@ -4,4 +4,4 @@
 #[allow(dead_code, reason = "the others are for the tests")]
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::model(bytes));
+libfuzzer_sys::fuzz_target!(init: checks::sow("model"), |bytes: &[u8]| checks::model(bytes));
