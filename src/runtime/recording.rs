@@ -207,13 +207,12 @@ fn write_all(root: &Path, keeping: &Arc<Keeping>, from: &Receiver<Note>) {
                 }
             }
             Ok(Note::End { id, record, done }) => {
-                if let Some(call) = calls.remove(&id) {
-                    if let Err(lost) = call.end(&record, "ended")
-                        && late.len() < LATE_MOST
-                    {
-                        late.push_back((record, lost));
-                        looked = Instant::now();
-                    }
+                if let Some(call) = calls.remove(&id)
+                    && let Err(lost) = call.end(&record, "ended")
+                    && late.len() < LATE_MOST
+                {
+                    late.push_back((record, lost));
+                    looked = Instant::now();
                 }
                 if let Some(done) = done {
                     let _ = done.send(());

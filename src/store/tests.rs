@@ -176,6 +176,20 @@ async fn a_record_comes_back_whole_and_in_short(db: &Db) {
     );
 }
 
+fn intent<'a>(key: &'a str, call_id: &'a str, action: &'a str, request: &'a Value) -> Intent<'a> {
+    static TERMS: std::sync::LazyLock<Terms> = std::sync::LazyLock::new(Terms::default);
+    Intent {
+        key,
+        call_id,
+        action,
+        request,
+        node: "here",
+        lease: Duration::from_secs(10),
+        terms: &TERMS,
+        effect: None,
+    }
+}
+
 async fn a_claim_holds_until_settled_and_over_a_restart(db: &Db) {
     let request = json!({ "method": "POST", "path": "/x", "body": { "n": 1 } });
     {

@@ -13,7 +13,7 @@ use crate::sip::{edge, free_port, tone};
 use crate::speech::there;
 
 #[path = "../support/postgres.rs"]
-mod postgres;
+pub(crate) mod postgres;
 
 /// A folder that goes away with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);

@@ -23,6 +23,7 @@ use crate::sip::{Saw, Way, drive, take, tone};
 mod humans;
 #[cfg(all(feature = "onnx", feature = "whisper"))]
 mod killed;
+#[cfg(all(feature = "onnx", feature = "whisper"))]
 mod nodes;
 mod peer;
 mod providers;

@@ -7,9 +7,7 @@ use firstline::runtime::twilio::Machines;
 use firstline::store::Store;
 
 use super::*;
-
-#[path = "../support/postgres.rs"]
-mod postgres;
+use crate::nodes::postgres;
 
 /// As a balancer has it: both are known by its address.
 const PUBLIC: &str = "https://line.example.com";
@@ -158,7 +156,7 @@ async fn a_machine_that_is_full_lets_no_stream_in_and_one_token_opens_one_of_two
         };
         let digest = format!("digest-{n}");
         one.issued(&digest, &awaited, SECONDS).await.unwrap();
-        assert_eq!(one.waiting().await.unwrap(), [digest.clone()]);
+        assert_eq!(one.waiting().await.unwrap(), std::slice::from_ref(&digest));
         let (left, right) = tokio::join!(one.taken(&digest, None), two.taken(&digest, None));
         let let_in = [left.unwrap(), right.unwrap()]
             .into_iter()
