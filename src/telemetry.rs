@@ -36,6 +36,7 @@ pub enum Metric {
     StoreErrors,
     StoreUp,
     StoreOwed,
+    StoreHeld,
     Capacity,
     Draining,
     RecordingErrors,
@@ -267,7 +268,14 @@ const TABLE: &[Row] = &[
         "firstline_store_owed",
         Shape::Gauge,
         &[],
-        "Writes that wait in files until the database takes them.",
+        "Writes that wait, in files or in memory, until the database takes them.",
+    ),
+    row(
+        Metric::StoreHeld,
+        "firstline_store_held",
+        Shape::Gauge,
+        &[],
+        "Those of them that are in memory only, because the disk is full too: lost if the program ends.",
     ),
     row(
         Metric::Capacity,

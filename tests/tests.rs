@@ -16,6 +16,8 @@ mod cli;
 mod console;
 /// What the line says and does, turn by turn, on a desk that goes by words alone.
 mod conversation;
+/// Every reader of what strangers send or give, fed spoilt bytes.
+mod hostile;
 /// A language model's words, good and bad, from a scripted server and from a real one.
 #[cfg(feature = "line")]
 mod model;
@@ -33,6 +35,9 @@ mod sip;
 /// The speech engines on real weights.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod speech;
+/// What goes wrong around a line while a call is up: the disk is full, the clock is put right.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod trouble;
 /// The Twilio edge on loopback: webhooks, streams, the API's stand-in, and callers that do as Twilio does.
 #[cfg(feature = "line")]
 mod twilio;

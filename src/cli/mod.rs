@@ -23,6 +23,7 @@ mod eval_speech;
 mod eval_turns;
 mod kb;
 mod manual;
+#[cfg(feature = "mic")]
 mod mic;
 mod models;
 mod privacy;
@@ -47,6 +48,7 @@ enum Command {
     /// The line: SIP, Twilio, API, console
     Serve(serve::Args),
     /// Talk to it through this computer's microphone and loudspeaker
+    #[cfg(feature = "mic")]
     Mic(mic::Args),
     /// A caller for testing a line
     Call(Box<call::Args>),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "mic")]
         Command::Mic(args) => mic::run(args),
         Command::Call(args) => call::run(*args),
         Command::Chat(args) => chat::run(args),

@@ -285,6 +285,7 @@ fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
     }
     let caller_id = s.maybe("caller_id", |t| e164(t, t));
     let public_url = s.maybe("public_url", |t| web_address(t, &["https"]));
+    let node_url = s.maybe("node_url", |t| web_address(t, &["https"]));
     let api_url = s.get("api_url", TWILIO_API.to_owned(), |t| {
         web_address(t, &["https", "http"]).map(|_| t.to_owned())
     });
@@ -298,6 +299,7 @@ fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
         auth_token: auth_token?,
         caller_id,
         public_url,
+        node_url,
     })
 }
 

@@ -146,6 +146,8 @@ pub struct Twilio {
     pub auth_token: Secret,
     pub caller_id: Option<String>,
     pub public_url: Option<url::Url>,
+    /// By which Twilio reaches this node and no other, where several answer at `public_url`.
+    pub node_url: Option<url::Url>,
     /// `https://api.twilio.com`, or a stand-in of it.
     pub api_url: url::Url,
 }

@@ -160,7 +160,10 @@ async fn drive(
     }
     // The legs' goodbyes (BYE) are on their way; what is left is paper.
     let mut record = task.kept();
-    record.ended_at = Some(super::clock::now().to_string());
+    record.ended_at = Some(super::clock::after(
+        &record.started_at,
+        task.started.elapsed(),
+    ));
     record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
     let result = task.call.callback_result();
     drop(task);

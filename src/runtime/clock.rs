@@ -17,6 +17,16 @@ pub fn now() -> Timestamp {
     }
 }
 
+/// When something ended that began at `began` (RFC 3339) and took so long: the wall clock may have been put right meanwhile, and a call's
+/// length is not for it to say.
+pub fn after(began: &str, took: std::time::Duration) -> String {
+    let ended = || {
+        let took = SignedDuration::try_from(took).ok()?;
+        began.parse::<Timestamp>().ok()?.checked_add(took).ok()
+    };
+    ended().unwrap_or_else(now).to_string()
+}
+
 /// What `FIRSTLINE_CLOCK` says.
 ///
 /// # Errors
@@ -61,6 +71,16 @@ fn started() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_is_as_long_as_it_took() {
+        let took = std::time::Duration::from_millis(90_500);
+        assert_eq!(
+            after("2026-11-23T10:00:00Z", took),
+            "2026-11-23T10:01:30.5Z"
+        );
+        assert!(after("no time", took).parse::<Timestamp>().is_ok());
+    }
 
     #[test]
     fn a_fixed_clock_advances() {

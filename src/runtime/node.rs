@@ -77,7 +77,7 @@ pub async fn run(
     let mut beats = tokio::time::interval(BEAT);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut turn = 0_u64;
-    let mut was_up = true;
+    let mut told = false;
     let mut clock = Step::default();
     loop {
         tokio::select! {
@@ -85,14 +85,20 @@ pub async fn run(
             () = stopping.cancelled() => break,
         }
         match store.catch_up().await {
-            Ok(0) => {}
             Ok(came) => {
-                tracing::info!("the database is back: {came} writes that waited were brought in")
+                told = false;
+                if came > 0 {
+                    tracing::info!(
+                        "the database is back: {came} writes that waited were brought in"
+                    );
+                }
             }
-            Err(error) if was_up => {
-                tracing::error!(%error, "calls go on; what is owed to the database waits beside it");
+            Err(error) => {
+                // Once, however long it takes; the metrics say it all the while.
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(%error, "calls go on; what is owed to the database waits beside it");
+                }
             }
-            Err(_) => {}
         }
         if let Some(by) = clock.step() {
             tracing::warn!(
@@ -109,7 +115,7 @@ pub async fn run(
         let up = store.is_up();
         metrics.set(Metric::StoreUp, f64::from(u8::from(up)));
         metrics.set(Metric::StoreOwed, store.owed() as f64);
-        was_up = up;
+        metrics.set(Metric::StoreHeld, store.held() as f64);
         turn += 1;
         if !up {
             continue;

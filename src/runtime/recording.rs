@@ -1,19 +1,23 @@
 //! A call's files, written by one thread so that the 20 ms tick never waits for a disk: `audio.wav` (left the caller, right what
 //! the caller hears), `events.jsonl`, `record.json`, `transcript.md`. What is done to them is in `call_files`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::call_files::{CallFiles, Keeping};
+use super::call_files::{CallFiles, Keeping, close_late};
 use crate::audio::FRAME;
 use crate::desk::CallRecord;
 
 /// Messages that may wait for the disk: about 20 seconds of ten calls.
 const BACKLOG: usize = 4096;
+
+/// How often a full disk is tried again for the ends of calls, and how many of them are kept for it.
+const LOOK: Duration = Duration::from_secs(5);
+const LATE_MOST: usize = 2_000;
 
 enum Note {
     Begin {
@@ -157,7 +161,21 @@ impl Recorder {
 
 fn write_all(root: &Path, keeping: &Arc<Keeping>, from: &Receiver<Note>) {
     let mut calls: HashMap<String, CallFiles> = HashMap::new();
+    // Calls whose end the disk did not take.
+    let mut late: VecDeque<(Box<CallRecord>, u64)> = VecDeque::new();
+    let mut looked = Instant::now();
     loop {
+        if !late.is_empty() && looked.elapsed() >= LOOK {
+            while let Some((record, lost)) = late.front() {
+                let id = &record.id;
+                if !close_late(&root.join(id), id, keeping, record, *lost) {
+                    break;
+                }
+                tracing::info!(call = %id, "the disk takes this call's end now");
+                late.pop_front();
+            }
+            looked = Instant::now();
+        }
         match from.recv_timeout(Duration::from_secs(1)) {
             Ok(Note::Begin { id, sound }) => {
                 let files = CallFiles::begin(&root.join(&id), &id, keeping.clone(), sound);
@@ -189,8 +207,12 @@ fn write_all(root: &Path, keeping: &Arc<Keeping>, from: &Receiver<Note>) {
                 }
             }
             Ok(Note::End { id, record, done }) => {
-                if let Some(call) = calls.remove(&id) {
-                    call.end(&record, "ended");
+                if let Some(call) = calls.remove(&id)
+                    && let Err(lost) = call.end(&record, "ended")
+                    && late.len() < LATE_MOST
+                {
+                    late.push_back((record, lost));
+                    looked = Instant::now();
                 }
                 if let Some(done) = done {
                     let _ = done.send(());

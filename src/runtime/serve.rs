@@ -73,13 +73,18 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     tracing::info!(key = %keeping.signer.public(), "trails are signed; keep a copy of this public key elsewhere");
     let recorder =
         Recorder::start(&config.storage.recordings, keeping.clone()).map_err(anyhow::Error::msg)?;
+    // A record that waits beside the database is newer than what its folder says.
+    let _ = store.catch_up().await;
     for id in call_files::unfinished(&config.storage.recordings) {
         // Several nodes may share the folder.
         if store.is_up_elsewhere(&id).await? {
             continue;
         }
         let folder = config.storage.recordings.join(&id);
-        match call_files::recover(&folder, &id, &keeping, node::ended_by_death) {
+        // Where the disk was full when the call ended, only the database knows how.
+        let known = store.call(&id).await?.filter(|r| r.outcome.is_some());
+        let close = |record| known.unwrap_or_else(|| node::ended_by_death(record));
+        match call_files::recover(&folder, &id, &keeping, close) {
             Ok(None) => {}
             Ok(Some(record)) => {
                 tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
@@ -155,7 +160,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         Arc::new(move || live.has_room())
     });
     let (sip, mut incoming) = SipEdge::start(settings).await?;
-    let (twilio, mut streams) = super::twilio::start(&config, &desk, live.most(), admit).await?;
+    let (twilio, mut streams) =
+        super::twilio::start(&config, &desk, live.most(), admit, &store).await?;
     let words = line::words(&desk, config.transfer.accept_key);
     let bucket = match &config.storage.s3 {
         Some(settings) => Some(super::s3::Bucket::new(settings).map_err(anyhow::Error::msg)?),

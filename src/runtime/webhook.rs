@@ -13,7 +13,6 @@ use sha2::Sha256;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::clock;
 use crate::backoffice::{Post, PostError, poster};
 use crate::config::{Secret, Shape};
 
@@ -26,8 +25,25 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the outbox is looked at when nobody says that there is something.
 const LOOK: Duration = Duration::from_secs(5);
 /// Waits between tries, in seconds: a human who was dialled needs the packet now, so the first come quickly; given up after the last
-/// (about a day).
-const WAITS: &[i64] = &[1, 3, 10, 30, 60, 300, 900, 3600, 3600 * 4, 3600 * 18];
+/// (about a day). In the first hours no gap is so long that a receiver which is back would not soon be asked.
+const WAITS: &[i64] = &[
+    1,
+    3,
+    10,
+    30,
+    60,
+    300,
+    600,
+    900,
+    900,
+    900,
+    1800,
+    3600,
+    3600 * 4,
+    3600 * 16,
+];
+/// A receiver that is wrongly set up is put right within the hour, mostly: two more tries, far apart.
+const REFUSED: &[i64] = &[900, 3600];
 
 /// Queues packets and delivers them.
 #[derive(Debug, Clone)]
@@ -115,7 +131,7 @@ impl Webhook {
         if receiver.shape == Shape::Firstline {
             request.body.clone_from(&packet.body);
         }
-        let timestamp = clock::now().as_second().to_string();
+        let timestamp = self.store.now().as_second().to_string();
         let mut headers = request.headers;
         headers.push(("firstline-timestamp", timestamp.clone()));
         headers.push(("firstline-id", packet.id.clone()));
@@ -147,24 +163,19 @@ impl Webhook {
                         .await?;
                 }
                 self.metrics.count(Metric::Webhooks, &["sent"]);
-                self.store.packet_sent(&packet.id).await
+                self.store.packet_sent(&packet.id).await?;
+                // It is back: what waits for it need not wait for its time.
+                self.store.packets_due_now(&packet.url).await
             }
             Err(failed) => {
-                let (why, wait) = match failed {
-                    PostError::Later(why) => (why, WAITS.get(packet.attempts as usize).copied()),
-                    // A receiver that is wrongly set up is put right within the hour, mostly: two more tries, far apart.
-                    PostError::Refused(why) => (
-                        why,
-                        WAITS
-                            .get(6..8)
-                            .and_then(|w| w.get(packet.attempts as usize))
-                            .copied(),
-                    ),
+                let (why, waits) = match failed {
+                    PostError::Later(why) => (why, WAITS),
+                    PostError::Refused(why) => (why, REFUSED),
                 };
+                let wait = waits.get(packet.attempts as usize);
                 let next = wait.and_then(|s| {
-                    clock::now()
-                        .checked_add(jiff::SignedDuration::from_secs(s))
-                        .ok()
+                    let now = self.store.now();
+                    now.checked_add(jiff::SignedDuration::from_secs(*s)).ok()
                 });
                 let result = if next.is_some() {
                     "retried"
@@ -327,6 +338,93 @@ mod tests {
             );
             assert_eq!(header(request, "firstline-signature"), expected);
         }
+        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    /// An hour without the receiver, in the store's time: nothing is given up, and soon after it is back everything is there, in order.
+    #[tokio::test]
+    async fn a_receiver_that_is_down_for_an_hour_gets_everything_soon_after() {
+        use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+        static NOW: AtomicI64 = AtomicI64::new(1_800_000_000);
+        let now = || jiff::Timestamp::from_second(NOW.load(Ordering::SeqCst)).unwrap();
+        let (store, dir) = store().await;
+        let store = store.with_clock(now);
+        let up = Arc::new(AtomicBool::new(false));
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let (is_up, kept) = (up.clone(), taken.clone());
+        let tries = Arc::new(AtomicI64::new(0));
+        let count = tries.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                // Down: the connection is taken and dropped, as by a proxy whose server is gone.
+                if !is_up.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let mut seen = String::new();
+                let mut buffer = [0; 4096];
+                while !seen.contains("\"n\":") {
+                    let read = socket.read(&mut buffer).await.unwrap_or(0);
+                    assert!(read > 0, "{seen}");
+                    seen += &String::from_utf8_lossy(&buffer[..read]);
+                }
+                let n = seen.split("\"n\":").nth(1).unwrap().trim_end_matches('}');
+                kept.lock().unwrap().push(n.parse::<u32>().unwrap());
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = socket.write_all(answer).await;
+            }
+        });
+        let metrics = Arc::new(Metrics::new());
+        let hook = Webhook::new(
+            store.clone(),
+            to(&url, Shape::Firstline),
+            None,
+            None,
+            metrics.clone(),
+        )
+        .unwrap();
+        let begun = NOW.load(Ordering::SeqCst);
+        let mut back = None;
+        while taken.lock().unwrap().len() < 4 {
+            let gone = NOW.load(Ordering::SeqCst) - begun;
+            match gone {
+                0 => {
+                    for n in [0, 1] {
+                        hook.send("a", &json!({ "n": n })).await.unwrap();
+                    }
+                }
+                // One whose waits have grown long, and one that has only just come.
+                1_500 => hook.send("b", &json!({ "n": 2 })).await.unwrap(),
+                3_590 => hook.send("c", &json!({ "n": 3 })).await.unwrap(),
+                3_600 => {
+                    assert_eq!(store.packet_counts().await.unwrap(), (4, 0), "kept, all");
+                    up.store(true, Ordering::SeqCst);
+                    back = Some(gone);
+                }
+                _ => {}
+            }
+            hook.deliver().await.unwrap();
+            assert!(gone < 3_600 + 900, "not within a quarter of an hour");
+            NOW.fetch_add(5, Ordering::SeqCst);
+        }
+        let after = NOW.load(Ordering::SeqCst) - begun - back.unwrap();
+        // The newest is tried within seconds, and what waits for the same receiver comes with it.
+        assert!(after <= 60, "{after} s after it was back");
+        let taken = taken.lock().unwrap().clone();
+        let place = |n| taken.iter().position(|t| *t == n).unwrap();
+        assert_eq!(taken.len(), 4, "each once: {taken:?}");
+        assert!(place(0) < place(1), "of one call in order: {taken:?}");
+        assert_eq!(store.packet_counts().await.unwrap(), (0, 0));
+        let tries = tries.load(Ordering::SeqCst);
+        assert!(tries < 60, "{tries} tries in an hour are pestering");
+        let text = metrics.render();
+        assert!(
+            text.contains("firstline_webhooks_total{result=\"retried\"}"),
+            "{text}"
+        );
+        assert!(!text.contains("given_up\"}"), "{text}");
         let _ = std::fs::remove_dir_all(dir);
     }
 

@@ -24,8 +24,8 @@ pub struct CallSummary {
 }
 
 impl Store {
-    /// Writes a call's record, over an earlier one of the same id. Where the database does not take it now, it is written down
-    /// beside it and brought in later.
+    /// Writes a call's record, over an earlier one of the same id; one of a call that is up is not written over one of its end. Where the
+    /// database does not take it now, it is written down beside it and brought in later.
     pub async fn save_call(&self, record: &CallRecord) -> Result<(), StoreError> {
         self.owe(Owed::Call {
             record: Box::new(record.clone()),
@@ -41,7 +41,8 @@ impl Store {
              on conflict (id) do update set channel = excluded.channel, from_number = excluded.from_number,
                 to_number = excluded.to_number, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms,
                 outcome = excluded.outcome, intent = excluded.intent, summary = excluded.summary, turns = excluded.turns,
-                record = excluded.record",
+                record = excluded.record
+             where calls.ended_ms is null or excluded.ended_ms is not null",
         )
         .bind(&record.id)
         .bind(&record.channel)

@@ -25,6 +25,7 @@ mod privacy;
 mod schema;
 mod sealing;
 mod spool;
+mod streams;
 
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
@@ -105,8 +106,13 @@ impl Store {
         self.ledger.close().await;
     }
 
+    /// The time, by the clock that this store reads.
+    pub fn now(&self) -> jiff::Timestamp {
+        (self.clock)()
+    }
+
     fn now_ms(&self) -> i64 {
-        (self.clock)().as_millisecond()
+        self.now().as_millisecond()
     }
 }
 

@@ -51,10 +51,12 @@ impl Store {
         self.node.as_deref().map(str::to_owned)
     }
 
-    /// True of rows whose node (in `column`) is not alive. What no node's name stands at was left by a program without one.
+    /// True of rows whose node (in `column`) is not alive. What no node's name stands at was left by a program without one. Who asks is
+    /// alive: where the clock jumps on between two of its beats, its own calls are still its own.
     pub(super) fn orphaned(&self, column: &str) -> String {
+        let own = self.node.as_deref().unwrap_or_default().replace('\'', "''");
         format!(
-            "({column} is null or {column} not in (select id from nodes where seen_ms > {} - {LEASE_MS}))",
+            "({column} is null or ({column} <> '{own}' and {column} not in (select id from nodes where seen_ms > {} - {LEASE_MS})))",
             self.main.now()
         )
     }

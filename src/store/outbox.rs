@@ -130,6 +130,16 @@ impl Store {
         Ok(())
     }
 
+    /// Whatever waits for this receiver is due now: it has just taken something.
+    pub async fn packets_due_now(&self, url: &str) -> Result<(), StoreError> {
+        query("update packets set next_ms = $2 where status = 'due' and url = $1 and next_ms > $2")
+            .bind(url)
+            .bind(self.now_ms())
+            .execute(&self.main)
+            .await?;
+        Ok(())
+    }
+
     /// What the receiver calls what it made of a call's first packet (a ticket's id).
     pub async fn packet_ref(&self, call_id: &str, url: &str) -> Result<Option<String>, StoreError> {
         let row = query("select remote from packet_refs where call_id = $1 and url = $2")

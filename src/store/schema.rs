@@ -111,6 +111,7 @@ const STEPS: &[&[&str]] = &[
         seen_ms bigint not null
     )",
     ],
+    super::streams::TABLES,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins

@@ -1,10 +1,12 @@
 //! What is owed to the database while it takes nothing: one small file each beside the recordings, brought in, in order, when it is
 //! back. A promise to a caller, a packet for a colleague and the outcome of a write outlive a database that is gone and a restart in
-//! the middle of it.
+//! the middle of it. Where the disk takes nothing either, it is held in memory until one of the two does; that does not outlive a
+//! restart, and is said in the log and the metrics.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,9 @@ pub(super) enum Owed {
     },
 }
 
+/// Bytes held for a disk that is full: some thousands of records.
+const HELD_MAX: usize = 64 * 1024 * 1024;
+
 /// The folder of what is owed.
 #[derive(Debug)]
 pub(super) struct Spool {
@@ -58,6 +63,8 @@ pub(super) struct Spool {
     waiting: AtomicU64,
     /// The last name given: names sort as they were given.
     last: Mutex<u64>,
+    /// What the folder did not take, oldest first; all of it is newer than what is in the folder.
+    held: Mutex<VecDeque<String>>,
 }
 
 impl Spool {
@@ -73,7 +80,43 @@ impl Spool {
             dir: dir.to_path_buf(),
             waiting: AtomicU64::new(left.len() as u64),
             last: Mutex::new(last),
+            held: Mutex::default(),
         }
+    }
+
+    fn held(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Into the folder, behind what is held for it; else held. False: there is no room for it anywhere.
+    fn keep(&self, text: String) -> std::io::Result<()> {
+        let mut held = self.held();
+        if self.put_held(&mut held).is_ok() && self.put(text.as_bytes()).is_ok() {
+            return Ok(());
+        }
+        let room = HELD_MAX.saturating_sub(held.iter().map(String::len).sum());
+        if text.len() > room {
+            return Err(std::io::Error::other(
+                "the disk is full, and so is the memory for what waits",
+            ));
+        }
+        if held.is_empty() {
+            tracing::error!(
+                "neither the database nor the disk takes what is owed: it is held in memory, and lost if the program ends; free some space in {}",
+                self.dir.display()
+            );
+        }
+        held.push_back(text);
+        Ok(())
+    }
+
+    /// Brings what is held into the folder, as far as that takes it.
+    fn put_held(&self, held: &mut VecDeque<String>) -> std::io::Result<()> {
+        while let Some(text) = held.front() {
+            self.put(text.as_bytes())?;
+            held.pop_front();
+        }
+        Ok(())
     }
 
     #[cfg(test)]
@@ -83,7 +126,7 @@ impl Spool {
     }
 
     fn waiting(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::Relaxed) + self.held().len() as u64
     }
 
     /// On the disk when it returns.
@@ -144,6 +187,11 @@ impl Store {
         self.spool.as_ref().map_or(0, |s| s.waiting())
     }
 
+    /// How many of them are in memory only, because the disk takes nothing.
+    pub fn held(&self) -> u64 {
+        self.spool.as_ref().map_or(0, |s| s.held().len() as u64)
+    }
+
     /// Does it now, or writes it down to be done when the database is back. While something waits everything waits behind it:
     /// nothing older is ever written over something newer.
     pub(super) async fn owe(&self, owed: Owed) -> Result<(), StoreError> {
@@ -158,7 +206,7 @@ impl Store {
         }
         let spool = spool.clone();
         let text = self.sealed(super::to_json(&owed));
-        let put = tokio::task::spawn_blocking(move || spool.put(text.as_bytes())).await;
+        let put = tokio::task::spawn_blocking(move || spool.keep(text)).await;
         match put {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(StoreError::Disk(format!(
@@ -220,6 +268,11 @@ impl Store {
         if self.owed() == 0 && !gone {
             return Ok(0);
         }
+        if let Some(spool) = &self.spool {
+            // What does not fit is brought in from where it is, behind the files.
+            let mut held = spool.held();
+            let _ = spool.put_held(&mut held);
+        }
         self.main.look().await?;
         let mut came = 0;
         if let Some(spool) = &self.spool {
@@ -230,15 +283,8 @@ impl Store {
                 ..self.clone()
             };
             for path in files(&spool.dir) {
-                let read = std::fs::read_to_string(&path)
-                    .map_err(|e| e.to_string())
-                    .and_then(|text| self.opened(text).map_err(|e| e.to_string()))
-                    .and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
-                let taken = match read {
-                    Ok::<Owed, String>(owed) => trying.pay(&owed).await,
-                    Err(why) => Err(StoreError::Damaged(why)),
-                };
-                match taken {
+                let read = std::fs::read_to_string(&path).map_err(|e| e.to_string());
+                match self.bring_in(&trying, read).await {
                     Ok(()) => {
                         let _ = std::fs::remove_file(&path);
                         came += 1;
@@ -258,6 +304,23 @@ impl Store {
             spool
                 .waiting
                 .store(files(&spool.dir).len() as u64, Ordering::Relaxed);
+            loop {
+                let Some(text) = spool.held().front().cloned() else {
+                    break;
+                };
+                match self.bring_in(&trying, Ok(text.clone())).await {
+                    Err(error) if error.passes() => return Err(error),
+                    Ok(()) => came += 1,
+                    Err(error) => {
+                        tracing::error!(%error, "what was held in memory cannot be brought into the database");
+                    }
+                }
+                // Another write may have brought it into the folder meanwhile: then it is done once more, to the same effect.
+                let mut held = spool.held();
+                if held.front() == Some(&text) {
+                    held.pop_front();
+                }
+            }
             if spool.waiting() > 0 {
                 return Ok(came);
             }
@@ -265,6 +328,21 @@ impl Store {
         self.main.is_back();
         self.ledger.is_back();
         Ok(came)
+    }
+
+    /// Does what was written down, by a store that asks the database in any case.
+    async fn bring_in(
+        &self,
+        trying: &Store,
+        read: Result<String, String>,
+    ) -> Result<(), StoreError> {
+        let owed: Result<Owed, String> = read
+            .and_then(|text| self.opened(text).map_err(|e| e.to_string()))
+            .and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
+        match owed {
+            Ok(owed) => trying.pay(&owed).await,
+            Err(why) => Err(StoreError::Damaged(why)),
+        }
     }
 
     /// The database answers, as far as is known.

@@ -87,6 +87,9 @@ on_both! {
     what_a_node_had_in_hand_is_anothers_when_it_is_gone,
     one_callback_claimed_by_many_at_once_is_called_by_one,
     what_the_database_does_not_take_waits_in_order,
+    what_the_disk_does_not_take_either_is_held,
+    a_node_does_not_take_itself_for_dead,
+    a_call_that_has_ended_stays_ended,
     text_of_any_kind_comes_back,
     everything_of_a_caller_can_be_given_and_deleted,
 }
@@ -156,17 +159,19 @@ async fn a_record_comes_back_whole_and_in_short(db: &Db) {
     assert_eq!(history[1].outcome, "resolved");
     assert!(history[1].summary.contains("payment due"));
 
-    let mut going = a;
+    let mut going = record("d", "+15550100", "2026-11-23T11:00:00Z");
     going.ended_at = None;
-    store.save_call(&going).await.unwrap();
+    for _ in 0..2 {
+        store.save_call(&going).await.unwrap();
+    }
     assert_eq!(
         store.history("+15550100", 5).await.unwrap().len(),
-        1,
+        2,
         "a call that goes on is no history"
     );
     assert_eq!(
         store.calls(10, None).await.unwrap().len(),
-        3,
+        4,
         "saved over, not beside"
     );
 }
@@ -490,6 +495,22 @@ fn node(id: &str) -> Node {
     }
 }
 
+/// The clock jumps on by an hour between two beats, or the node is slow: its calls stay its own.
+async fn a_node_does_not_take_itself_for_dead(db: &Db) {
+    let store = db.open().await.for_node("o'one");
+    let mut up = record("up", "+15550100", "2026-11-23T10:00:00Z");
+    up.ended_at = None;
+    store.beat(&node("o'one"), 1, false).await.unwrap();
+    store.call_is_up(&up).await.unwrap();
+    query("update nodes set seen_ms = seen_ms - 3600000")
+        .execute(&store.main)
+        .await
+        .unwrap();
+    assert!(store.adopt_calls().await.unwrap().is_empty());
+    let other = db.open().await.for_node("two");
+    assert_eq!(other.adopt_calls().await.unwrap().len(), 1, "but others do");
+}
+
 async fn what_a_node_had_in_hand_is_anothers_when_it_is_gone(db: &Db) {
     let a = db.open().await.for_node("a");
     let b = db.open().await.for_node("b");
@@ -581,6 +602,73 @@ async fn what_the_database_does_not_take_waits_in_order(db: &Db) {
     assert_eq!(again.catch_up().await.unwrap(), 2);
     assert_eq!(again.owed(), 0);
     assert_eq!(again.call("a").await.unwrap(), Some(ended));
+}
+
+/// Neither the database nor the disk takes anything: what is owed is held until one of them does.
+async fn what_the_disk_does_not_take_either_is_held(db: &Db) {
+    std::fs::create_dir_all(&db.dir).unwrap();
+    let owed = db.dir.join("owed");
+    let store = db.open().await.with_spool(&owed);
+    let spool = store.spool.as_ref().unwrap();
+    let mut going = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    going.ended_at = None;
+    spool.leave(&spool::Owed::Call {
+        record: Box::new(going.clone()),
+    });
+    // A file where the folder should be stands for a disk that is full.
+    std::fs::rename(&owed, db.dir.join("aside")).unwrap();
+    std::fs::write(&owed, "in the way").unwrap();
+    let ended = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    store.save_call(&ended).await.unwrap();
+    let wanted = CallbackRequest {
+        number: "+15550100".into(),
+        ..CallbackRequest::default()
+    };
+    store.add_callback("a", &wanted).await.unwrap();
+    assert_eq!((store.owed(), store.held()), (3, 2));
+    // The disk has room again: into files, behind what was there.
+    std::fs::remove_file(&owed).unwrap();
+    std::fs::rename(db.dir.join("aside"), &owed).unwrap();
+    store
+        .queue_packet("a", "http://h/", &json!({ "n": 1 }))
+        .await
+        .unwrap();
+    assert_eq!((store.owed(), store.held()), (4, 0));
+    assert_eq!(db.open().await.with_spool(&owed).owed(), 4);
+    // Full again, and then the database is back before the disk is.
+    std::fs::rename(&owed, db.dir.join("aside")).unwrap();
+    std::fs::write(&owed, "in the way").unwrap();
+    store
+        .queue_packet("a", "http://h/", &json!({ "n": 2 }))
+        .await
+        .unwrap();
+    assert_eq!(store.held(), 1);
+    assert_eq!(store.catch_up().await.unwrap(), 1);
+    assert_eq!(store.due_packets(9).await.unwrap().len(), 1);
+    std::fs::remove_file(&owed).unwrap();
+    std::fs::rename(db.dir.join("aside"), &owed).unwrap();
+    let again = db.open().await.with_spool(&owed);
+    assert_eq!(again.catch_up().await.unwrap(), 4);
+    assert_eq!(again.call("a").await.unwrap(), Some(ended));
+    let open = again.callbacks(Some(CallbackStatus::Open)).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(again.packet_counts().await.unwrap(), (2, 0));
+}
+
+/// A hand-over is stored beside the call's end, and may come second.
+async fn a_call_that_has_ended_stays_ended(db: &Db) {
+    let store = db.open().await;
+    let ended = record("a", "+15550100", "2026-11-23T10:00:00Z");
+    let mut going = ended.clone();
+    going.ended_at = None;
+    store.save_call(&going).await.unwrap();
+    store.save_call(&ended).await.unwrap();
+    store.save_call(&going).await.unwrap();
+    assert_eq!(store.call("a").await.unwrap(), Some(ended.clone()));
+    let mut more = ended;
+    more.outcome = Some(CallOutcome::Callback);
+    store.save_call(&more).await.unwrap();
+    assert_eq!(store.call("a").await.unwrap(), Some(more));
 }
 
 async fn text_of_any_kind_comes_back(db: &Db) {

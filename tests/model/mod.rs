@@ -292,6 +292,37 @@ async fn a_model_that_fails_again_and_again_is_left_alone() {
     assert_eq!(server.count(), 3);
 }
 
+/// A server that takes the question and says nothing: each turn's answer comes within its budget, soon without asking, and is counted.
+#[tokio::test]
+async fn a_server_that_hangs_costs_its_budget_and_is_said_in_the_metrics() {
+    let server = Server::start(Does::Sleeps).await;
+    let metrics = Arc::new(firstline::telemetry::Metrics::new());
+    let models = Models::new(&hasty(&server.url), Some(metrics.clone())).unwrap();
+    for _ in 0..3 {
+        let (reply, trace, _) = ask(&models, QUESTION).await;
+        assert_eq!(trace.result, "late");
+        assert!(reply.decision.reply.starts_with(OWN), "{reply:?}");
+        assert!((200..3_000).contains(&trace.ms), "{trace:?}");
+    }
+    let (reply, trace, _) = ask(&models, QUESTION).await;
+    assert_eq!(trace.result, "resting");
+    assert!(reply.decision.reply.starts_with(OWN), "{reply:?}");
+    assert!(trace.ms < 200, "not asked again for a while: {trace:?}");
+    let text = metrics.render();
+    let counted = |result: &str| {
+        let label = format!("result=\"{result}\"}} ");
+        let line = text
+            .lines()
+            .find(|l| l.starts_with("firstline_model_turns_total") && l.contains(&label));
+        line.and_then(|l| l.rsplit(' ').next()?.parse::<u32>().ok())
+    };
+    assert_eq!(
+        (counted("late"), counted("resting")),
+        (Some(3), Some(1)),
+        "{text}"
+    );
+}
+
 #[tokio::test]
 async fn words_of_others_go_as_data_and_without_what_tells_who_asks() {
     let server = Server::start(Does::Says(vec![GOOD])).await;

@@ -13,13 +13,13 @@ use crate::sip::{edge, free_port, tone};
 use crate::speech::there;
 
 #[path = "../support/postgres.rs"]
-mod postgres;
+pub(crate) mod postgres;
 
 /// A folder that goes away with the test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = std::env::temp_dir().join(format!(
             "firstline-nodes-{}-{}",
             std::process::id(),
@@ -37,7 +37,7 @@ impl Drop for Folder {
 }
 
 /// A program that ends with the test, whatever becomes of that.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -87,7 +87,7 @@ fn start(dir: &Path, name: &'static str, database: &str) -> Node {
 }
 
 /// Starts `serve` and waits until it is ready.
-fn up(mut serve: Command, folder: &Path) -> Running {
+pub(crate) fn up(mut serve: Command, folder: &Path) -> Running {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -162,8 +162,12 @@ fn status(node: &Node) -> Option<serde_json::Value> {
 }
 
 fn get(node: &Node, path: &str) -> Option<String> {
+    fetched(node.http, path)
+}
+
+pub(crate) fn fetched(http: u16, path: &str) -> Option<String> {
     use std::io::{Read, Write};
-    let mut socket = std::net::TcpStream::connect(("127.0.0.1", node.http)).ok()?;
+    let mut socket = std::net::TcpStream::connect(("127.0.0.1", http)).ok()?;
     socket
         .set_read_timeout(Some(Duration::from_secs(3)))
         .unwrap();
@@ -178,7 +182,7 @@ fn get(node: &Node, path: &str) -> Option<String> {
 }
 
 /// Places a call and waits for its answer: the leg and how long it took. None: it was not taken.
-async fn call(caller: &SipEdge, port: u16) -> Option<(Box<dyn Leg>, Duration)> {
+pub(crate) async fn call(caller: &SipEdge, port: u16) -> Option<(Box<dyn Leg>, Duration)> {
     let mut leg = caller.dial(
         &format!("sip:line@127.0.0.1:{port}"),
         "+12025550163",
@@ -201,7 +205,7 @@ async fn call(caller: &SipEdge, port: u16) -> Option<(Box<dyn Leg>, Duration)> {
 }
 
 /// Keeps a call going: sound out, sound in; false: it has ended.
-async fn talk(leg: &mut dyn Leg, time: Duration) -> bool {
+pub(crate) async fn talk(leg: &mut dyn Leg, time: Duration) -> bool {
     let begun = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     let mut turn = 0;
@@ -221,7 +225,7 @@ async fn talk(leg: &mut dyn Leg, time: Duration) -> bool {
     true
 }
 
-async fn until(what: &str, limit: Duration, mut good: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, limit: Duration, mut good: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !good() {
         assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");

@@ -23,6 +23,8 @@ use crate::sip::{Saw, Way, drive, take, tone};
 mod humans;
 #[cfg(all(feature = "onnx", feature = "whisper"))]
 mod killed;
+#[cfg(all(feature = "onnx", feature = "whisper"))]
+mod nodes;
 mod peer;
 mod providers;
 mod stream;
@@ -77,6 +79,8 @@ fn config(places: &Places) -> TwilioConfig {
         auth_token: TOKEN.into(),
         caller_id: Some("+15550111".into()),
         public_url: None,
+        node_url: None,
+        together: None,
         // Nobody is there: what a test does not expect to be asked is not.
         api_url: "http://127.0.0.1:9".parse().unwrap(),
         admit: Arc::new(move || places.take()),

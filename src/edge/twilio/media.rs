@@ -68,7 +68,7 @@ pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
         .find(|(name, _)| name == "token")
         .map_or("", |(_, value)| value.as_str());
     let same_id = shared.config.names.same_call_id;
-    let purpose = match shared.tickets.take(token, &start.call_sid, same_id) {
+    let purpose = match shared.let_in(token, &start.call_sid).await {
         Ok((purpose, known)) => {
             // Under the id that the webhook had, where the stream has another.
             if let Some(known) = known.filter(|_| !same_id) {
@@ -85,6 +85,7 @@ pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
             let call = IncomingStream::new(caller, &start, link.clone(), &shared);
             if shared.incoming.try_send(call).is_err() {
                 shared.tickets.ended(&start.call_sid, false);
+                shared.over(&start.call_sid, false).await;
                 let close = Close {
                     code: close_code::AGAIN,
                     reason: "the line is not taking calls",
@@ -194,9 +195,11 @@ async fn run(
     let sid = link.call_sid().unwrap_or_else(|| start.call_sid.clone());
     let whole = link.closing().is_some_and(|c| c.whole);
     // Known before the socket is closed: Twilio may ask what comes next at once. Who was moved on is not ours to end.
-    shared
-        .tickets
-        .ended(&start.call_sid, (whole || human) && !link.moved());
+    let finished = (whole || human) && !link.moved();
+    shared.tickets.ended(&start.call_sid, finished);
+    if !human {
+        shared.over(&start.call_sid, finished).await;
+    }
     let close = match end {
         End::Stopped => {
             link.end(EndCause::Remote, "the stream was stopped");

@@ -4,6 +4,7 @@
 //! web        the webhooks, and the door to the stream
 //! signature  whether a request is Twilio's
 //! tickets    streams that are awaited: one token, one stream, one minute
+//! together   the same over several machines
 //! twiml      what is answered
 //! media      one WebSocket: messages in and out
 //! link       what a leg and its socket share, bounded on both sides
@@ -44,10 +45,12 @@ pub mod peer;
 mod room;
 mod signature;
 mod tickets;
+mod together;
 mod twiml;
 mod web;
 
 pub use signature::{sign, sign_plivo};
+pub use together::{Awaited, Standing, Together};
 pub use twiml::{After, Dial};
 
 use leg::TwilioLeg;
@@ -83,6 +86,11 @@ pub struct TwilioConfig {
     pub caller_id: Option<String>,
     /// By which Twilio knows this listener (`https://host`); none goes by what requests say.
     pub public_url: Option<String>,
+    /// By which Twilio reaches this machine and no other, where there are several behind `public_url`: streams and what is said of calls to
+    /// humans come here.
+    pub node_url: Option<String>,
+    /// What several machines know together; none: there is one.
+    pub together: Option<Arc<dyn Together>>,
     /// `https://api.twilio.com`, or a stand-in.
     pub api_url: url::Url,
     pub admit: Admit,
@@ -214,8 +222,9 @@ impl TwilioEdge {
     /// # Errors
     /// One sentence: the address is taken or not ours, or HTTPS cannot be set up.
     pub async fn start(
-        config: TwilioConfig,
+        mut config: TwilioConfig,
     ) -> Result<(Self, mpsc::Receiver<IncomingStream>), String> {
+        config.node_url = config.node_url.as_deref().map(trimmed);
         let listener = TcpListener::bind(config.listen).await.map_err(|e| {
             format!(
                 "cannot listen on twilio.listen = {}: {e}; free the port or choose another",
@@ -230,6 +239,7 @@ impl TwilioEdge {
                 config.names,
                 &config.auth_token,
                 config.public_url.as_deref(),
+                config.node_url.as_deref(),
             ),
             tickets: Tickets::default(),
             dials: dial::Dials::default(),
@@ -279,11 +289,13 @@ impl TwilioEdge {
             .caller_id
             .clone()
             .ok_or("set [twilio] caller_id: calls to people need a number to come from")?;
-        let base = shared
-            .base
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let base = shared.config.node_url.clone();
+        let learnt = || {
+            let base = shared.base.lock();
+            base.unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        let base = base
+            .or_else(learnt)
             .ok_or("set [twilio] public_url: Twilio has to be told where to send the sound")?;
         let info = LegInfo {
             channel: "twilio",
@@ -341,7 +353,7 @@ async fn sweep(shared: std::sync::Weak<Shared>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         match shared.upgrade() {
-            Some(shared) if !shared.stop.is_cancelled() => shared.tickets.sweep(),
+            Some(shared) if !shared.stop.is_cancelled() => shared.sweep().await,
             _ => return,
         }
     }

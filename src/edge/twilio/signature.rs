@@ -23,14 +23,18 @@ pub(super) struct Checker {
     signed: Signed,
     /// What Twilio calls us by, without a slash at its end.
     public: Option<String>,
+    /// What it calls this machine alone by.
+    node: Option<String>,
 }
 
 impl Checker {
-    pub fn new(names: &Names, auth_token: &str, public: Option<&str>) -> Self {
+    pub fn new(names: &Names, auth_token: &str, public: Option<&str>, node: Option<&str>) -> Self {
+        let trimmed = |url: &str| url.trim_end_matches('/').to_owned();
         Self {
             key: auth_token.as_bytes().to_vec(),
             signed: names.signed,
-            public: public.map(|p| p.trim_end_matches('/').to_owned()),
+            public: public.map(trimmed),
+            node: node.map(trimmed),
         }
     }
 
@@ -44,10 +48,11 @@ impl Checker {
         body: &[u8],
         now: u64,
     ) -> Option<String> {
-        let bases = match &self.public {
+        let mut bases = match &self.public {
             Some(public) => vec![public.clone()],
             None => bases(headers),
         };
+        bases.extend(self.node.clone());
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
         if self.signed == Signed::Ed25519 {
             let at = text("telnyx-timestamp")?;
@@ -198,7 +203,7 @@ mod tests {
         let signature = sign("12345", url, &params());
         // printf of the string to sign, piped to openssl dgst -sha1 -hmac 12345 -binary | base64
         assert_eq!(signature, "0/KCTR6DLpKmkAf8muzZqo1nDgQ=");
-        let checker = Checker::new(&TWILIO, "12345", Some("https://mycompany.com/"));
+        let checker = Checker::new(&TWILIO, "12345", Some("https://mycompany.com/"), None);
         let path = "/myapp.php?foo=1&bar=2";
         let good = headers(&[(HEADER, &signature)]);
         assert_eq!(
@@ -207,7 +212,7 @@ mod tests {
         );
         assert!(check(&checker, &good, "/myapp.php?foo=1", &params()).is_none());
         assert!(check(&checker, &good, path, &params()[1..]).is_none());
-        let other = Checker::new(&TWILIO, "12346", Some("https://mycompany.com"));
+        let other = Checker::new(&TWILIO, "12346", Some("https://mycompany.com"), None);
         assert!(check(&other, &good, path, &params()).is_none());
         for bad in ["", "x", "0/KCTR6DLpKmkAf8muzZqo1nDgR=", "AAAA"] {
             assert!(check(&checker, &headers(&[(HEADER, bad)]), path, &params()).is_none());
@@ -231,13 +236,13 @@ mod tests {
         let base = Some("https://line.example.com");
         let path = "/twilio/voice?again=1";
         let url = "https://line.example.com/twilio/voice?again=1";
-        let signal = Checker::new(named("signalwire").unwrap(), "k", base);
+        let signal = Checker::new(named("signalwire").unwrap(), "k", base, None);
         let signed = sign("k", url, &params());
         for name in ["x-signalwire-signature", HEADER] {
             let all = headers(&[(name, &signed)]);
             assert!(check(&signal, &all, path, &params()).is_some(), "{name}");
         }
-        let plivo = Checker::new(named("plivo").unwrap(), "k", base);
+        let plivo = Checker::new(named("plivo").unwrap(), "k", base, None);
         let signed = format!("AAAA, {}", sign_plivo("k", url, &params(), "n1"));
         let with = |nonce: &str| {
             headers(&[
@@ -255,7 +260,7 @@ mod tests {
         use ring::signature::{Ed25519KeyPair, KeyPair};
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
         let key = BASE64.encode(pair.public_key().as_ref());
-        let telnyx = Checker::new(named("telnyx").unwrap(), &key, base);
+        let telnyx = Checker::new(named("telnyx").unwrap(), &key, base, None);
         let signed = BASE64.encode(pair.sign(b"1795000000|CallSid=v3"));
         let all = headers(&[
             ("telnyx-timestamp", "1795000000"),
@@ -269,7 +274,7 @@ mod tests {
 
     #[test]
     fn proxies_and_ports() {
-        let checker = Checker::new(&TWILIO, "secret", None);
+        let checker = Checker::new(&TWILIO, "secret", None, None);
         let signed = |url: &str| sign("secret", url, &[]);
         for (url, more, base) in [
             ("http://127.0.0.1:8081/v", vec![], "http://127.0.0.1:8081"),

@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::edge::sip::Permit;
 
 /// From the webhook's answer to the stream's start message.
-const VALID: Duration = Duration::from_secs(60);
+pub(super) const VALID: Duration = Duration::from_secs(60);
 /// A call that ended is remembered this long, for Twilio asking what next.
 const REMEMBERED: Duration = Duration::from_secs(600);
 const REMEMBERED_MOST: usize = 4_096;
@@ -35,6 +35,8 @@ struct Ticket {
     call_sid: Option<String>,
     purpose: Purpose,
     until: Instant,
+    /// Other machines know of it, too.
+    told: bool,
 }
 
 type Key = [u8; 32];
@@ -99,6 +101,7 @@ impl Tickets {
                 call_sid: Some(call_sid.to_owned()),
                 purpose,
                 until: Instant::now() + VALID,
+                told: false,
             },
         );
         Ok(token)
@@ -113,6 +116,7 @@ impl Tickets {
                 call_sid: None,
                 purpose: Purpose::Human(link),
                 until: Instant::now() + VALID + ring,
+                told: false,
             },
         );
         token
@@ -142,6 +146,39 @@ impl Tickets {
         inner.by_call.remove(&call_sid);
         inner.streaming.insert(call_sid, Instant::now());
         Ok((ticket.purpose, ticket.call_sid))
+    }
+
+    /// A stream is up that another machine's webhook was told of.
+    pub fn streams(&self, call_sid: &str) {
+        let now = Instant::now();
+        self.lock().streaming.insert(call_sid.to_owned(), now);
+    }
+
+    /// Other machines know of the token with this digest ([`hex`]).
+    pub fn told(&self, hex: &str) {
+        let mut inner = self.lock();
+        let found = inner.waiting.iter_mut().find(|(key, _)| of(key) == hex);
+        if let Some((_, ticket)) = found {
+            ticket.told = true;
+        }
+    }
+
+    /// Digests of the tokens that other machines know of.
+    pub fn all_told(&self) -> Vec<String> {
+        let inner = self.lock();
+        let told = inner.waiting.iter().filter(|(_, ticket)| ticket.told);
+        told.map(|(key, _)| of(key)).collect()
+    }
+
+    /// Of those that were `told` only these wait still: the others were used elsewhere.
+    pub fn went(&self, told: &[String], waiting: &[String]) {
+        let gone = |key: &Key| {
+            let hex = of(key);
+            told.contains(&hex) && !waiting.contains(&hex)
+        };
+        let mut inner = self.lock();
+        inner.waiting.retain(|key, _| !gone(key));
+        inner.by_call.retain(|_, key| !gone(key));
     }
 
     /// A human's token is not wanted any more.
@@ -201,6 +238,15 @@ fn token() -> (String, Key) {
     let token: String = secret.iter().map(|b| format!("{b:02x}")).collect();
     let key = digest(&token);
     (token, key)
+}
+
+/// A token's digest as the machines tell it to each other.
+pub(super) fn hex(token: &str) -> String {
+    of(&digest(token))
+}
+
+fn of(key: &Key) -> String {
+    key.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn digest(token: &str) -> Key {

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 
 use super::media::{self, MESSAGE_MAX};
 use super::tickets::{Caller, Refused};
+use super::together::Awaited;
 use super::twiml::{self, After};
 use super::{Shared, number};
 
@@ -128,6 +129,7 @@ async fn voice(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
     };
     if signed.param("CallStatus").is_some_and(is_final) {
         shared.tickets.gone(sid);
+        shared.over(sid, false).await;
         return xml(twiml::only(names, &After::Hangup));
     }
     shared.learnt(&signed.base);
@@ -148,26 +150,37 @@ async fn voice(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
     let from = signed.param("From").and_then(number);
     let vouched = !lie && from.as_ref().is_some_and(|f| f.starts_with('+'));
     let to = signed.param("To").map(str::to_owned);
-    let token = shared.tickets.caller(
-        sid,
-        || (shared.config.admit)(),
-        |permit| Caller {
-            from,
-            to,
-            vouched,
-            permit,
-        },
-    );
+    let awaited = Awaited {
+        call_sid: sid.to_owned(),
+        from: from.clone(),
+        to: to.clone(),
+        vouched,
+    };
+    let token = match shared.elsewhere(sid, again > 0).await {
+        Some(refused) => Err(refused),
+        None => shared.tickets.caller(
+            sid,
+            || (shared.config.admit)(),
+            |permit| Caller {
+                from,
+                to,
+                vouched,
+                permit,
+            },
+        ),
+    };
     match token {
         Ok(token) => {
+            shared.tell(&token, awaited).await;
             // Where calls cannot be ended over the API, the end of the stream is all that the provider sees: it asks what comes next.
             let after = match &shared.config.fallback {
                 Some(dial) if names.rest => After::Dial(dial.clone()),
                 _ => After::Ask(format!("{}/twilio/voice?again={}", signed.base, again + 1)),
             };
+            let streams = shared.config.node_url.as_deref();
             xml(twiml::connect(
                 names,
-                &super::media_url(&signed.base),
+                &super::media_url(streams.unwrap_or(&signed.base)),
                 &token,
                 &after,
             ))
@@ -196,6 +209,7 @@ async fn status(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         None if is_final(status) => {
             if let Some(sid) = signed.param(shared.config.names.call) {
                 shared.tickets.gone(sid);
+                shared.over(sid, false).await;
             }
         }
         None => {}

@@ -1,5 +1,6 @@
 //! Reading a call's files, and bringing in order what a program that died has left.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -85,6 +86,16 @@ pub fn recover(
     keeping: &Arc<Keeping>,
     close: impl FnOnce(CallRecord) -> CallRecord,
 ) -> Result<Option<CallRecord>, String> {
+    put_right(folder, id, keeping, close, 0)
+}
+
+fn put_right(
+    folder: &Path,
+    id: &str,
+    keeping: &Arc<Keeping>,
+    close: impl FnOnce(CallRecord) -> CallRecord,
+    lost: u64,
+) -> Result<Option<CallRecord>, String> {
     let keys = keeping.keys.as_ref();
     let of =
         |bytes: Option<Vec<u8>>| -> Option<CallRecord> { serde_json::from_slice(&bytes?).ok() };
@@ -99,19 +110,7 @@ pub fn recover(
             return Ok(None);
         }
     };
-    let mut files = CallFiles {
-        id: id.to_owned(),
-        folder: folder.to_path_buf(),
-        keeping: keeping.clone(),
-        audio: None,
-        waiting: Default::default(),
-        open: false,
-        trail: None,
-        covered: Vec::new(),
-        ahead: Vec::new(),
-        written: 0,
-        told: false,
-    };
+    let mut files = CallFiles::found(folder, id, keeping);
     if let Err(e) = files.mend_audio() {
         files.complain("its recording", &e);
     }
@@ -121,15 +120,37 @@ pub fn recover(
             let _ = fs::remove_file(folder.join(UP));
             return Ok(Some(record));
         }
-        Ok(Mended::Open(trail)) => files.trail = Some(trail),
+        Ok(Mended::Open(trail)) => files.trail = Some(Trail { lost, ..trail }),
         Err(e) => files.complain("its events", &e),
     }
     let why = match finished {
         true => "ended",
         false => "the program ended during the call",
     };
-    files.end(&record, why);
+    // What the disk does not take now is found again at the next start.
+    let _ = files.end(&record, why);
     Ok(Some(record))
+}
+
+/// Closes a call whose end the disk did not take, and `lost` of its events. False: it still does not.
+pub fn close_late(
+    folder: &Path,
+    id: &str,
+    keeping: &Arc<Keeping>,
+    record: &CallRecord,
+    lost: u64,
+) -> bool {
+    // As it would be found after a restart, and with its record; where nothing at all could be written, a folder with that alone.
+    let files = CallFiles::found(folder, id, keeping);
+    let next = files.path(&format!("{RECORD}{NEXT}"));
+    let Ok(bytes) = serde_json::to_vec_pretty(record) else {
+        return true;
+    };
+    if fs::create_dir_all(folder).is_err() || !files.replace(&next, &files.dressed(&bytes)) {
+        return false;
+    }
+    let closed = put_right(folder, id, keeping, |record| record, lost);
+    matches!(closed, Ok(Some(_))) && files.path(RECORD).exists() && !next.exists()
 }
 
 enum Mended {
@@ -139,6 +160,23 @@ enum Mended {
 }
 
 impl CallFiles {
+    /// A folder as it lies there, with nothing open.
+    fn found(folder: &Path, id: &str, keeping: &Arc<Keeping>) -> Self {
+        Self {
+            id: id.to_owned(),
+            folder: folder.to_path_buf(),
+            keeping: keeping.clone(),
+            audio: None,
+            waiting: Default::default(),
+            open: false,
+            trail: None,
+            covered: Vec::new(),
+            ahead: Vec::new(),
+            written: 0,
+            told: Cell::new(false),
+        }
+    }
+
     /// The header's sizes, and no half sample at the end.
     fn mend_audio(&self) -> std::io::Result<()> {
         let path = self.path(AUDIO);

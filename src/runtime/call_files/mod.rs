@@ -1,6 +1,7 @@
 //! What is written of one call, and how: sound as it comes, covered where it is private, encrypted where there is a key; the trail; the
 //! record. Whatever moment the program dies at, what was written is readable, and [`recover`] closes it.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -19,7 +20,7 @@ use crate::telemetry::{Metric, Metrics};
 
 mod mend;
 
-pub use mend::{opened, read, recover, unfinished};
+pub use mend::{close_late, opened, read, recover, unfinished};
 
 const AUDIO: &str = "audio.wav";
 const EVENTS: &str = "events.jsonl";
@@ -60,7 +61,7 @@ pub(super) struct CallFiles {
     ahead: Vec<(u64, u64)>,
     written: u64,
     /// The disk was complained about.
-    told: bool,
+    told: Cell<bool>,
 }
 
 /// A recording as it grows.
@@ -99,7 +100,7 @@ impl CallFiles {
             covered: Vec::new(),
             ahead: Vec::new(),
             written: 0,
-            told: false,
+            told: Cell::new(false),
         };
         let made = fs::DirBuilder::new()
             .recursive(true)
@@ -326,11 +327,16 @@ impl CallFiles {
         self.append(linked);
     }
 
-    fn append(&mut self, link: impl FnOnce(&mut Chain) -> String) {
-        let Some(trail) = &mut self.trail else { return };
-        if let Err(e) = trail.append(self.keeping.keys.as_ref(), link) {
-            self.complain("its events", &e);
+    /// False: the disk did not take it.
+    fn append(&mut self, link: impl FnOnce(&mut Chain) -> String) -> bool {
+        let Some(trail) = &mut self.trail else {
+            return true;
+        };
+        let written = trail.append(self.keeping.keys.as_ref(), link);
+        if let Err(e) = &written {
+            self.complain("its events", e);
         }
+        written.is_ok()
     }
 
     /// The record as it stands: what is left if the power goes.
@@ -341,7 +347,11 @@ impl CallFiles {
     }
 
     /// Closes everything. `why`: `ended`, or how it came to an end without us.
-    pub(super) fn end(mut self, record: &CallRecord, why: &str) {
+    ///
+    /// # Errors
+    /// The disk did not take it, and [`close_late`] is to try again: how many events were lost.
+    pub(super) fn end(mut self, record: &CallRecord, why: &str) -> Result<(), u64> {
+        let lost = self.trail.as_ref().map_or(0, |t| t.lost);
         self.flush();
         if let Some(Audio::Plain { file, wav }) = &mut self.audio {
             let done = wav.finish().into_iter().try_for_each(|op| apply(file, op));
@@ -350,12 +360,14 @@ impl CallFiles {
             }
         }
         let Ok(bytes) = serde_json::to_vec_pretty(record) else {
-            return;
+            return Ok(());
         };
         let next = format!("{RECORD}{NEXT}");
         // The seal holds the record's hash, and the record says that the call is over: neither may be there without the other for
         // longer than it takes to rename a file.
-        self.replace(&self.path(&next), &self.dressed(&bytes));
+        if !self.replace(&self.path(&next), &self.dressed(&bytes)) {
+            return Err(lost);
+        }
         self.replace(
             &self.path(PAGE),
             &self.dressed(transcript(record).as_bytes()),
@@ -380,23 +392,26 @@ impl CallFiles {
         }
         let at = super::clock::now().to_string();
         let keeping = self.keeping.clone();
-        let lost = self.trail.as_ref().map_or(0, |t| t.lost);
         let why = match lost {
             0 => why.to_owned(),
             n => format!("{why}; {n} events were lost because the disk did not take them"),
         };
         let line = trail::sealed(&why, &at, &files, &keeping.signer);
-        self.append(|chain| chain.seal(&line, &keeping.signer));
+        if !self.append(|chain| chain.seal(&line, &keeping.signer)) {
+            return Err(lost);
+        }
         if let Some(trail) = &self.trail {
             let _ = trail.file.sync_data();
         }
         if let Err(e) = fs::rename(self.path(&next), self.path(RECORD)) {
-            return self.complain("its record", &e);
+            self.complain("its record", &e);
+            return Err(lost);
         }
         if self.keeping.to_s3 {
             let _ = fs::write(self.folder.join(crate::runtime::s3::WAITING), "");
         }
         let _ = fs::remove_file(self.folder.join(UP));
+        Ok(())
     }
 
     /// As it goes to the disk.
@@ -407,8 +422,8 @@ impl CallFiles {
         }
     }
 
-    /// Whole or not at all: a reader never sees half a file.
-    fn replace(&self, path: &Path, bytes: &[u8]) {
+    /// Whole or not at all: a reader never sees half a file. False: not at all.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> bool {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
         let beside = PathBuf::from(beside);
@@ -422,15 +437,16 @@ impl CallFiles {
             .and_then(|()| fs::rename(&beside, path));
         if let Err(e) = written {
             let _ = fs::remove_file(&beside);
-            self.keeping.metrics.count(Metric::RecordingErrors, &[]);
-            tracing::error!(call = %self.id, "{} could not be written: {e}", path.display());
+            self.complain(&path.display().to_string(), &e);
+            return false;
         }
+        true
     }
 
     /// Says once for a call what the disk does not take; counts every time.
-    fn complain(&mut self, what: &str, error: &std::io::Error) {
+    fn complain(&self, what: &str, error: &std::io::Error) {
         self.keeping.metrics.count(Metric::RecordingErrors, &[]);
-        if !std::mem::replace(&mut self.told, true) {
+        if !self.told.replace(true) {
             tracing::error!(call = %self.id, "{what} could not be written: {error}; the call goes on");
         }
     }

@@ -77,7 +77,7 @@ fn a_call_is_kept_whole_and_its_trail_verifies() {
         let keeping = keeping(&place, sealed);
         let files = call(&place, &keeping, 3_000);
         assert_eq!(unfinished(&place.0), ["call"]);
-        files.end(&record(true), "ended");
+        files.end(&record(true), "ended").unwrap();
         let keys = keeping.keys.as_ref();
         let wav = wav::read(&read(&place.call(), AUDIO, keys).unwrap().unwrap()).unwrap();
         assert_eq!((wav.channels, wav.channel(0).len()), (2, 48_000));
@@ -119,7 +119,7 @@ fn private_words_are_covered_and_what_is_around_them_is_not() {
         // What is private yet when it comes is covered as it comes.
         files.sound(&[1000; FRAME], &[-1000; FRAME]);
         files.sound(&[1000; FRAME], &[-1000; FRAME]);
-        files.end(&record(true), "ended");
+        files.end(&record(true), "ended").unwrap();
         let keys = keeping.keys.as_ref();
         let wav = wav::read(&read(&place.call(), AUDIO, keys).unwrap().unwrap()).unwrap();
         let caller = wav.channel(0);
@@ -147,7 +147,7 @@ fn nothing_is_kept_while_the_gate_is_shut() {
     frames(&mut files);
     files.gate(false);
     frames(&mut files);
-    files.end(&record(true), "ended");
+    files.end(&record(true), "ended").unwrap();
     let wav = wav::read(&read(&place.call(), AUDIO, None).unwrap().unwrap()).unwrap();
     for (channel, level) in [(0, 7), (1, 8)] {
         let samples = wav.channel(channel);
@@ -205,7 +205,9 @@ fn a_killed_call_is_readable_at_whatever_byte_it_stopped_and_closed_at_restart()
 fn a_kill_between_seal_and_record_loses_neither() {
     let place = Place::new();
     let keeping = keeping(&place, false);
-    call(&place, &keeping, 1_000).end(&record(true), "ended");
+    call(&place, &keeping, 1_000)
+        .end(&record(true), "ended")
+        .unwrap();
     // As it was a moment before the end.
     fs::rename(
         place.call().join(RECORD),
@@ -233,7 +235,20 @@ fn a_disk_that_takes_nothing_is_counted_and_the_call_goes_on() {
     // A file where the folder should be.
     fs::write(place.call(), "in the way").unwrap();
     let files = call(&place, &keeping, 2_000);
-    files.end(&record(true), "ended");
+    assert!(files.end(&record(true), "ended").is_err());
+    let late = |lost| close_late(&place.call(), "call", &keeping, &record(true), lost);
+    assert!(!late(0), "it still takes nothing");
+    fs::remove_file(place.call()).unwrap();
+    assert!(late(3), "it takes everything again");
+    let kept = read(&place.call(), RECORD, None).unwrap().unwrap();
+    assert_eq!(
+        serde_json::from_slice::<CallRecord>(&kept).unwrap(),
+        record(true)
+    );
+    assert_eq!(look(&place, &keeping).wrong, Vec::<String>::new());
+    let trail = String::from_utf8(read(&place.call(), EVENTS, None).unwrap().unwrap()).unwrap();
+    assert!(trail.contains("3 events were lost"), "{trail}");
+    assert!(unfinished(&place.0).is_empty());
     let text = keeping.metrics.render();
     let count = text
         .lines()

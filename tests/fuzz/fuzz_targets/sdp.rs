@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| firstline::wire::hostile::sdp(bytes));
+#[path = "../../hostile/checks.rs"]
+#[allow(dead_code, reason = "the others are for the tests")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(init: checks::sow("sdp"), |bytes: &[u8]| firstline::wire::hostile::sdp(bytes));

@@ -9,10 +9,9 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +20,11 @@ use firstline::audio::{FRAME, tone};
 use firstline::desk::record::TARGET_OUTCOMES;
 use firstline::edge::sip::{Accept, SipConfig, SipEdge};
 use firstline::edge::{Leg, Signal};
+
+mod line;
+mod short;
+
+use line::Line;
 
 /// Memory beyond the figure after the first fifth of the calls that counts as growth.
 const GROWTH_KB: u64 = 60_000;
@@ -41,6 +45,8 @@ struct Args {
     calls: usize,
     lanes: usize,
     seed: u64,
+    /// Short calls for so many seconds, instead of transfers.
+    short: Option<usize>,
     firstline: PathBuf,
     keep: PathBuf,
 }
@@ -50,6 +56,7 @@ fn args() -> Result<Args, String> {
         calls: 200,
         lanes: 10,
         seed: 1,
+        short: None,
         firstline: PathBuf::from("firstline"),
         keep: std::env::temp_dir().join(format!("firstline-soak-{}", std::process::id())),
     };
@@ -65,11 +72,12 @@ fn args() -> Result<Args, String> {
             "--calls" => args.calls = number()?,
             "--lanes" => args.lanes = number()?.max(1),
             "--seed" => args.seed = number()? as u64,
+            "--short" => args.short = Some(number()?.max(20)),
             "--firstline" => args.firstline = value.into(),
             "--keep" => args.keep = value.into(),
             _ => {
                 return Err(format!(
-                    "unknown option {flag}; known: --calls --lanes --seed --firstline --keep"
+                    "unknown option {flag}; known: --calls --lanes --seed --short --firstline --keep"
                 ));
             }
         }
@@ -89,10 +97,14 @@ fn main() -> ExitCode {
         .worker_threads(2)
         .enable_all()
         .build();
-    match runtime
-        .map_err(|e| e.to_string())
-        .and_then(|r| r.block_on(soak(args)))
-    {
+    match runtime.map_err(|e| e.to_string()).and_then(|r| {
+        r.block_on(async {
+            match args.short {
+                Some(seconds) => short::soak(args, seconds as u64).await,
+                None => soak(args).await,
+            }
+        })
+    }) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(why) => {
@@ -139,115 +151,6 @@ async fn edge(
     })
     .await
     .map_err(|e| e.to_string())
-}
-
-/// The line under test; killed when dropped.
-struct Line {
-    child: Child,
-    http: u16,
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Line {
-    fn start(args: &Args, sip: u16, humans: u16) -> Result<Self, String> {
-        let http = free(false)?;
-        let desk = args.keep.join("desk");
-        std::fs::create_dir_all(desk.join("knowledge")).map_err(|e| e.to_string())?;
-        write(&desk.join("desk.toml"), "company = \"Soak\"\n[escalation.queues]\nasked = { ring = \"all_at_once\", targets = [\"sip:q1@127.0.0.1:PORT;ring_s=6\", \"sip:q2@127.0.0.1:PORT;ring_s=8\"] }\n".replace("PORT", &humans.to_string()).as_str())?;
-        write(
-            &desk.join("knowledge/hours.md"),
-            "---\nid: hours\ntitle: Opening hours\n---\nWe are open from nine to five.\n",
-        )?;
-        let log = std::fs::File::create(args.keep.join("line.log")).map_err(|e| e.to_string())?;
-        let target = |n: u16, ring: u16| format!("sip:h{n}@127.0.0.1:{humans};ring_s={ring}");
-        let mut child = Command::new(&args.firstline)
-            .arg("serve")
-            .env("FIRSTLINE_SIP__LISTEN", format!("udp:127.0.0.1:{sip}"))
-            .env("FIRSTLINE_SIP__ADVERTISE", "127.0.0.1")
-            .env("FIRSTLINE_SIP__ACCEPT", "any")
-            .env("FIRSTLINE_SIP__RTP_PORTS", "41000-43999")
-            .env("FIRSTLINE_HTTP__LISTEN", format!("127.0.0.1:{http}"))
-            .env("FIRSTLINE_DESK__PATH", &desk)
-            .env("FIRSTLINE_LIMITS__CALLS", "64")
-            .env("FIRSTLINE_CALLBACK__VIA", "off")
-            .env(
-                "FIRSTLINE_TRANSFER__TARGETS",
-                format!("{},{}", target(1, 5), target(2, 7)),
-            )
-            .env(
-                "FIRSTLINE_STORAGE__URL",
-                format!("sqlite:{}", args.keep.join("soak.db").display()),
-            )
-            .env(
-                "FIRSTLINE_STORAGE__RECORDINGS",
-                args.keep.join("recordings"),
-            )
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .map_err(|e| format!("cannot start {}: {e}", args.firstline.display()))?;
-        let out = child.stdout.take().ok_or("the line has no output")?;
-        let mut lines = BufReader::new(out).lines();
-        let ready = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .any(|l| l.starts_with("ready "));
-        let line = Self { child, http };
-        if !ready {
-            return Err(format!(
-                "the line did not start: see {}",
-                args.keep.join("line.log").display()
-            ));
-        }
-        // Whatever else it prints must not fill the pipe.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Ok(line)
-    }
-
-    fn rss_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .unwrap_or_default();
-        status
-            .lines()
-            .find_map(|l| {
-                l.strip_prefix("VmRSS:")?
-                    .split_whitespace()
-                    .next()?
-                    .parse()
-                    .ok()
-            })
-            .unwrap_or(0)
-    }
-
-    fn get(&self, path: &str) -> Result<serde_json::Value, String> {
-        let failed = |e: std::io::Error| e.to_string();
-        let mut socket = TcpStream::connect(("127.0.0.1", self.http)).map_err(failed)?;
-        write!(
-            socket,
-            "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
-        )
-        .map_err(failed)?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).map_err(failed)?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
-        if !head.starts_with("HTTP/1.1 200") {
-            return Err(format!(
-                "{path}: {}",
-                head.lines().next().unwrap_or_default()
-            ));
-        }
-        serde_json::from_str(body).map_err(|e| format!("{path}: {e}"))
-    }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// Legs that are open in this program.

@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../../hostile/checks.rs"]
+#[allow(dead_code, reason = "the others are for the tests")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(init: checks::sow("model"), |bytes: &[u8]| checks::model(bytes));
