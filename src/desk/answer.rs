@@ -2,25 +2,23 @@
 
 use std::collections::HashSet;
 
-use super::asked::{Asked, asks_for_own, things_asked_for};
+use super::asked::{Asked, Modal, asks_for_own, things_asked_for};
+use super::choosing::{choose, side, sides};
 use super::desk::{Desk, Hit, Understanding};
+use super::entity::{Quantity, quantities};
 use super::knowledge::{Article, Passage, sentences_of};
 use super::meaning::{Spoken, content_words, whole};
 use super::text::{dot, words};
 
-/// Longest reply, in words: about fifteen seconds aloud.
-const MOST_WORDS: usize = 45;
-/// The same where two sentences answer equally well: leaving one out would be a guess.
-const MOST_WORDS_TIED: usize = 60;
-/// Share of the best sentence's score from which another is its equal.
-const TIED: f32 = 0.9;
-/// Share of the best sentence's score from which another is said beside it, as long as there is room.
-const BESIDE: f32 = 0.45;
 /// Least score of a sentence that is read out because the better ones have been.
 const REST: f32 = 0.3;
 
 /// What a sentence gains by speaking of whom the question names.
 const NAMED: f32 = 0.2;
+/// What a sentence gains by setting a limit that the caller's own quantity keeps to.
+const WITHIN: f32 = 0.25;
+/// What it gains by saying what must, may or cannot be done where that is asked.
+const MODAL: f32 = 0.08;
 /// Weight of the question's words, one by one, in a sentence's score.
 const WORDS_IN_SENTENCE: f32 = 0.15;
 /// Other articles that an answer is held against.
@@ -55,6 +53,9 @@ pub struct AnswerEvidence {
     pub focus: f32,
     /// 1 where the question names something the desk knows by name or number, and the passage is not about it.
     pub foreign: f32,
+    /// 1 where what is said sets a limit that the caller's own quantity keeps to ("for children from 4 to 11", "my eight year old"),
+    /// -1 where it sets only ones that it does not; 0 where there is nothing to compare.
+    pub side: f32,
     /// How well what is said speaks of the words of the question; none where the desk does not read words.
     pub words: Option<ByWord>,
 }
@@ -78,6 +79,18 @@ pub struct ByWord {
     pub asked_for: f32,
 }
 
+/// What a question looks for in a sentence.
+struct Sought<'a> {
+    /// Its content words, as stems.
+    terms: Vec<String>,
+    /// What it calls by a name that the articles have, as stems.
+    names: Vec<String>,
+    reading: &'a [f32],
+    asked: Asked,
+    modal: Option<Modal>,
+    quantities: Vec<Quantity>,
+}
+
 impl Desk {
     /// The reply the articles give, none where the desk has no article that bears on the question at all.
     pub fn answer(&self, question: &str, reading: &[f32], u: &Understanding) -> Option<Answer> {
@@ -95,9 +108,9 @@ impl Desk {
         let total: f32 = terms.iter().map(weight).sum::<f32>().max(1e-6);
         let shared: f32 = terms.iter().filter(|t| known.contains(t)).map(weight).sum();
         // The passage that won by its vector is not always the one whose sentence answers: look at all of the article's.
-        let asked = Asked::of(question);
-        let names = self.names_in(question);
-        let scored = |p: &Passage| self.score_sentences(p, &terms, &names, reading, asked);
+        let sought = self.sought(question, at, reading);
+        let asked = sought.asked;
+        let scored = |p: &Passage| self.score_sentences(p, &sought);
         let top = |p: &Passage| scored(p).into_iter().fold(0.0, f32::max);
         let mut passage = &self.passages[best.index];
         let mut reach = top(passage) + 0.1;
@@ -118,6 +131,11 @@ impl Desk {
         };
         let by_word = self.by_word(question, at, &text, written.is_some(), passage, reading, u);
         let focus = f32::from(u8::from(asked != Asked::Open && !asked.answered_by(&text)));
+        let side = match keeps(&text, &sought.quantities) {
+            Some(true) => 1.0,
+            Some(false) => -1.0,
+            None => 0.0,
+        };
         let next = u.sources.get(1).map_or(0.0, |s| s.score);
         let top = u.intents.first().map(|i| i.0.as_str());
         Some(Answer {
@@ -138,6 +156,7 @@ impl Desk {
                 )),
                 focus,
                 foreign: f32::from(u8::from(self.is_foreign(question, article, passage))),
+                side,
                 words: by_word,
             },
         })
@@ -251,24 +270,23 @@ impl Desk {
 
     /// How well an article's best sentence answers, 0 to 1.3.
     pub(super) fn best_sentence(&self, article: usize, question: &str, reading: &[f32]) -> f32 {
-        let terms = self.stems.terms(question);
-        let asked = Asked::of(question);
-        let names = self.names_in(question);
+        let sought = self.sought(question, article, reading);
         self.of_article(article)
-            .flat_map(|p| self.score_sentences(p, &terms, &names, reading, asked))
+            .flat_map(|p| self.score_sentences(p, &sought))
             .fold(0.0, f32::max)
     }
 
     /// How well each sentence of a passage answers, 0 to 1.2. A word that most of the article's sentences have tells none of them
     /// from the others, however rare it is elsewhere.
-    fn score_sentences(
-        &self,
-        passage: &Passage,
-        terms: &[String],
-        names: &[String],
-        reading: &[f32],
-        asked: Asked,
-    ) -> Vec<f32> {
+    fn score_sentences(&self, passage: &Passage, sought: &Sought<'_>) -> Vec<f32> {
+        let Sought {
+            terms,
+            names,
+            reading,
+            asked,
+            modal,
+            quantities,
+        } = sought;
         let vector = whole(reading, self.dims());
         let have: Vec<Vec<String>> = passage
             .sentences
@@ -288,7 +306,8 @@ impl Desk {
             .sentences
             .iter()
             .zip(&have)
-            .map(|(s, have)| {
+            .zip(sides(&passage.sentences, quantities))
+            .map(|((s, have), side)| {
                 let shared: f32 = terms
                     .iter()
                     .zip(&weights)
@@ -307,6 +326,8 @@ impl Desk {
                 near + by_word
                     + if asked.answered_by(s) { 0.2 } else { 0.0 }
                     + self.of_whom(s, names)
+                    + if side == Some(true) { WITHIN } else { 0.0 }
+                    + if modal.is_some_and(|m| m.answered_by(s)) { MODAL } else { 0.0 }
             })
             .collect()
     }
@@ -332,12 +353,23 @@ impl Desk {
         }
     }
 
-    /// What the question calls by a name that the articles have, as stems.
-    fn names_in(&self, question: &str) -> Vec<String> {
+    /// What is looked for among an article's sentences. A name that stands in its title is no mark of any of them: they all speak of
+    /// it.
+    fn sought<'a>(&self, question: &str, article: usize, reading: &'a [f32]) -> Sought<'a> {
+        let title = self.stems.terms(&self.articles[article].title);
         let all = words(question).into_iter();
-        all.filter(|w| self.named.contains(w))
-            .map(|w| self.stems.stem(&w))
-            .collect()
+        Sought {
+            terms: self.stems.terms(question),
+            names: all
+                .filter(|w| self.named.contains(w))
+                .map(|w| self.stems.stem(&w))
+                .filter(|name| !title.contains(name))
+                .collect(),
+            reading,
+            asked: Asked::of(question),
+            modal: Modal::of(question),
+            quantities: quantities(question),
+        }
     }
 
     /// Of an article that has just been read from, the passage's other sentences that answer best; none where nothing else does.
@@ -348,16 +380,14 @@ impl Desk {
         question: &str,
         reading: &[f32],
     ) -> Option<String> {
-        let terms = self.stems.terms(question);
-        let names = self.names_in(question);
-        let asked = Asked::of(question);
+        let sought = self.sought(question, self.article_at(article)?, reading);
         let mut best: Option<(f32, String)> = None;
         for passage in self
             .passages
             .iter()
             .filter(|p| self.articles[p.article].id == article)
         {
-            let mut scores = self.score_sentences(passage, &terms, &names, reading, asked);
+            let mut scores = self.score_sentences(passage, &sought);
             for (sentence, score) in passage.sentences.iter().zip(&mut scores) {
                 if told.contains(sentence.as_str()) {
                     *score = 0.0;
@@ -373,96 +403,14 @@ impl Desk {
     }
 }
 
-/// The best sentence with what it needs beside it: the sentence before where it refers back, the condition after. Never more
-/// than [`MOST_WORDS`] unless one sentence alone is longer.
-fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
-    let sentences = &passage.sentences;
-    let Some(best) =
-        (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)))
-    else {
-        return (passage.text.clone(), 0.0);
-    };
-    let length = |s: &str| s.split_whitespace().count();
-    let mut chosen = vec![best];
-    let mut words_used = length(&sentences[best]);
-    let mut take = |i: usize, chosen: &mut Vec<usize>| {
-        let n = length(&sentences[i]);
-        let most = if scores[i] >= TIED * scores[best] {
-            MOST_WORDS_TIED
-        } else {
-            MOST_WORDS
-        };
-        if !chosen.contains(&i) && chosen.len() < 4 && words_used + n <= most {
-            words_used += n;
-            chosen.push(i);
-        }
-    };
-    // A fact and its condition are not parted.
-    if best + 1 < sentences.len() && is_condition(&sentences[best + 1]) {
-        take(best + 1, &mut chosen);
-    }
-    if best > 0 && (refers_back(&sentences[best]) || is_condition(&sentences[best])) {
-        take(best - 1, &mut chosen);
-    }
-    let mut others: Vec<usize> = (0..sentences.len()).filter(|i| *i != best).collect();
-    others.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    for i in others {
-        if scores[i] >= BESIDE * scores[best] && scores[i] > 0.0 {
-            take(i, &mut chosen);
-        }
-    }
-    chosen.sort_unstable();
-    let text: Vec<&str> = chosen.iter().map(|i| sentences[*i].as_str()).collect();
-    (text.join(" "), scores[best])
-}
-
-/// "Unless ...", "If ...", "However ...", "... only": the sentence limits the one before it.
-fn is_condition(sentence: &str) -> bool {
-    let w = words(sentence);
-    matches!(
-        w.first().map(String::as_str),
-        Some(
-            "unless"
-                | "if"
-                | "however"
-                | "but"
-                | "except"
-                | "otherwise"
-                | "only"
-                | "note"
-                | "provided"
-                | "excluding"
-        )
-    ) || w.windows(2).any(|p| {
-        matches!(
-            (p[0].as_str(), p[1].as_str()),
-            ("does", "not") | ("do", "not") | ("not", "apply") | ("except", "for")
-        )
-    }) && w
-        .first()
-        .is_some_and(|f| matches!(f.as_str(), "this" | "that" | "these" | "it" | "they" | "we"))
-}
-
-/// "It ...", "This ...": meaningless without the sentence before.
-fn refers_back(sentence: &str) -> bool {
-    let w = words(sentence);
-    matches!(
-        w.first().map(String::as_str),
-        Some(
-            "it" | "its"
-                | "this"
-                | "that"
-                | "these"
-                | "those"
-                | "they"
-                | "then"
-                | "after"
-                | "also"
-                | "otherwise"
-                | "he"
-                | "she"
-        )
-    ) && !matches!(w.get(1).map(String::as_str), Some("you" | "your"))
+/// Whether what is said sets a limit that the caller's quantities keep to.
+fn keeps(said: &str, quantities: &[Quantity]) -> Option<bool> {
+    let sentences = sentences_of(said);
+    sides(&sentences, quantities)
+        .into_iter()
+        .flatten()
+        .chain(side(said, quantities))
+        .reduce(|a, b| a || b)
 }
 
 impl Hit {

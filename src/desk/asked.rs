@@ -141,6 +141,49 @@ pub(super) fn asks_for_own(question: &str) -> Option<String> {
     w.get(at + 2).filter(|_| asks).cloned()
 }
 
+/// Whether something must or may be done, where that is what is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Modal {
+    Must,
+    May,
+}
+
+impl Modal {
+    /// "Do I have to ...", "can I ...".
+    pub fn of(question: &str) -> Option<Self> {
+        let w = words(question);
+        w.windows(3).find_map(|t| {
+            let (a, b, c) = (t[0].as_str(), t[1].as_str(), t[2].as_str());
+            let who = |w: &str| matches!(w, "i" | "we" | "you" | "they" | "he" | "she" | "it");
+            match (a, b, c) {
+                ("do" | "does" | "will" | "would", _, "have" | "need") => Some(Self::Must),
+                ("must" | "should", who_, _) if who(who_) => Some(Self::Must),
+                ("can" | "may" | "could" | "might", "i" | "we" | "my" | "our" | "a" | "the", _)
+                | ("am", "i", "allowed")
+                | ("are", "we", "allowed")
+                | ("is", "it", "ok" | "okay" | "possible" | "allowed" | "alright") => {
+                    Some(Self::May)
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether a sentence says what must, may or cannot be done.
+    pub fn answered_by(self, sentence: &str) -> bool {
+        words(sentence).iter().any(|w| match self {
+            Self::Must => matches!(
+                w.as_str(),
+                "must" | "have" | "has" | "need" | "needs" | "needed" | "required" | "necessary"
+            ),
+            Self::May => matches!(
+                w.as_str(),
+                "can" | "cannot" | "may" | "allowed" | "possible" | "only" | "welcome"
+            ),
+        })
+    }
+}
+
 /// Words that stand before the thing that is asked for.
 const SKIPPED: [&str; 9] = ["the", "your", "my", "of", "s", "is", "are", "kind", "sort"];
 

@@ -25,6 +25,7 @@ pub const FEATURES: &[&str] = &[
     "unsaid",
     "missing",
     "asked_for",
+    "side",
     "heard",
     "worst_word",
 ];
@@ -34,14 +35,15 @@ pub const FEATURES: &[&str] = &[
 /// articles that answer it, and with questions nobody would ask a desk. A desk's own `calibration.toml` wins. The weight of a missing
 /// figure and the recogniser's two are set by hand; those of what is not spoken of were chosen later on the questions of four other
 /// desks (`tests/quality` and the sample), the rest standing.
-const DEFAULT: [f32; 19] = [
+const DEFAULT: [f32; 20] = [
     -1.53, 0.76, 0.66, 0.0, 0.0, 4.2, 0.0, 0.0, 0.54, -0.8, 0.62, 1.88, 3.36, 2.16, -1.0, 0.0,
-    -1.5, 0.5, 0.3,
+    -1.5, 0.0, 0.5, 0.3,
 ];
 
 /// The same by vectors of whole sentences or by words alone.
-const WITHOUT_READING: [f32; 19] = [
-    -2.5, 1.2, 0.8, 0.8, 0.8, 1.2, 1.4, 1.5, 0.7, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.3,
+const WITHOUT_READING: [f32; 20] = [
+    -2.5, 1.2, 0.8, 0.8, 0.8, 1.2, 1.4, 1.5, 0.7, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5,
+    0.3,
 ];
 
 /// Least confidence from which an answer is spoken. On 376 questions of four desks (`tests/quality` and the sample; many of them are
@@ -52,8 +54,9 @@ const SPOKEN: f32 = 0.75;
 const SPOKEN_WITHOUT_READING: f32 = 0.85;
 
 /// The same where no answer is judged, only whether the intent was understood (before an action).
-const ACT: [f32; 19] = [
-    -1.4, 1.3, 2.0, 2.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.3,
+const ACT: [f32; 20] = [
+    -1.4, 1.3, 2.0, 2.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5,
+    0.3,
 ];
 
 /// The evidence as numbers, in the order of [`FEATURES`].
@@ -82,6 +85,7 @@ pub fn evidence(
         by_word.unsaid,
         by_word.missing,
         by_word.asked_for,
+        e.side,
         // Typed text is certain. Whisper's mean log-probability: -0.2 is clear speech, -1 is guessing.
         heard.map_or(0.0, |h| (h.avg_logprob + 0.2).clamp(-2.0, 0.0)),
         heard.map_or(0.0, |h| (h.worst_word - 0.5).min(0.0)),

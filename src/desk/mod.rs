@@ -8,6 +8,7 @@ pub mod answer;
 mod asked;
 pub mod audit;
 mod bank;
+mod choosing;
 pub mod confidence;
 pub mod config;
 mod consult;

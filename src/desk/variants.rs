@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::desk::{Desk, Hit};
-use super::entity::figures;
+use super::entity::{FigureKind, figures};
 use super::knowledge::sentences_of;
 use super::text::words;
 
@@ -173,6 +173,13 @@ fn differ(a: &str, b: &str) -> bool {
         let found = figures(text).into_iter();
         found
             .map(|f| {
+                // "Until 6 p.m. the day before" and "until 30 days before" say of two things when.
+                if matches!(
+                    f.kind,
+                    FigureKind::Time | FigureKind::Date | FigureKind::Duration
+                ) {
+                    return ("when".to_owned(), f.value);
+                }
                 f.value
                     .split_once(' ')
                     .map_or((String::new(), f.value.clone()), |(n, u)| {
