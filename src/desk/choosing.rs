@@ -42,7 +42,7 @@ pub(super) fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
     };
     // A fact and its condition are not parted, nor a limit and what is beyond it.
     if let Some(after) = sentences.get(best + 1) {
-        if is_beyond(after) {
+        if is_beyond(after) || follows(after) {
             take(best + 1, MOST_WORDS_TIED, &mut chosen);
         } else if is_condition(after) {
             take(best + 1, MOST_WORDS, &mut chosen);
@@ -99,22 +99,41 @@ fn is_condition(sentence: &str) -> bool {
         .is_some_and(|f| matches!(f.as_str(), "this" | "that" | "these" | "it" | "they" | "we"))
 }
 
+/// "In that case we charge ...", "then ...": what comes of a condition just named.
+fn follows(sentence: &str) -> bool {
+    let w = words(sentence);
+    let w: Vec<&str> = w.iter().map(String::as_str).take(3).collect();
+    matches!(
+        w.as_slice(),
+        ["in", "that" | "this" | "such", "case" | "cases"]
+            | ["then", ..]
+            | ["if", "so" | "not", ..]
+    )
+}
+
 /// "Later than that ...", "after that", "above that", "otherwise": what holds on the other side of the limit just named.
 pub(super) fn is_beyond(sentence: &str) -> bool {
     let w = words(sentence);
     let w: Vec<&str> = w.iter().map(String::as_str).take(4).collect();
     match w.as_slice() {
         ["otherwise" | "beyond" | "thereafter" | "afterwards", ..] => true,
-        ["after" | "above" | "over" | "below" | "under" | "before" | "past", "that" | "this" | "it", ..] => {
-            true
-        }
+        [
+            "after" | "above" | "over" | "below" | "under" | "before" | "past",
+            "that" | "this" | "it",
+            ..,
+        ] => true,
         [
             "later" | "earlier" | "longer" | "more" | "less" | "sooner" | "bigger" | "heavier"
             | "larger" | "smaller" | "older" | "younger" | "anything",
             next,
             ..,
-        ] if matches!(*next, "than" | "over" | "above" | "bigger" | "heavier" | "longer") => {
-            w.get(2).is_none_or(|w| matches!(*w, "that" | "this" | "these" | "it"))
+        ] if matches!(
+            *next,
+            "than" | "over" | "above" | "bigger" | "heavier" | "longer"
+        ) =>
+        {
+            w.get(2)
+                .is_none_or(|w| matches!(*w, "that" | "this" | "these" | "it"))
                 || w[0] == "anything"
         }
         _ => false,
@@ -140,8 +159,20 @@ pub(super) fn leans(sentence: &str) -> bool {
         "then" | "also" | "otherwise" | "he" | "she" | "both" | "neither" | "instead"
         | "afterwards" | "however" | "but" | "so" | "except" | "unless" => return true,
         "either" => return second != "way",
-        // "Another address costs", "the other one".
         "such" => return true,
+        // "You can have it if ...", "we replace it": somebody does something with what was named before.
+        "you" | "we" => {
+            let own = w.iter().skip(1).take(4);
+            for word in own {
+                match *word {
+                    "it" | "them" => return true,
+                    "can" | "may" | "must" | "have" | "could" | "will" | "do" | "not" | "only"
+                    | "also" | "to" | "get" | "use" | "take" | "keep" | "send" | "change"
+                    | "replace" | "return" | "cancel" | "make" | "give" | "bring" | "need" => {}
+                    _ => break,
+                }
+            }
+        }
         _ => {}
     }
     // "In that case", "for this we charge", "without it", "one of them", "after that", "if it fails": the thing is named before.
@@ -202,8 +233,10 @@ pub(super) fn side(sentence: &str, quantities: &[Quantity]) -> Option<bool> {
     // "£320 up to 25 kg and £410 above that": it speaks of both sides.
     let w = words(sentence);
     let both = w.windows(2).any(|pair| {
-        matches!(pair[0].as_str(), "above" | "below" | "over" | "after" | "under" | "beyond" | "then")
-            && matches!(pair[1].as_str(), "that" | "it" | "this")
+        matches!(
+            pair[0].as_str(),
+            "above" | "below" | "over" | "after" | "under" | "beyond" | "then"
+        ) && matches!(pair[1].as_str(), "that" | "it" | "this")
     });
     Some(within || both)
 }
@@ -213,7 +246,12 @@ pub(super) fn sides(sentences: &[String], quantities: &[Quantity]) -> Vec<Option
     let mut out: Vec<Option<bool>> = Vec::with_capacity(sentences.len());
     for sentence in sentences {
         let own = side(sentence, quantities);
-        let beyond = || out.last().copied().flatten().filter(|_| is_beyond(sentence));
+        let beyond = || {
+            out.last()
+                .copied()
+                .flatten()
+                .filter(|_| is_beyond(sentence))
+        };
         out.push(own.or_else(|| beyond().map(|within| !within)));
     }
     out
@@ -246,11 +284,13 @@ mod tests {
             "If that fails too, a fee is added.",
             "Both are free.",
             "Longer than that costs £2.40 an hour.",
+            "You can have it if you receive a pension.",
         ] {
             assert!(leans(sentence), "{sentence}");
         }
         for sentence in [
             "We charge £15.",
+            "You can bring a friend if it is warm.",
             "Those who arrive late pay more.",
             "If you are late we charge £5.",
             "After the minimum term you can leave.",

@@ -148,9 +148,30 @@ pub fn quantities(text: &str) -> Vec<Quantity> {
 /// Whether words speak of a person or an animal that has an age.
 fn of_somebody(t: &[Token]) -> bool {
     const WHO: [&str; 24] = [
-        "he", "she", "he's", "she's", "i'm", "son", "daughter", "child", "kid", "boy", "girl",
-        "baby", "brother", "sister", "nephew", "niece", "grandson", "granddaughter", "dog", "cat",
-        "puppy", "kitten", "who's", "who",
+        "he",
+        "she",
+        "he's",
+        "she's",
+        "i'm",
+        "son",
+        "daughter",
+        "child",
+        "kid",
+        "boy",
+        "girl",
+        "baby",
+        "brother",
+        "sister",
+        "nephew",
+        "niece",
+        "grandson",
+        "granddaughter",
+        "dog",
+        "cat",
+        "puppy",
+        "kitten",
+        "who's",
+        "who",
     ];
     t.iter().rev().take(4).any(|t| t.any(&WHO))
 }
@@ -181,11 +202,11 @@ pub fn bounds(sentence: &str) -> Vec<Bound> {
             .iter()
             .take(3)
             .any(|t| t.any(&["age", "old", "older", "younger"]))
-            || t[..f.from]
-                .iter()
-                .rev()
-                .take(2)
-                .any(|t| t.any(&["under", "over", "aged", "older", "younger", "above", "below"]));
+            || t[..f.from].iter().rev().take(2).any(|t| {
+                t.any(&[
+                    "under", "over", "aged", "older", "younger", "above", "below",
+                ])
+            });
         // "Until 24 hours before" leaves at least 24 hours.
         let (measure, low, high) = match f.measure {
             Measure::Time if lead && until && f.second.is_none() => (Measure::Lead, high, None),
@@ -270,7 +291,8 @@ fn side_before(t: &[Token]) -> Option<Side> {
         (_, "from" | "minimum") => Side::Least(false),
         // "Free for 2 hours", "the first 2 hours are included".
         (_, "for" | "first")
-            if t.iter().any(|t| t.any(&["free", "included", "first", "nothing"])) =>
+            if t.iter()
+                .any(|t| t.any(&["free", "included", "first", "nothing"])) =>
         {
             Side::Most(false)
         }
@@ -293,9 +315,10 @@ fn side_after(t: &[Token], next: usize) -> Option<Side> {
             "or" | "and",
             "more" | "over" | "older" | "longer" | "above" | "bigger" | "up" | "heavier" | "higher",
         ) => Side::Least(false),
-        ("or" | "and", "less" | "under" | "younger" | "fewer" | "below" | "shorter" | "smaller") => {
-            Side::Most(false)
-        }
+        (
+            "or" | "and",
+            "less" | "under" | "younger" | "fewer" | "below" | "shorter" | "smaller",
+        ) => Side::Most(false),
         ("upwards" | "plus", _) => Side::Least(false),
         ("at", "most") => Side::Most(false),
         ("at", "least") => Side::Least(false),
@@ -331,7 +354,9 @@ fn found(t: &[Token]) -> Vec<Found> {
         }
         if let Some((_, next)) = time::at(t, i)
             && t[i..next].iter().any(|t| {
-                t.any(&[":", "am", "pm", "a.m", "p.m", "o'clock", "a", "p", "noon", "midnight"])
+                t.any(&[
+                    ":", "am", "pm", "a.m", "p.m", "o'clock", "a", "p", "noon", "midnight",
+                ])
             })
         {
             i = next;
@@ -344,10 +369,13 @@ fn found(t: &[Token]) -> Vec<Found> {
         // "An hour before", "a week".
         if t[i].any(&["a", "an"])
             && let Some((_, measure, each)) = t.get(i + 1).and_then(|n| unit(&n.text))
-            && i.checked_sub(1)
-                .is_some_and(|at| !t[at].is_figure() && cardinal(t, at).is_none() && !t[at].any(&[
-                    "times", "hours", "hour", "once", "twice", "per", "half", "kg", "person",
-                ]))
+            && i.checked_sub(1).is_some_and(|at| {
+                !t[at].is_figure()
+                    && cardinal(t, at).is_none()
+                    && !t[at].any(&[
+                        "times", "hours", "hour", "once", "twice", "per", "half", "kg", "person",
+                    ])
+            })
             && *measure == Measure::Time
         {
             out.push(Found {
@@ -373,14 +401,15 @@ fn found(t: &[Token]) -> Vec<Found> {
         let (mut second, mut after) = (None, next);
         if t.get(next).is_some_and(|n| n.any(&["to", "-", "and"]))
             && let Some((other, end)) = cardinal(t, next + 1)
-            && (!t[next].is("and")
-                || i.checked_sub(1).is_some_and(|at| t[at].is("between")))
+            && (!t[next].is("and") || i.checked_sub(1).is_some_and(|at| t[at].is("between")))
         {
             (second, after) = (Some(other), end);
         }
         let mut k = after;
         while t.get(k).is_some_and(|t| {
-            t.any(&["-", "working", "business", "full", "whole", "calendar", "square", "long"])
+            t.any(&[
+                "-", "working", "business", "full", "whole", "calendar", "square", "long",
+            ])
         }) {
             k += 1;
         }
@@ -399,7 +428,11 @@ fn found(t: &[Token]) -> Vec<Found> {
                     .unwrap_or_default();
                 let named = usize::from(!thing.is_empty());
                 let people = t.get(after).is_some_and(|n| n.any(&["people", "persons"]));
-                (Measure::Count(thing), 1.0, after + named.max(usize::from(people)))
+                (
+                    Measure::Count(thing),
+                    1.0,
+                    after + named.max(usize::from(people)),
+                )
             }
         };
         out.push(Found {
@@ -447,23 +480,83 @@ mod tests {
     #[test]
     fn a_caller_is_on_one_side_of_a_limit() {
         for (sentence, question, on) in [
-            ("Free up to 24 hours before.", "I cancel an hour before", Some(false)),
-            ("Free up to 24 hours before.", "it is two days before", Some(true)),
-            ("Free of charge until 30 days before arrival.", "cancel three weeks before", Some(false)),
-            ("Between 30 and 14 days before we charge half.", "three weeks before", Some(true)),
-            ("If you cancel less than 4 hours before, half is charged.", "it starts in two hours", Some(true)),
-            ("Parking is free for 2 hours.", "can I stay three hours", Some(false)),
-            ("Children under 4 eat free.", "my three year old", Some(true)),
+            (
+                "Free up to 24 hours before.",
+                "I cancel an hour before",
+                Some(false),
+            ),
+            (
+                "Free up to 24 hours before.",
+                "it is two days before",
+                Some(true),
+            ),
+            (
+                "Free of charge until 30 days before arrival.",
+                "cancel three weeks before",
+                Some(false),
+            ),
+            (
+                "Between 30 and 14 days before we charge half.",
+                "three weeks before",
+                Some(true),
+            ),
+            (
+                "If you cancel less than 4 hours before, half is charged.",
+                "it starts in two hours",
+                Some(true),
+            ),
+            (
+                "Parking is free for 2 hours.",
+                "can I stay three hours",
+                Some(false),
+            ),
+            (
+                "Children under 4 eat free.",
+                "my three year old",
+                Some(true),
+            ),
             ("Children under 4 eat free.", "my son is seven", Some(false)),
-            ("It costs £8 for children from 4 to 11.", "my eight year old", Some(true)),
-            ("Guests have to be 16 or older.", "can my 15 year old come", Some(false)),
-            ("Cars higher than 1.90 metres do not fit.", "my van is two metres high", Some(true)),
-            ("A parcel costs £6.90 up to 5 kg.", "a four kilo box", Some(true)),
-            ("The most a parcel may weigh is 20 kg.", "a thirty kilo parcel", Some(false)),
-            ("From 30 parcels a month you pay less.", "we send fifty a month", Some(true)),
-            ("A table for more than eight needs a deposit.", "we are ten", Some(true)),
+            (
+                "It costs £8 for children from 4 to 11.",
+                "my eight year old",
+                Some(true),
+            ),
+            (
+                "Guests have to be 16 or older.",
+                "can my 15 year old come",
+                Some(false),
+            ),
+            (
+                "Cars higher than 1.90 metres do not fit.",
+                "my van is two metres high",
+                Some(true),
+            ),
+            (
+                "A parcel costs £6.90 up to 5 kg.",
+                "a four kilo box",
+                Some(true),
+            ),
+            (
+                "The most a parcel may weigh is 20 kg.",
+                "a thirty kilo parcel",
+                Some(false),
+            ),
+            (
+                "From 30 parcels a month you pay less.",
+                "we send fifty a month",
+                Some(true),
+            ),
+            (
+                "A table for more than eight needs a deposit.",
+                "we are ten",
+                Some(true),
+            ),
             ("Delivery is free from £40.", "an order of £25", Some(false)),
-            ("Five rooms or more are a group.", "we need six rooms", Some(true)),
+            (
+                "Five rooms or more are a group.",
+                "we need six rooms",
+                Some(true),
+            ),
             ("It takes 3 days.", "I waited a week", None),
             ("It is open from 4 to 10 p.m.", "what does it cost", None),
         ] {

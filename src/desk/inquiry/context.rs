@@ -293,10 +293,20 @@ fn tells(part: &str) -> bool {
         "shes", "they", "the", "there", "theres", "you", "your",
     ];
     const WISHES: [&str; 8] = [
-        "want", "need", "id like", "would like", "wish", "wanna", "id love", "looking for",
+        "want",
+        "need",
+        "id like",
+        "would like",
+        "wish",
+        "wanna",
+        "id love",
+        "looking for",
     ];
     let words = plain(part);
-    words.split(' ').next().is_some_and(|first| WHO.contains(&first))
+    words
+        .split(' ')
+        .next()
+        .is_some_and(|first| WHO.contains(&first))
         && !WISHES.iter().any(|wish| holds(&words, wish))
 }
 

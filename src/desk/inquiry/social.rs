@@ -133,9 +133,10 @@ pub fn social(text: &str) -> Option<Social> {
         return Some(Social::Cancel);
     }
     // "I get a pension, what can you do me" is a question about pensions.
-    let told_first = words.split(' ').next().is_some_and(|first| {
-        matches!(first, "i" | "im" | "ive" | "my" | "we" | "were" | "its")
-    });
+    let told_first = words
+        .split(' ')
+        .next()
+        .is_some_and(|first| matches!(first, "i" | "im" | "ive" | "my" | "we" | "were" | "its"));
     if count <= 9
         && !told_first
         && any(&[
