@@ -25,6 +25,8 @@ const MODAL: f32 = 0.08;
 const WORDS_IN_SENTENCE: f32 = 0.15;
 /// A word of the question less near than this to any that is said is not spoken of.
 const UNSPOKEN: f32 = 0.5;
+/// A word that no article has is another thing's if none that is said is nearer to it.
+const UNLIKE: f32 = 0.4;
 /// An article that scores less by no more than this is compared by what it would say.
 const NEARLY_FIRST: f32 = 0.1;
 /// So many at most.
@@ -347,6 +349,13 @@ impl Desk {
         let elsewhere = match lone {
             Some((Way::How, how)) => lack(how) > UNSPOKEN && !measures(how, said),
             Some((Way::Many, thing)) => !counts(thing, said),
+            // "An MRI scan", where no article has the word: the price of another scan is not its price.
+            Some((Way::Had, _)) => object.iter().flat_map(|o| &o.words).any(|w| {
+                lack(w) > UNLIKE
+                    && !is_amount(w)
+                    && !is_size(w)
+                    && !self.index.knows(&self.stems.stem(w))
+            }),
             _ => false,
         };
         let other = [trade(question), further(question)];
@@ -500,6 +509,28 @@ impl Desk {
         }
         best.map(|(_, text)| text)
     }
+}
+
+/// Words that tell one of a kind from its others, whatever the articles call it.
+fn is_size(word: &str) -> bool {
+    matches!(
+        word,
+        "long"
+            | "short"
+            | "big"
+            | "small"
+            | "large"
+            | "little"
+            | "full"
+            | "whole"
+            | "new"
+            | "normal"
+            | "regular"
+            | "usual"
+            | "extra"
+            | "single"
+            | "double"
+    )
 }
 
 /// Words for what is paid: they name no thing that is paid for.

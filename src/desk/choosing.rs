@@ -151,6 +151,10 @@ pub(super) fn leans(sentence: &str) -> bool {
         return true;
     }
     let second = w.get(1).copied().unwrap_or("");
+    // "Book it 4 weeks ahead", "send them back".
+    if matches!(second, "it" | "them") {
+        return true;
+    }
     match *first {
         // "This is", "those who": but "that you", "this article is about you" say themselves what they mean.
         "it" | "its" | "that" | "these" | "those" | "they" | "their" | "them" | "this" => {
@@ -285,6 +289,7 @@ mod tests {
             "Both are free.",
             "Longer than that costs £2.40 an hour.",
             "You can have it if you receive a pension.",
+            "Book it 4 weeks ahead.",
         ] {
             assert!(leans(sentence), "{sentence}");
         }

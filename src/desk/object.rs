@@ -61,6 +61,10 @@ impl Object {
                 return found(Way::Had, w[verb + 1..verb + 1 + end].to_vec());
             }
             match (at(n), at(n + 1), at(n + 2)) {
+                // "How much is it to clip a horse", "what does it cost to have one".
+                ("how", "much", "is") if at(n + 3) == "it" && at(n + 4) == "to" => {
+                    return found(Way::Had, named(n + 5));
+                }
                 ("how", "much", "is" | "are" | "for" | "was") => {
                     return found(Way::Had, named(n + 3));
                 }
@@ -224,6 +228,7 @@ mod tests {
                 "discount",
             ),
             ("what's the fee for a second dog", Way::Had, "second dog"),
+            ("how much is it to clip a horse", Way::Had, "clip a horse"),
             ("how warm is the sauna", Way::How, "warm"),
             ("which floor is it on", Way::Which, "floor"),
             ("how many drivers work for you", Way::Many, "drivers"),
