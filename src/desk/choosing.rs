@@ -208,7 +208,8 @@ pub(super) fn leans(sentence: &str) -> bool {
         for (n, word) in span {
             let next = w.get(n + 2).copied().unwrap_or("");
             let points = match *word {
-                "it" | "them" | "they" | "these" => true,
+                // "Without it", "one of them"; "for children it costs" names whom.
+                "it" | "them" | "they" | "these" => n == 0 || matches!(w[1], "of" | "all"),
                 "that" | "this" | "those" => !matches!(next, "you" | "your" | "are" | "is" | "who"),
                 "either" | "both" => false,
                 // "Without one you pay the usual price."

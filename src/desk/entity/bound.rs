@@ -233,7 +233,7 @@ impl Bound {
                 q.value
             }
             // "Children under 4".
-            (Measure::Count(thing), Measure::Age) if thing.is_empty() => q.value,
+            (Measure::Count(thing), Measure::Age) if thing.is_empty() || self.of_age => q.value,
             (Measure::Time, Measure::Age) if self.of_age => q.value * HOURS_A_YEAR,
             (Measure::Age, Measure::Time | Measure::Count(_)) => return None,
             (ours, theirs) if ours == theirs => q.value,
