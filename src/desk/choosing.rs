@@ -158,7 +158,7 @@ pub(super) fn leans(sentence: &str) -> bool {
     match *first {
         // "This is", "those who": but "that you", "this article is about you" say themselves what they mean.
         "it" | "its" | "that" | "these" | "those" | "they" | "their" | "them" | "this" => {
-            return !matches!(second, "you" | "your") && !(*first == "those" && second == "who");
+            return !(matches!(second, "you" | "your") || *first == "those" && second == "who");
         }
         "then" | "also" | "otherwise" | "he" | "she" | "both" | "neither" | "instead"
         | "afterwards" | "however" | "but" | "so" | "except" | "unless" => return true,
