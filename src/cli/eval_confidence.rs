@@ -22,8 +22,8 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
     let mut now = Vec::new();
     for line in &test {
         let vector = bench.vector(&line.text);
-        let u = bench.desk.understand(&line.text, vector);
-        let answer = bench.desk.answer(&line.text, vector, &u);
+        let mut u = bench.desk.understand(&line.text, vector);
+        let answer = bench.desk.best_answer(&line.text, vector, &mut u);
         let intent =
             line.intent.is_some() && u.intents.first().map(|i| &i.0) == line.intent.as_ref();
         let article = answer

@@ -286,8 +286,8 @@ fn search(a: &Search) -> anyhow::Result<ExitCode> {
     if desk.articles.is_empty() {
         anyhow::bail!("the desk has no articles: `firstline kb import` brings some in");
     }
-    let u = desk.understand(&a.query, &vector);
-    let answer = desk.answer(&a.query, &vector, &u);
+    let mut u = desk.understand(&a.query, &vector);
+    let answer = desk.best_answer(&a.query, &vector, &mut u);
     if a.json {
         for h in &u.hits {
             println!(

@@ -7,6 +7,8 @@ use super::text::{is_stop, words};
 pub(super) enum Asked {
     Amount,
     Time,
+    /// A day of the week or of the month.
+    Day,
     Count,
     Open,
 }
@@ -20,8 +22,11 @@ impl Asked {
             let asked = match (word.as_str(), next) {
                 ("how", "many" | "old" | "far" | "big" | "heavy") => Self::Count,
                 ("how", "long" | "soon" | "quickly" | "often" | "late" | "early" | "fast")
-                | ("what" | "which", "time" | "day" | "days" | "date" | "dates" | "hours")
+                | ("what" | "which", "time" | "days" | "date" | "dates" | "hours")
                 | ("hours", _) => Self::Time,
+                ("what" | "which", "day" | "weekday" | "night" | "evening" | "morning") => {
+                    Self::Day
+                }
                 ("what" | "which", "percentage" | "percent" | "rate") => Self::Amount,
                 ("when" | "whens", _) => Self::Time,
                 ("how", "much")
@@ -97,6 +102,26 @@ impl Asked {
                     || sentence.to_lowercase().contains("no fee")
                     || sentence.to_lowercase().contains("no charge")
             }
+            // "On Tuesday", "on the 17th", "any day from 1 to 28".
+            Self::Day => words(sentence).iter().any(|w| {
+                const DAYS: [&str; 10] = [
+                    "monday",
+                    "tuesday",
+                    "wednesday",
+                    "thursday",
+                    "friday",
+                    "saturday",
+                    "sunday",
+                    "weekday",
+                    "weekend",
+                    "daily",
+                ];
+                let ordinal = ["st", "nd", "rd", "th"].iter().any(|end| {
+                    let number = w.strip_suffix(end).unwrap_or("");
+                    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+                });
+                DAYS.contains(&w.trim_end_matches('s')) || ordinal || w == "day" || w == "today"
+            }),
             // "From 9 to 5", "at 10:30".
             Self::Time => {
                 clock(sentence)
@@ -139,6 +164,49 @@ pub(super) fn asks_for_own(question: &str) -> Option<String> {
         )
     });
     w.get(at + 2).filter(|_| asks).cloned()
+}
+
+/// Whether something must or may be done, where that is what is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Modal {
+    Must,
+    May,
+}
+
+impl Modal {
+    /// "Do I have to ...", "can I ...".
+    pub fn of(question: &str) -> Option<Self> {
+        let w = words(question);
+        w.windows(3).find_map(|t| {
+            let (a, b, c) = (t[0].as_str(), t[1].as_str(), t[2].as_str());
+            let who = |w: &str| matches!(w, "i" | "we" | "you" | "they" | "he" | "she" | "it");
+            match (a, b, c) {
+                ("do" | "does" | "will" | "would", _, "have" | "need") => Some(Self::Must),
+                ("must" | "should", who_, _) if who(who_) => Some(Self::Must),
+                ("can" | "may" | "could" | "might", "i" | "we" | "my" | "our" | "a" | "the", _)
+                | ("am", "i", "allowed")
+                | ("are", "we", "allowed")
+                | ("is", "it", "ok" | "okay" | "possible" | "allowed" | "alright") => {
+                    Some(Self::May)
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether a sentence says what must, may or cannot be done.
+    pub fn answered_by(self, sentence: &str) -> bool {
+        words(sentence).iter().any(|w| match self {
+            Self::Must => matches!(
+                w.as_str(),
+                "must" | "have" | "has" | "need" | "needs" | "needed" | "required" | "necessary"
+            ),
+            Self::May => matches!(
+                w.as_str(),
+                "can" | "cannot" | "may" | "allowed" | "possible" | "only" | "welcome"
+            ),
+        })
+    }
 }
 
 /// Words that stand before the thing that is asked for.
@@ -206,6 +274,11 @@ mod tests {
         assert_eq!(asks_for_own("is my card accepted"), None);
         assert_eq!(Asked::of("which days can I pick"), Asked::Time);
         assert!(Asked::Time.answered_by("You may choose any day from 1 to 28."));
+        assert_eq!(Asked::of("what night is the class"), Asked::Day);
+        assert!(
+            Asked::Day.answered_by("It is on Tuesday.") && Asked::Day.answered_by("On the 17th.")
+        );
+        assert!(!Asked::Day.answered_by("Puppies can come from 10 to 18 weeks."));
         assert!(Asked::Amount.answered_by("It costs 20p a day."));
         assert!(!Asked::Amount.answered_by("Bring a proof of address."));
     }

@@ -84,16 +84,24 @@ impl Readings {
     }
 }
 
+/// Whether a lower-case word carries nothing that a reply could speak of: a word without a subject, a letter, what an apostrophe
+/// leaves of one ("I've", "hasn't"), "much" and "many".
+pub fn is_light(word: &str) -> bool {
+    const LEFT: [&str; 20] = [
+        "ve", "re", "ll", "don", "doesn", "didn", "isn", "aren", "wasn", "weren", "hasn", "haven",
+        "hadn", "won", "wouldn", "couldn", "shouldn", "ain", "much", "many",
+    ];
+    let letter = word.chars().count() == 1 && !word.starts_with(char::is_numeric);
+    letter || is_stop(word) || LEFT.contains(&word)
+}
+
 /// The content words of a text, lower-cased, as the sentence encoder tells them apart: one a block of its reading. Where a text has
 /// none, all its words are.
 pub fn content_words(text: &str) -> Vec<String> {
     let all = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|w| !w.is_empty());
-    let content = |w: &&str| {
-        let letter = w.chars().count() == 1 && !w.starts_with(char::is_numeric);
-        !letter && !is_stop(&w.to_lowercase())
-    };
+    let content = |w: &&str| !is_light(&w.to_lowercase());
     all.filter(content).map(str::to_lowercase).collect()
 }
 

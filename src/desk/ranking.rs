@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::desk::{Desk, Hit};
 use super::knowledge::Passage;
 use super::meaning::{Spoken, whole};
+use super::places::{Country, country};
 use super::text::dot;
 use super::types::Source;
 
@@ -21,6 +22,8 @@ const FEW: usize = 2000;
 const MOST_WORTH: usize = 200;
 /// Articles whose sentences are compared.
 const LOOKED_INTO: usize = 30;
+/// What an article gains by speaking of the country the question names, and loses by speaking of others alone.
+const PLACE: f32 = 0.05;
 /// Weight of how well an article speaks of the question's words, beside all the rest together.
 const BY_WORD: f32 = 0.2;
 
@@ -90,7 +93,13 @@ impl Desk {
         seen.truncate(10);
         let mut ranked: Vec<(f32, usize, usize)> =
             seen.iter().map(|(a, x, p)| (score(x), *a, *p)).collect();
+        let country = country(text);
         for (score, article, _) in &mut ranked {
+            match country.and_then(|c| self.speaks_of(*article, c)) {
+                Some(true) => *score += PLACE,
+                Some(false) => *score = (*score - PLACE).max(0.0),
+                None => {}
+            }
             if let Some(spoken) = self.speaks(*article, reading) {
                 *score = (*score + BY_WORD * spoken.mean()) / (1.0 + BY_WORD);
             }
@@ -131,6 +140,12 @@ impl Desk {
             .chain([known.title.as_str()])
             .chain(known.spoken.as_deref());
         self.readings.spoken(reading, texts)
+    }
+
+    /// Whether an article speaks of a country: by its title, else by what it begins with.
+    pub(super) fn speaks_of(&self, article: usize, country: Country) -> Option<bool> {
+        let title = country.spoken_of(&self.articles[article].title);
+        title.or_else(|| country.spoken_of(&self.of_article(article).next()?.text))
     }
 
     /// An article's passages.

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::desk::{Desk, Hit};
-use super::entity::figures;
+use super::entity::{FigureKind, figures};
 use super::knowledge::sentences_of;
+use super::places::country;
 use super::text::words;
 
 /// Share of the terms of two sentences that both have, from which they say the same of two things: where the articles serve one
@@ -47,6 +48,7 @@ impl Desk {
         ours.truncate(1);
         let mut seen = BTreeSet::from([article]);
         let (mut other, mut both, mut between) = (None, Vec::new(), Vec::new());
+        let country = country(question);
         let rivals = hits.iter().map(|hit| self.passages[hit.index].article);
         for rival in rivals.filter(|r| seen.insert(*r)).take(BESIDE) {
             if self.articles[rival].is_ticket() {
@@ -62,6 +64,11 @@ impl Desk {
                 continue;
             }
             let named = |marks: &BTreeSet<&String>| marks.iter().any(|m| asked.contains(*m));
+            // The country a question names is one's and not the other's.
+            let placed = |at: usize| country.and_then(|c| self.speaks_of(at, c));
+            if placed(article) == Some(true) && placed(rival) == Some(false) {
+                continue;
+            }
             match (named(&own), named(&its)) {
                 (true, false) => {}
                 (false, true) => other = other.or(Some(rival)),
@@ -78,7 +85,16 @@ impl Desk {
                         between.push(rival);
                     }
                 }
-                (false, false) => between.push(rival),
+                (false, false) => {
+                    // "A call with no add-on" names what only one of the sentences speaks of.
+                    let (mine, theirs) = (self.content(&mine), self.content(&theirs));
+                    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+                        one.difference(other).any(|term| asked.contains(term))
+                    };
+                    if !only(&mine, &theirs) || only(&theirs, &mine) {
+                        between.push(rival);
+                    }
+                }
             }
         }
         if let Some(other) = other {
@@ -173,6 +189,13 @@ fn differ(a: &str, b: &str) -> bool {
         let found = figures(text).into_iter();
         found
             .map(|f| {
+                // "Until 6 p.m. the day before" and "until 30 days before" say of two things when.
+                if matches!(
+                    f.kind,
+                    FigureKind::Time | FigureKind::Date | FigureKind::Duration
+                ) {
+                    return ("when".to_owned(), f.value);
+                }
                 f.value
                     .split_once(' ')
                     .map_or((String::new(), f.value.clone()), |(n, u)| {

@@ -14,7 +14,7 @@ use rten_tensor::{NdTensor, NdTensorView};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::Embedder;
-use crate::desk::text::is_stop;
+use crate::desk::meaning::is_light;
 
 /// Tokens read of a text; what follows is not seen. The model was trained on 128.
 const MOST_TOKENS: usize = 128;
@@ -123,8 +123,7 @@ impl MiniLm {
         let content = |range: &Range<usize>| {
             let (from, to) = (offsets[range.start].0, offsets[range.end - 1].1);
             let word = text.get(from..to).unwrap_or_default().to_lowercase();
-            let letter = word.chars().count() == 1 && !word.starts_with(char::is_numeric);
-            word.contains(char::is_alphanumeric) && !letter && !is_stop(&word)
+            word.contains(char::is_alphanumeric) && !is_light(&word)
         };
         let all = words.iter().map(|(_, range)| range.clone());
         let mut words: Vec<Range<usize>> = all.clone().filter(content).collect();

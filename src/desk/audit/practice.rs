@@ -40,9 +40,9 @@ pub fn rehearse(
             continue;
         }
         seen.0 += 1;
-        let understood = desk.understand(&example.text, reading);
+        let mut understood = desk.understand(&example.text, reading);
         found.extend(understood.sources.iter().take(3).map(|s| s.id.clone()));
-        let Some(answer) = desk.answer(&example.text, reading, &understood) else {
+        let Some(answer) = desk.best_answer(&example.text, reading, &mut understood) else {
             continue;
         };
         let sure = confidence(desk, &understood, Some(&answer), None);

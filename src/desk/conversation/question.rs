@@ -169,6 +169,15 @@ impl Conversation {
             let (text, vector) = own();
             return (alone, text, vector);
         }
+        // "And if I pay it early?" after the late fee: what was just read out once more is no answer to it, where the words alone have one.
+        let told_again = matches!(&together.verdict, Verdict::Answer { text, .. }
+            if self.last_answer.as_deref() == Some(text.as_str()));
+        let elsewhere = matches!((&alone.verdict, &together.verdict),
+            (Verdict::Answer { source: a, .. }, Verdict::Answer { source: b, .. }) if a != b);
+        if told_again && elsewhere {
+            let (text, vector) = own();
+            return (alone, text, vector);
+        }
         let better = match lean {
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {

@@ -5,6 +5,7 @@
 //! tokens and accepts words and figures alike. A reader that is not sure says `None`: the line asks again, which costs a
 //! moment; acting on a wrong value costs a customer.
 
+mod bound;
 mod contact;
 mod date;
 mod factor;
@@ -22,6 +23,7 @@ mod spell;
 mod time;
 mod token;
 
+pub use bound::{Bound, Quantity, bounds, quantities};
 pub use contact::{calling_code, e164, email, phone};
 pub use date::{birth_date, date};
 pub use factor::{Match, attempts, factor};

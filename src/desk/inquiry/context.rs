@@ -261,6 +261,7 @@ pub fn matters(text: &str) -> Vec<&str> {
             Some((1, 1))
         } else {
             joint
+                .filter(|joint| *joint != ", " || !tells(&lower[start..at]))
                 .map(str::len)
                 .filter(|n| OPENERS.iter().any(|opener| rest[*n..].starts_with(opener)))
                 .map(|n| (0, n))
@@ -282,6 +283,31 @@ pub fn matters(text: &str) -> Vec<&str> {
         .filter(|part| part.split_whitespace().count() >= 3)
         .collect();
     if parts.len() < 2 { vec![text] } else { parts }
+}
+
+/// Words that only tell how things are before a comma and a question: "I'm in the suite, do I pay the fee", "it's two metres high, will
+/// it fit". They are what the question is about, not a matter of their own.
+fn tells(part: &str) -> bool {
+    const WHO: [&str; 21] = [
+        "i", "im", "ive", "id", "we", "were", "weve", "my", "our", "it", "its", "he", "hes", "she",
+        "shes", "they", "the", "there", "theres", "you", "your",
+    ];
+    const WISHES: [&str; 8] = [
+        "want",
+        "need",
+        "id like",
+        "would like",
+        "wish",
+        "wanna",
+        "id love",
+        "looking for",
+    ];
+    let words = plain(part);
+    words
+        .split(' ')
+        .next()
+        .is_some_and(|first| WHO.contains(&first))
+        && !WISHES.iter().any(|wish| holds(&words, wish))
 }
 
 /// Whether the words ask to be told something, rather than for it to be done: "what does it cost", "is it free", "do I have to".
@@ -417,6 +443,11 @@ mod tests {
             ["what's the late fee", "how do i get a paper bill"]
         );
         assert_eq!(matters("salt and vinegar on my chips please").len(), 1);
+        assert_eq!(matters("I'm in the suite, do I pay the tray fee").len(), 1);
+        assert_eq!(
+            matters("I need a new card, how do I change my address").len(),
+            2
+        );
     }
 
     #[test]

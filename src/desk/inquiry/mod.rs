@@ -36,6 +36,8 @@ const WORTH_TELLING_APART: f32 = 0.4;
 /// Words less likely to be the desk's matter are not answered, however near an article they are: "I can't make it on Friday" is near
 /// the opening hours.
 const ANSWERED_IN_SCOPE: f32 = 0.4;
+/// The same for words that are surely in the desk's field ([`FIELD`]): few examples teach few ways of asking.
+const ANSWERED_IN_FIELD: f32 = 0.2;
 /// Share of the floor that is enough to begin an action whose effect waits for a yes.
 const HELD: f32 = 0.7;
 /// How much nearer to one of the desk's own examples than to the bank's sentences words must be to be the desk's matter.
@@ -104,7 +106,7 @@ pub fn inquire_with(
     vector: &[f32],
     heard: Option<&HeardEvidence>,
 ) -> Inquiry {
-    let answer = desk.answer(text, vector, &understood);
+    let answer = desk.best_answer(text, vector, &mut understood);
     prefer_answered(desk, &mut understood, answer.as_ref());
     let (answer, between) = match answer {
         Some(answer) => tell_apart(desk, text, vector, &mut understood, answer),
@@ -342,7 +344,8 @@ fn judge(
     if let Some(answer) = answer
         && sure >= spoken
         && policy.mode == Mode::Autonomous
-        && in_scope >= ANSWERED_IN_SCOPE
+        && (in_scope >= ANSWERED_IN_SCOPE
+            || in_scope >= ANSWERED_IN_FIELD && understood.field >= FIELD)
         && answer.evidence.foreign == 0.0
     {
         // A ticket was right for one customer: what it says is said only where articles say so, too.

@@ -132,7 +132,13 @@ pub fn social(text: &str) -> Option<Social> {
     {
         return Some(Social::Cancel);
     }
+    // "I get a pension, what can you do me" is a question about pensions.
+    let told_first = words
+        .split(' ')
+        .next()
+        .is_some_and(|first| matches!(first, "i" | "im" | "ive" | "my" | "we" | "were" | "its"));
     if count <= 9
+        && !told_first
         && any(&[
             "what can you do",
             "what can you help",

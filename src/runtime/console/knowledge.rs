@@ -296,8 +296,8 @@ fn curve(desk: &Desk, path: &Path) -> Value {
             .and_then(|e| e.read(&[words]).ok())
             .and_then(|mut v| v.pop())
             .unwrap_or_default();
-        let understood = desk.understand(words, &reading);
-        let Some(answer) = desk.answer(words, &reading, &understood) else {
+        let mut understood = desk.understand(words, &reading);
+        let Some(answer) = desk.best_answer(words, &reading, &mut understood) else {
             continue;
         };
         if crate::desk::inquiry::escalation(&understood, !reading.is_empty()).is_some()

@@ -1,0 +1,336 @@
+//! Which sentences of a passage are said together: a fact with its condition, and never a sentence without the one it leans on.
+
+use super::entity::{Quantity, bounds};
+use super::knowledge::Passage;
+use super::text::words;
+
+/// Longest reply, in words: about fifteen seconds aloud.
+const MOST_WORDS: usize = 45;
+/// The same where two sentences answer equally well: leaving one out would be a guess. Also for a sentence with what it leans on.
+const MOST_WORDS_TIED: usize = 60;
+/// Share of the best sentence's score from which another is its equal.
+const TIED: f32 = 0.9;
+/// Share of the best sentence's score from which another is said beside it, as long as there is room.
+const BESIDE: f32 = 0.45;
+/// Most sentences of a reply.
+const MOST_SENTENCES: usize = 4;
+
+/// The best sentence with what it needs beside it, in the order of the text: those it leans on, the condition after. Never more than
+/// [`MOST_WORDS`] unless one sentence with what it leans on is longer.
+pub(super) fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
+    let sentences = &passage.sentences;
+    let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(by_score);
+    let Some(&best) = order.first() else {
+        return (passage.text.clone(), 0.0);
+    };
+    let length = |at: &[usize]| -> usize {
+        at.iter()
+            .map(|i| sentences[*i].split_whitespace().count())
+            .sum()
+    };
+    let mut chosen = whole(sentences, best);
+    let take = |i: usize, most: usize, chosen: &mut Vec<usize>| {
+        let with: Vec<usize> = whole(sentences, i)
+            .into_iter()
+            .filter(|i| !chosen.contains(i))
+            .collect();
+        if chosen.len() + with.len() <= MOST_SENTENCES && length(chosen) + length(&with) <= most {
+            chosen.extend(with);
+        }
+    };
+    // A fact and its condition are not parted, nor a limit and what is beyond it.
+    if let Some(after) = sentences.get(best + 1) {
+        if is_beyond(after) || follows(after) {
+            take(best + 1, MOST_WORDS_TIED, &mut chosen);
+        } else if is_condition(after) {
+            take(best + 1, MOST_WORDS, &mut chosen);
+        }
+    }
+    if best > 0 && is_condition(&sentences[best]) {
+        take(best - 1, MOST_WORDS, &mut chosen);
+    }
+    for i in order {
+        if i != best && scores[i] >= BESIDE * scores[best] && scores[i] > 0.0 {
+            let tied = scores[i] >= TIED * scores[best];
+            let most = if tied { MOST_WORDS_TIED } else { MOST_WORDS };
+            take(i, most, &mut chosen);
+        }
+    }
+    chosen.sort_unstable();
+    let text: Vec<&str> = chosen.iter().map(|i| sentences[*i].as_str()).collect();
+    (text.join(" "), scores[best])
+}
+
+/// A sentence with those before it that it cannot be understood without.
+fn whole(sentences: &[String], at: usize) -> Vec<usize> {
+    let mut first = at;
+    while first > 0 && leans(&sentences[first]) {
+        first -= 1;
+    }
+    (first..=at).collect()
+}
+
+/// "Unless ...", "If ...", "However ...", "... only": the sentence limits the one before it.
+fn is_condition(sentence: &str) -> bool {
+    let w = words(sentence);
+    matches!(
+        w.first().map(String::as_str),
+        Some(
+            "unless"
+                | "if"
+                | "however"
+                | "but"
+                | "except"
+                | "otherwise"
+                | "only"
+                | "note"
+                | "provided"
+                | "excluding"
+        )
+    ) || w.windows(2).any(|p| {
+        matches!(
+            (p[0].as_str(), p[1].as_str()),
+            ("does", "not") | ("do", "not") | ("not", "apply") | ("except", "for")
+        )
+    }) && w
+        .first()
+        .is_some_and(|f| matches!(f.as_str(), "this" | "that" | "these" | "it" | "they" | "we"))
+}
+
+/// "In that case we charge ...", "then ...": what comes of a condition just named.
+fn follows(sentence: &str) -> bool {
+    let w = words(sentence);
+    let w: Vec<&str> = w.iter().map(String::as_str).take(3).collect();
+    matches!(
+        w.as_slice(),
+        ["in", "that" | "this" | "such", "case" | "cases"]
+            | ["then", ..]
+            | ["if", "so" | "not", ..]
+    )
+}
+
+/// "Later than that ...", "after that", "above that", "otherwise": what holds on the other side of the limit just named.
+pub(super) fn is_beyond(sentence: &str) -> bool {
+    let w = words(sentence);
+    let w: Vec<&str> = w.iter().map(String::as_str).take(4).collect();
+    match w.as_slice() {
+        ["otherwise" | "beyond" | "thereafter" | "afterwards", ..] => true,
+        [
+            "after" | "above" | "over" | "below" | "under" | "before" | "past",
+            "that" | "this" | "it",
+            ..,
+        ] => true,
+        [
+            "later" | "earlier" | "longer" | "more" | "less" | "sooner" | "bigger" | "heavier"
+            | "larger" | "smaller" | "older" | "younger" | "anything",
+            next,
+            ..,
+        ] if matches!(
+            *next,
+            "than" | "over" | "above" | "bigger" | "heavier" | "longer"
+        ) =>
+        {
+            w.get(2)
+                .is_none_or(|w| matches!(*w, "that" | "this" | "these" | "it"))
+                || w[0] == "anything"
+        }
+        _ => false,
+    }
+}
+
+/// "It ...", "That week ...", "Later than that ...", "Both are free": meaningless without the sentence before.
+pub(super) fn leans(sentence: &str) -> bool {
+    let w = words(sentence);
+    let w: Vec<&str> = w.iter().map(String::as_str).collect();
+    let Some(first) = w.first() else {
+        return false;
+    };
+    if is_beyond(sentence) {
+        return true;
+    }
+    let second = w.get(1).copied().unwrap_or("");
+    // "Book it 4 weeks ahead", "send them back".
+    if matches!(second, "it" | "them") {
+        return true;
+    }
+    match *first {
+        // "This is", "those who": but "that you", "this article is about you" say themselves what they mean.
+        "it" | "its" | "that" | "these" | "those" | "they" | "their" | "them" | "this" => {
+            return !(matches!(second, "you" | "your") || *first == "those" && second == "who");
+        }
+        "then" | "also" | "otherwise" | "he" | "she" | "both" | "neither" | "instead"
+        | "afterwards" | "however" | "but" | "so" | "except" | "unless" => return true,
+        "either" => return second != "way",
+        "such" => return true,
+        // "You can have it if ...", "we replace it": somebody does something with what was named before.
+        "you" | "we" => {
+            let own = w.iter().skip(1).take(4);
+            for word in own {
+                match *word {
+                    "it" | "them" => return true,
+                    "can" | "may" | "must" | "have" | "could" | "will" | "do" | "not" | "only"
+                    | "also" | "to" | "get" | "use" | "take" | "keep" | "send" | "change"
+                    | "replace" | "return" | "cancel" | "make" | "give" | "bring" | "need" => {}
+                    _ => break,
+                }
+            }
+        }
+        _ => {}
+    }
+    // "In that case", "for this we charge", "without it", "one of them", "after that", "if it fails": the thing is named before.
+    let opens = matches!(
+        *first,
+        "in" | "for"
+            | "with"
+            | "without"
+            | "after"
+            | "before"
+            | "until"
+            | "from"
+            | "by"
+            | "at"
+            | "on"
+            | "during"
+            | "one"
+            | "two"
+            | "most"
+            | "some"
+            | "all"
+            | "each"
+            | "if"
+            | "when"
+            | "once"
+    );
+    if opens {
+        let span = w.iter().skip(1).take(2).enumerate();
+        for (n, word) in span {
+            let next = w.get(n + 2).copied().unwrap_or("");
+            let points = match *word {
+                // "Without it", "one of them"; "for children it costs" names whom.
+                "it" | "them" | "they" | "these" => n == 0 || matches!(w[1], "of" | "all"),
+                "that" | "this" | "those" => !matches!(next, "you" | "your" | "are" | "is" | "who"),
+                "either" | "both" => false,
+                // "Without one you pay the usual price."
+                "one" => matches!(*first, "without" | "with") && n == 0,
+                _ => false,
+            };
+            if points {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// On which side of a sentence's limits a caller's quantities are: true where one of its limits holds for them, false where all that
+/// can be compared do not. None where there is nothing to compare.
+pub(super) fn side(sentence: &str, quantities: &[Quantity]) -> Option<bool> {
+    if quantities.is_empty() {
+        return None;
+    }
+    let set = bounds(sentence);
+    let sides = set
+        .iter()
+        .flat_map(|bound| quantities.iter().filter_map(|q| bound.holds(q)));
+    let within = sides.reduce(|a, b| a || b)?;
+    // "£320 up to 25 kg and £410 above that": it speaks of both sides.
+    let w = words(sentence);
+    let both = w.windows(2).any(|pair| {
+        matches!(
+            pair[0].as_str(),
+            "above" | "below" | "over" | "after" | "under" | "beyond" | "then"
+        ) && matches!(pair[1].as_str(), "that" | "it" | "this")
+    });
+    Some(within || both)
+}
+
+/// The same for every sentence of a passage; a sentence that speaks of what is beyond the limit before it is on the other side of it.
+pub(super) fn sides(sentences: &[String], quantities: &[Quantity]) -> Vec<Option<bool>> {
+    let mut out: Vec<Option<bool>> = Vec::with_capacity(sentences.len());
+    for sentence in sentences {
+        let own = side(sentence, quantities);
+        let beyond = || {
+            out.last()
+                .copied()
+                .flatten()
+                .filter(|_| is_beyond(sentence))
+        };
+        out.push(own.or_else(|| beyond().map(|within| !within)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entity::quantities;
+    use super::super::knowledge::sentences_of;
+    use super::*;
+
+    fn passage(text: &str) -> Passage {
+        Passage {
+            article: 0,
+            heading: None,
+            text: text.to_owned(),
+            sentences: sentences_of(text),
+        }
+    }
+
+    #[test]
+    fn nothing_begins_in_mid_air() {
+        for sentence in [
+            "Later than that we charge £15.",
+            "That week is the grace period.",
+            "It is free after that.",
+            "In that case we charge £45.",
+            "After that the whole stay is charged.",
+            "Without it a call costs 30p.",
+            "If that fails too, a fee is added.",
+            "Both are free.",
+            "Longer than that costs £2.40 an hour.",
+            "You can have it if you receive a pension.",
+            "Book it 4 weeks ahead.",
+        ] {
+            assert!(leans(sentence), "{sentence}");
+        }
+        for sentence in [
+            "We charge £15.",
+            "You can bring a friend if it is warm.",
+            "Those who arrive late pay more.",
+            "If you are late we charge £5.",
+            "After the minimum term you can leave.",
+            "From three parcels on it is free.",
+            "For children it costs £4.",
+            "Longer stays cost £2.40 an hour.",
+        ] {
+            assert!(!leans(sentence), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_said_with_what_it_leans_on() {
+        let p = passage(
+            "You can cancel free of charge up to 24 hours before. Later than that we charge £15. Bring your card. That is needed at the desk.",
+        );
+        let (text, _) = choose(&p, &[0.3, 0.9, 0.0, 0.0]);
+        assert_eq!(
+            text,
+            "You can cancel free of charge up to 24 hours before. Later than that we charge £15."
+        );
+        // The limit brings what is beyond it.
+        let (text, _) = choose(&p, &[0.9, 0.1, 0.0, 0.0]);
+        assert!(text.ends_with("we charge £15."), "{text}");
+        let (text, _) = choose(&p, &[0.0, 0.0, 0.1, 0.9]);
+        assert_eq!(text, "Bring your card. That is needed at the desk.");
+    }
+
+    #[test]
+    fn what_is_beyond_a_limit_is_on_its_other_side() {
+        let p = passage("It is free up to 24 hours before. Later than that we charge £15. Ask us.");
+        let late = quantities("I want to cancel an hour before");
+        assert_eq!(sides(&p.sentences, &late), [Some(false), Some(true), None]);
+        let early = quantities("it is three days before");
+        assert_eq!(sides(&p.sentences, &early), [Some(true), Some(false), None]);
+    }
+}
