@@ -223,6 +223,15 @@ impl<M: Mind> Call<M> {
         self.said_everything(out);
     }
 
+    /// Says one sentence of the engine's own; what was to follow still follows.
+    pub(super) fn say_aside(&mut self, words: &str, out: &mut Vec<Command<M>>) {
+        if !words.is_empty() {
+            let mut speech = self.new_speech(&[Say::new(words)]);
+            speech.aside = true;
+            self.say_speech(speech, out);
+        }
+    }
+
     /// Silences our side without a word about it in the history.
     pub(super) fn stop_line(&mut self, out: &mut Vec<Command<M>>) {
         for speech in std::mem::take(&mut self.line.speeches) {

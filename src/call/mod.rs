@@ -35,7 +35,7 @@ mod transfer;
 mod types;
 
 use crate::desk::{
-    AgentTurn, CallRecord, CallbackRequest, Listen, Next, Outcome, Reply, Say, Termination,
+    AgentTurn, CallRecord, CallbackRequest, Listen, Next, Outcome, Reply, Termination,
 };
 pub use barge_in::BargeIn;
 use callback::Outbound;
@@ -526,15 +526,6 @@ impl<M: Mind> Call<M> {
             handoff,
             ..callback
         })));
-    }
-
-    /// Says one sentence of the engine's own; what was to follow still follows.
-    fn say_aside(&mut self, words: &str, out: &mut Vec<Command<M>>) {
-        if !words.is_empty() {
-            let mut speech = self.new_speech(&[Say::new(words)]);
-            speech.aside = true;
-            self.say_speech(speech, out);
-        }
     }
 
     /// Once nothing is left to say: what follows.

@@ -48,8 +48,9 @@ fn pactl(dir: &Path, words: &[&str]) -> bool {
 }
 
 fn record(recordings: &Path) -> Option<serde_json::Value> {
-    let folder = std::fs::read_dir(recordings).ok()?.flatten().next()?;
-    let text = std::fs::read(folder.path().join("record.json")).ok()?;
+    // Beside the call's folder there may be others: what is owed to the database, the trail's key.
+    let mut folders = std::fs::read_dir(recordings).ok()?.flatten();
+    let text = folders.find_map(|f| std::fs::read(f.path().join("record.json")).ok())?;
     serde_json::from_slice(&text).ok()
 }
 
