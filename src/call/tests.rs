@@ -11,7 +11,7 @@ use super::rescue::{self, Fate};
 use super::*;
 use crate::audio::MediaTime;
 use crate::desk::{
-    ActionRecord, CallOutcome, Decision, Handoff, HeardEvidence, Request, Route, Source,
+    ActionRecord, CallOutcome, Decision, Handoff, HeardEvidence, Request, Route, Say, Source,
     TargetOutcome, Tier,
 };
 
