@@ -88,20 +88,8 @@ impl<M: Mind> Call<M> {
             decide: u.decide_ms,
             tts: u.tts_ms,
         });
-        let mut bridged = self.bridged.take();
-        // What is still being said of it was said before the reply, too.
-        for speech in self
-            .line
-            .speeches
-            .iter_mut()
-            .filter(|s| s.aside && !s.noted)
-        {
-            if let Some(agent) = &mut bridged {
-                append(&mut agent.text, &speech.text());
-                speech.noted = true;
-            }
-        }
-        if let Some(agent) = bridged.as_ref().filter(|a| !a.text.is_empty()) {
+        let bridged = self.bridged.take();
+        if let Some(agent) = &bridged {
             out.push(Command::Note(Note::Agent {
                 turn: index,
                 text: agent.text.clone(),
@@ -164,19 +152,17 @@ impl<M: Mind> Call<M> {
     /// The first sound of one of our speeches is leaving.
     pub(super) fn first_sound(&mut self, tag: u64, out: &mut Vec<Command<M>>) {
         let start_ms = self.ms(self.now);
-        let Some(at) = self.line.speeches.iter().position(|s| s.tag == tag) else {
+        let Some(speech) = self.line.speeches.iter().find(|s| s.tag == tag) else {
             return;
         };
-        if self.is_bridge(self.line.speeches[at].aside) {
-            self.bridged.get_or_insert_with(|| AgentTurn {
+        let (text, aside) = (speech.text(), speech.aside);
+        if self.is_bridge(aside) {
+            let agent = self.bridged.get_or_insert_with(|| AgentTurn {
                 start_ms,
                 ..AgentTurn::default()
             });
-            return;
+            return append(&mut agent.text, &text);
         }
-        let speech = &mut self.line.speeches[at];
-        speech.noted = true;
-        let (text, aside) = (speech.text(), speech.aside);
         // A word to bridge a wait is not what was waited for.
         let gap = match aside {
             true => None,
@@ -211,7 +197,6 @@ impl<M: Mind> Call<M> {
         }
         if self.is_bridge(speech.aside) {
             if let Some(agent) = &mut self.bridged {
-                append(&mut agent.text, &speech.text());
                 append(&mut agent.heard, &heard);
                 agent.end_ms = end_ms;
             }
@@ -220,17 +205,10 @@ impl<M: Mind> Call<M> {
         let interrupted = cut && !speech.is_done();
         if let Some(turn) = self.record.turns.last_mut() {
             let agent = turn.agent.get_or_insert_with(|| AgentTurn {
+                text: speech.text(),
                 start_ms: end_ms,
                 ..AgentTurn::default()
             });
-            if !speech.noted {
-                append(&mut agent.text, &speech.text());
-                out.push(Command::Note(Note::Agent {
-                    turn: turn.index,
-                    text: speech.text(),
-                    gap_ms: None,
-                }));
-            }
             append(&mut agent.heard, &heard);
             agent.end_ms = end_ms;
             turn.interrupted |= interrupted;

@@ -22,8 +22,6 @@ pub struct Speech {
     pub started: Option<Time>,
     /// The engine's own words (a filler, a word on hold): no part of what the desk said.
     pub aside: bool,
-    /// Its words are in the record.
-    pub noted: bool,
 }
 
 /// A speakable piece.
@@ -67,7 +65,6 @@ impl Speech {
             released: false,
             started: None,
             aside: false,
-            noted: false,
         }
     }
 

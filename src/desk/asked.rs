@@ -1,6 +1,6 @@
 //! What kind of figure a question asks for, and whether a sentence gives one of that kind.
 
-use super::text::{is_stop, words};
+use super::text::{is_stop, is_weekday, words};
 
 /// The kind of figure a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Asked {
     }
 
     pub fn answered_by(self, sentence: &str) -> bool {
-        const TIMES: [&str; 32] = [
+        const TIMES: [&str; 25] = [
             "second",
             "seconds",
             "minute",
@@ -64,13 +64,6 @@ impl Asked {
             "daily",
             "weekly",
             "monthly",
-            "monday",
-            "tuesday",
-            "wednesday",
-            "thursday",
-            "friday",
-            "saturday",
-            "sunday",
             "mondays",
             "today",
             "tomorrow",
@@ -104,29 +97,20 @@ impl Asked {
             }
             // "On Tuesday", "on the 17th", "any day from 1 to 28".
             Self::Day => words(sentence).iter().any(|w| {
-                const DAYS: [&str; 10] = [
-                    "monday",
-                    "tuesday",
-                    "wednesday",
-                    "thursday",
-                    "friday",
-                    "saturday",
-                    "sunday",
-                    "weekday",
-                    "weekend",
-                    "daily",
-                ];
+                const DAYS: [&str; 3] = ["weekday", "weekend", "daily"];
                 let ordinal = ["st", "nd", "rd", "th"].iter().any(|end| {
                     let number = w.strip_suffix(end).unwrap_or("");
                     !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
                 });
-                DAYS.contains(&w.trim_end_matches('s')) || ordinal || w == "day" || w == "today"
+                let day = w.trim_end_matches('s');
+                is_weekday(day) || DAYS.contains(&day) || ordinal || w == "day" || w == "today"
             }),
             // "From 9 to 5", "at 10:30".
             Self::Time => {
                 clock(sentence)
                     || words(sentence).iter().any(|w| {
-                        TIMES.contains(&w.trim_start_matches(|c: char| c.is_ascii_digit()))
+                        let w = w.trim_start_matches(|c: char| c.is_ascii_digit());
+                        TIMES.contains(&w) || is_weekday(w)
                     })
             }
         }

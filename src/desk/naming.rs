@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::asked::Asked;
 use super::desk::Desk;
-use super::text::{is_stop, words};
+use super::text::{is_stop, is_weekday, words};
 
 impl Desk {
     /// Something the question names that the desk knows others of and not this one: "Fibre 900" where there are Fibre 100 and
@@ -60,14 +60,7 @@ impl Desk {
 /// What the articles call by name: words that stand with a capital inside a sentence and never without one, and numbers of two
 /// digits or more. Days and months are no names: "Monday to Friday" speaks of Wednesday.
 pub(super) fn named<'a>(texts: impl Iterator<Item = &'a str>, company: &str) -> HashSet<String> {
-    const DATES: [&str; 20] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
+    const DATES: [&str; 13] = [
         "january",
         "february",
         "march",
@@ -106,7 +99,8 @@ pub(super) fn named<'a>(texts: impl Iterator<Item = &'a str>, company: &str) -> 
             }
         }
     }
-    names.retain(|name| !plain.contains(name) && !DATES.contains(&name.as_str()) && !is_stop(name));
+    let date = |name: &str| is_weekday(name) || DATES.contains(&name);
+    names.retain(|name| !plain.contains(name) && !date(name) && !is_stop(name));
     names
 }
 

@@ -23,21 +23,25 @@ use super::line::MakeVad;
 use super::models;
 use super::pool::Engines;
 
-/// The sentence encoder.
-pub fn embedder() -> Result<Box<dyn Embedder>, String> {
-    let dir = models::model_dir("minilm")?;
-    Ok(Box::new(MiniLm::load(&dir)?))
+/// The sentence encoder, loaded.
+pub fn encoder() -> Result<MiniLm, String> {
+    MiniLm::load(&models::model_dir("minilm")?)
 }
 
-/// Makes one worker's engines; weights are loaded once, here.
+/// The same, for who needs no more than one.
+pub fn embedder() -> Result<Box<dyn Embedder>, String> {
+    Ok(Box::new(encoder()?))
+}
+
+/// Makes one worker's engines; their weights are loaded once, here, and the encoder's are shared.
 pub fn maker(
     config: &Config,
     foreign: &Foreign,
+    encoder: MiniLm,
 ) -> Result<impl Fn() -> Result<Engines, String> + Send + Sync + 'static, String> {
     let ears = Ears::load(&config.stt, 1)?;
     let voices = Voices::load(&config.tts, foreign, 1)?;
     let turn = turn_model()?;
-    let encoder = MiniLm::load(&models::model_dir("minilm")?)?;
     Ok(move || {
         Ok(Engines {
             transcriber: ears.worker()?,

@@ -95,10 +95,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             }
         }
     }
-    let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
-    let desk =
-        super::desks::load(&config.desk, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;
-    drop(embedder);
+    let mut encoder = engines::encoder().map_err(anyhow::Error::msg)?;
+    let desk = super::desks::load(&config.desk, Some(&mut encoder)).map_err(anyhow::Error::msg)?;
     let backoffice = super::actions::backoffice(&desk, line::BACKOFFICE_TIMEOUT, false)
         .map_err(anyhow::Error::msg)?;
     if backoffice.as_ref().is_some_and(|office| office.is_dry()) {
@@ -119,7 +117,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
             Some((Arc::new(models), tokio::runtime::Handle::current()))
         }
     };
-    let maker = engines::maker(&config, &foreign).map_err(anyhow::Error::msg)?;
+    let maker = engines::maker(&config, &foreign, encoder).map_err(anyhow::Error::msg)?;
     if config.limits.calls.is_none() {
         let mut engines = maker().map_err(anyhow::Error::msg)?;
         let measured = capacity::measure(&mut engines).map_err(anyhow::Error::msg)?;

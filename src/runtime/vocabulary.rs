@@ -4,19 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::desk::Desk;
+use crate::desk::text::is_weekday;
 use crate::speech::vocabulary::{Vocabulary, names_in};
 
 /// How often the articles must use a name before it is one of ours.
 const OFTEN: usize = 2;
-/// Weekdays, months and the like are capitalised everywhere and heard well.
-const KNOWN: [&str; 26] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
+/// Months and the like, as weekdays, are capitalised everywhere and heard well.
+const KNOWN: [&str; 19] = [
     "january",
     "february",
     "march",
@@ -38,6 +32,10 @@ const KNOWN: [&str; 26] = [
     "pdf",
 ];
 
+fn is_known(name: &str) -> bool {
+    is_weekday(name) || KNOWN.contains(&name)
+}
+
 /// The desk's vocabulary, the surest first.
 pub fn of(desk: &Desk) -> Vocabulary {
     let mut terms: Vec<String> = vec![desk.config.company.clone()];
@@ -58,7 +56,7 @@ pub fn of(desk: &Desk) -> Vocabulary {
     }
     let mut names: Vec<(String, usize)> = names
         .into_iter()
-        .filter(|(name, n)| *n >= OFTEN && !KNOWN.contains(&name.to_lowercase().as_str()))
+        .filter(|(name, n)| *n >= OFTEN && !is_known(&name.to_lowercase()))
         .collect();
     names.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     terms.extend(names.into_iter().map(|(name, _)| name));

@@ -3,6 +3,7 @@
 use crate::desk::entity;
 use crate::desk::inquiry::social;
 use crate::desk::record::{CallbackRequest, TargetOutcome};
+use crate::desk::text::is_weekday;
 use crate::desk::types::{Next, Reply, Route, Said};
 
 use super::{Conversation, Party, Waiting};
@@ -366,13 +367,6 @@ fn when(text: &str) -> Option<String> {
         "evening",
         "noon",
         "lunchtime",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
         "week",
         "weekend",
         "oclock",
@@ -393,7 +387,8 @@ fn when(text: &str) -> Option<String> {
     ];
     let words: Vec<String> = social::plain(text).split(' ').map(str::to_owned).collect();
     let is_time = |w: &str| {
-        TIMES.contains(&w)
+        is_weekday(w)
+            || TIMES.contains(&w)
             || (w.len() > 2
                 && (w.ends_with("am") || w.ends_with("pm"))
                 && w.starts_with(|c: char| c.is_ascii_digit()))

@@ -12,7 +12,7 @@ use super::clause::{
 };
 use crate::desk::entity::{FigureKind, figures};
 use crate::desk::knowledge::sentences_of;
-use crate::desk::text::{Stems, is_stop, words};
+use crate::desk::text::{Stems, WEEKDAYS, is_stop, words};
 
 /// What a claim is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -283,21 +283,12 @@ impl Read {
 
     /// "Monday to Friday" speaks of Wednesday.
     fn within_days(&self, word: &str) -> bool {
-        const DAYS: [&str; 7] = [
-            "monday",
-            "tuesday",
-            "wednesday",
-            "thursday",
-            "friday",
-            "saturday",
-            "sunday",
-        ];
-        let Some(day) = DAYS.iter().position(|d| *d == word) else {
+        let Some(day) = WEEKDAYS.iter().position(|d| *d == word) else {
             return false;
         };
         self.known.iter().any(|known| {
             words(&known.text).windows(3).any(|w| {
-                let at = |word: &str| DAYS.iter().position(|d| *d == word);
+                let at = |word: &str| WEEKDAYS.iter().position(|d| *d == word);
                 match (at(&w[0]), w[1].as_str(), at(&w[2])) {
                     (Some(from), "to" | "until" | "through", Some(to)) => {
                         (from..=to).contains(&day)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Private;
 use super::words::{MONTHS, What, Word};
+use crate::desk::text::is_weekday;
 
 /// Numbers of six digits or more, cards among them. Single letters and short words do not break a number up that is read out.
 pub(super) fn numbers(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private)>) {
@@ -181,7 +182,7 @@ pub(super) fn names(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private)>
             && w.plain.chars().next().is_some_and(char::is_uppercase)
             && w.plain.chars().skip(1).any(char::is_lowercase)
             && !MONTHS.contains(&w.lower.as_str())
-            && !NOT_NAMES.contains(&w.lower.as_str())
+            && !is_no_name(&w.lower)
     };
     let mut at = 0;
     while at < words.len() {
@@ -212,22 +213,12 @@ pub(super) fn names(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private)>
     }
 }
 
+fn is_no_name(word: &str) -> bool {
+    is_weekday(word) || NOT_NAMES.contains(&word)
+}
+
 /// Capital words that follow "I'm" and "this is" and are nobody's names.
-const NOT_NAMES: &[&str] = &[
-    "i",
-    "i'm",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "ok",
-    "okay",
-    "yes",
-    "no",
-];
+const NOT_NAMES: &[&str] = &["i", "i'm", "ok", "okay", "yes", "no"];
 
 /// An answer to a question for proof: everything in it that is a number, a date or a code; a name where there is none of these.
 pub(super) fn answer(words: &[Word<'_>]) -> Option<(Range<usize>, Private)> {
@@ -255,7 +246,7 @@ pub(super) fn answer(words: &[Word<'_>]) -> Option<(Range<usize>, Private)> {
             && words.iter().all(|w| {
                 w.what == What::Other
                     && w.plain.chars().next().is_some_and(char::is_uppercase)
-                    && !NOT_NAMES.contains(&w.lower.as_str())
+                    && !is_no_name(&w.lower)
             })
             && words.len() >= 2 =>
         {
