@@ -383,7 +383,7 @@ pub(super) fn vector(
     }
     match encoder {
         Some(encoder) => {
-            let mut vectors = encoder.read(&[text]).map_err(anyhow::Error::msg)?;
+            let mut vectors = encoder.read_said(&[text]).map_err(anyhow::Error::msg)?;
             Ok(vectors.pop().unwrap_or_default())
         }
         None => Ok(Vec::new()),

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
+use crate::desk::framing::bare;
 use crate::desk::{Desk, DeskFiles, parse};
 use crate::reason::Embedder;
 use crate::runtime::desks;
@@ -161,11 +162,17 @@ impl Bench {
         let vectors = match &mut encoder {
             Some(e) if by_word => {
                 let texts: Vec<&str> = questions.iter().map(String::as_str).collect();
-                let read = e.read(&texts).map_err(anyhow::Error::msg)?;
+                let read = e.read_said(&texts).map_err(anyhow::Error::msg)?;
                 questions.iter().cloned().zip(read).collect()
             }
-            Some(e) => desks::embed(questions, e.as_mut(), &desks::cache_dir())
-                .map_err(anyhow::Error::msg)?,
+            Some(e) => {
+                let asked: Vec<String> = questions.iter().map(|q| bare(q).to_owned()).collect();
+                let vectors = desks::embed(&asked, e.as_mut(), &desks::cache_dir())
+                    .map_err(anyhow::Error::msg)?;
+                let of = |asked: &String| vectors.get(asked).cloned().unwrap_or_default();
+                let read = asked.iter().map(of);
+                questions.iter().cloned().zip(read).collect()
+            }
             None => HashMap::new(),
         };
         let embedder = encoder.as_mut().map(|e| e.as_mut() as &mut dyn Embedder);

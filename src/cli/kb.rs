@@ -278,7 +278,10 @@ fn encoder(words: bool, models: &std::path::Path) -> Option<Box<dyn Embedder>> {
 fn search(a: &Search) -> anyhow::Result<ExitCode> {
     let mut encoder = encoder(a.words, &a.models);
     let vector = match &mut encoder {
-        Some(e) => e.read(&[&a.query]).map_err(anyhow::Error::msg)?.remove(0),
+        Some(e) => e
+            .read_said(&[&a.query])
+            .map_err(anyhow::Error::msg)?
+            .remove(0),
         None => Vec::new(),
     };
     let embedder = encoder.as_mut().map(|e| e.as_mut() as &mut dyn Embedder);

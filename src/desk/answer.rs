@@ -2,33 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::asked::{Asked, Modal, asks_for_own, things_asked_for};
-use super::choosing::{choose, side, sides};
+use super::asked::{Asked, asks_for_own, things_asked_for};
+use super::choosing::{beside, choose, side, sides};
 use super::desk::{Desk, Hit, Understanding};
-use super::entity::{Quantity, quantities};
+use super::entity::Quantity;
+use super::framing::bare;
 use super::knowledge::{Article, Passage, sentences_of};
 use super::meaning::{Spoken, content_words, whole};
 use super::object::{Object, Way, counts, further, measures, trade};
 use super::places::country;
-use super::text::{dot, words};
+use super::text::words;
 
-/// Least score of a sentence that is read out because the better ones have been.
-const REST: f32 = 0.3;
+/// What the passage that was found by its vector is ahead of the article's others.
+const FIRST_PASSAGE: f32 = 0.1;
 
-/// What a sentence gains by speaking of whom the question names.
-const NAMED: f32 = 0.2;
-/// What a sentence gains by setting a limit that the caller's own quantity keeps to.
-const WITHIN: f32 = 0.25;
-/// What it gains by saying what must, may or cannot be done where that is asked.
-const MODAL: f32 = 0.08;
-/// Weight of the question's words, one by one, in a sentence's score.
-const WORDS_IN_SENTENCE: f32 = 0.15;
 /// A word of the question less near than this to any that is said is not spoken of.
 const UNSPOKEN: f32 = 0.5;
 /// A word that no article has is another thing's if none that is said is nearer to it.
 const UNLIKE: f32 = 0.4;
 /// An article that scores less by no more than this is compared by what it would say.
 const NEARLY_FIRST: f32 = 0.1;
+/// How much better an answer is taken to be than others where no other article is near enough to be compared.
+const FITS_ALONE: f32 = 0.5;
 /// So many at most.
 const COMPARED: usize = 2;
 /// Other articles that an answer is held against.
@@ -41,7 +36,7 @@ pub struct Answer {
     pub text: String,
     /// The article's id.
     pub source: String,
-    /// The passage it was taken from, whole.
+    /// The passage it was taken from, whole; all of the article's where it was taken from several.
     pub passage: String,
     pub evidence: AnswerEvidence,
 }
@@ -51,6 +46,8 @@ pub struct Answer {
 pub struct AnswerEvidence {
     /// Score of the article over the next one's.
     pub margin: f32,
+    /// The same over the best of those that do not serve the understood intent: whether the matter is right, if not the article.
+    pub matter: f32,
     /// Nearness of question and article.
     pub similarity: f32,
     /// Share of the question's content words that the article or the examples of its intents have.
@@ -61,6 +58,13 @@ pub struct AnswerEvidence {
     pub agrees: f32,
     /// 1 where the question asks for a figure of some kind and what is said has none of that kind.
     pub focus: f32,
+    /// 1 where the question asks for a figure of some kind and what is said has one.
+    pub given: f32,
+    /// How much better it answers than what the articles ranked nearly as high would say.
+    pub fits: f32,
+    /// How well the best sentence of the article that is not said answers, beside the best that is, 0 to 1; 0 where all is said or
+    /// the desk wrote what is.
+    pub left: f32,
     /// 1 where the question names something the desk knows by name or number, and the passage is not about it.
     pub foreign: f32,
     /// 1 where what is said sets a limit that the caller's own quantity keeps to ("for children from 4 to 11", "my eight year old"),
@@ -110,21 +114,21 @@ pub struct ByWord {
     pub beside: f32,
 }
 
-/// What a question looks for in a sentence.
-struct Sought<'a> {
-    /// Its content words, as stems.
-    terms: Vec<String>,
-    /// What it calls by a name that the articles have, as stems.
-    names: Vec<String>,
-    reading: &'a [f32],
-    asked: Asked,
-    modal: Option<Modal>,
-    quantities: Vec<Quantity>,
-}
-
 impl Desk {
     /// The reply the articles give, none where the desk has no article that bears on the question at all.
     pub fn answer(&self, question: &str, reading: &[f32], u: &Understanding) -> Option<Answer> {
+        self.answer_among(question, reading, u, &[])
+    }
+
+    /// The same where the articles `silent` give no figure of the kind that is asked for: the answer is not held against them.
+    fn answer_among(
+        &self,
+        question: &str,
+        reading: &[f32],
+        u: &Understanding,
+        silent: &[usize],
+    ) -> Option<Answer> {
+        let question = bare(question);
         let best = u.hits.first()?;
         let at = self.passages[best.index].article;
         let article = self.articles.get(at)?;
@@ -144,7 +148,7 @@ impl Desk {
         let scored = |p: &Passage| self.score_sentences(p, &sought);
         let top = |p: &Passage| scored(p).into_iter().fold(0.0, f32::max);
         let mut passage = &self.passages[best.index];
-        let mut reach = top(passage) + 0.1;
+        let mut reach = top(passage) + FIRST_PASSAGE;
         for p in self.of_article(at) {
             let t = top(p);
             if t > reach {
@@ -158,34 +162,88 @@ impl Desk {
         });
         let (text, sentence) = match written {
             Some(spoken) => (spoken.clone(), best.score),
-            None => choose(passage, &scored(passage)),
+            None => {
+                let (text, best) = choose(passage, &scored(passage));
+                let all: Vec<(&Passage, Vec<f32>)> =
+                    self.of_article(at).map(|p| (p, scored(p))).collect();
+                (beside(&text, best, &all, asked), best)
+            }
         };
-        let by_word = self.by_word(question, at, &text, written.is_some(), passage, reading, u);
-        let focus = f32::from(u8::from(asked != Asked::Open && !asked.answered_by(&text)));
+        let elsewhere = written.is_none()
+            && sentences_of(&text)
+                .iter()
+                .any(|s| !passage.sentences.contains(s));
+        let by_word = self.by_word(
+            question,
+            at,
+            &text,
+            written.is_some(),
+            passage,
+            reading,
+            (u, silent),
+        );
+        let left = match written {
+            Some(_) => 0.0,
+            None => {
+                let all = self
+                    .of_article(at)
+                    .flat_map(|p| p.sentences.iter().zip(scored(p)));
+                let (mut said, mut unsaid) = (1e-6f32, 0f32);
+                for (s, score) in all {
+                    let known = if text.contains(s) {
+                        &mut said
+                    } else {
+                        &mut unsaid
+                    };
+                    *known = known.max(score);
+                }
+                (unsaid / said).clamp(0.0, 1.0)
+            }
+        };
+        let answered = asked.answered_by(&text);
+        let focus = f32::from(u8::from(asked != Asked::Open && !answered));
         let side = match keeps(&text, &sought.quantities) {
             Some(true) => 1.0,
             Some(false) => -1.0,
             None => 0.0,
         };
-        let next = u.sources.get(1).map_or(0.0, |s| s.score);
+        let rivals = || {
+            u.sources.iter().skip(1).filter_map(|source| {
+                let at = self.article_at(&source.id)?;
+                (!silent.contains(&at)).then_some((at, source.score))
+            })
+        };
+        let next = rivals().next().map_or(0.0, |(_, score)| score);
         let top = u.intents.first().map(|i| i.0.as_str());
+        let serves =
+            |article: &Article| top.is_some_and(|t| article.intents.iter().any(|i| i == t));
+        let of_another_matter = rivals()
+            .find(|(at, _)| !serves(&self.articles[*at]))
+            .map_or(0.0, |(_, score)| score);
+        let first = u.sources.first().map_or(0.0, |s| s.score);
         Some(Answer {
             text,
             source: article.id.clone(),
             // What the desk wrote for reading out is as much its word as the rest of the article.
             passage: match &article.spoken {
                 Some(spoken) => format!("{}\n{}\n{spoken}", article.title, article.text),
+                None if elsewhere => {
+                    let all = self.of_article(at).map(|p| p.embedded(&article.title));
+                    all.collect::<Vec<_>>().join("\n")
+                }
                 None => passage.embedded(&article.title),
             },
             evidence: AnswerEvidence {
-                margin: (u.sources.first().map_or(0.0, |s| s.score) - next).clamp(0.0, 1.0),
-                similarity: u.sources.first().map_or(0.0, |s| s.score),
+                margin: (first - next).clamp(0.0, 1.0),
+                matter: (first - of_another_matter).clamp(-1.0, 1.0),
+                similarity: first,
                 coverage: shared / total,
                 sentence,
-                agrees: f32::from(u8::from(
-                    top.is_some_and(|t| article.intents.iter().any(|i| i == t)),
-                )),
+                agrees: f32::from(u8::from(serves(article))),
                 focus,
+                given: f32::from(u8::from(answered)),
+                fits: 0.0,
+                left,
                 foreign: f32::from(u8::from(
                     self.is_foreign(question, article, passage)
                         || by_word.is_some_and(|w| w.beside > 0.0),
@@ -215,20 +273,51 @@ impl Desk {
             .filter_map(|source| self.article_at(&source.id))
             .filter(|at| !self.articles[*at].is_ticket())
             .collect();
+        let mut second: Option<f32> = None;
+        let mut silent: Vec<usize> = Vec::new();
         for at in near {
             let mut other = u.clone();
             self.put_first(&mut other, at);
             if let Some(answer) = self.answer(question, reading, &other)
                 && let Some(its) = answer.evidence.fits()
-                && its > fits
             {
-                (best, fits) = (answer, its);
+                if answer.evidence.focus > 0.0 {
+                    silent.push(at);
+                }
+                let worse = if its > fits { fits } else { its };
+                second = Some(second.map_or(worse, |known| known.max(worse)));
+                if its > fits {
+                    (best, fits) = (answer, its);
+                }
             }
         }
         if let Some(at) = self.article_at(&best.source) {
             self.put_first(u, at);
         }
+        // "How much is the late fee": what an article says of having it taken off is no other answer to that.
+        if best.evidence.given > 0.0
+            && !silent.is_empty()
+            && let Some(alone) = self.answer_among(question, reading, u, &silent)
+        {
+            best = alone;
+        }
+        best.evidence.fits = second.map_or(FITS_ALONE, |second| (fits - second).min(FITS_ALONE));
         Some(best)
+    }
+
+    /// What one article says to a question, and the understanding with it first; none where the desk has no such article or it bears
+    /// on the question too little to be ranked at all.
+    pub fn answer_from(
+        &self,
+        article: &str,
+        question: &str,
+        reading: &[f32],
+        u: &Understanding,
+    ) -> Option<(Understanding, Answer)> {
+        let mut u = u.clone();
+        self.put_first(&mut u, self.article_at(article)?);
+        let answer = self.answer(question, reading, &u)?;
+        (answer.source == article).then_some((u, answer))
     }
 
     /// Whether the question names something ("Gigabit", "Northgate", "500") that other passages name and this one does not.
@@ -263,7 +352,7 @@ impl Desk {
         written: bool,
         passage: &Passage,
         reading: &[f32],
-        u: &Understanding,
+        (u, silent): (&Understanding, &[usize]),
     ) -> Option<ByWord> {
         let vector = whole(reading, self.dims());
         let said = passage
@@ -274,7 +363,8 @@ impl Desk {
             .chain(written.then_some(text));
         let title = self.articles[article].title.as_str();
         let said: Vec<&str> = said.collect();
-        let titled = said.iter().copied().chain([title]);
+        let over = [Some(title), passage.heading.as_deref().filter(|_| !written)];
+        let titled = said.iter().copied().chain(over.into_iter().flatten());
         let titled = self.readings.spoken(reading, titled)?;
         let heading = passage.heading.as_deref().unwrap_or("");
         let lacking = self.unspoken(question, &titled, &format!("{title} {heading} {text}"));
@@ -283,7 +373,7 @@ impl Desk {
             .hits
             .iter()
             .map(|hit| self.passages[hit.index].article)
-            .filter(|other| *other != article)
+            .filter(|other| *other != article && !silent.contains(other))
             .take(RIVALS)
             .collect();
         let whole_article = self.speaks(article, reading)?;
@@ -370,144 +460,6 @@ impl Desk {
             beside: f32::from(u8::from(beside)),
             ..ByWord::default()
         }
-    }
-
-    /// How well an article's best sentence answers, 0 to 1.3.
-    pub(super) fn best_sentence(&self, article: usize, question: &str, reading: &[f32]) -> f32 {
-        let sought = self.sought(question, article, reading);
-        self.of_article(article)
-            .flat_map(|p| self.score_sentences(p, &sought))
-            .fold(0.0, f32::max)
-    }
-
-    /// How well each sentence of a passage answers, 0 to 1.2. A word that most of the article's sentences have tells none of them
-    /// from the others, however rare it is elsewhere.
-    fn score_sentences(&self, passage: &Passage, sought: &Sought<'_>) -> Vec<f32> {
-        let Sought {
-            terms,
-            names,
-            reading,
-            asked,
-            modal,
-            quantities,
-        } = sought;
-        let vector = whole(reading, self.dims());
-        let have: Vec<Vec<String>> = passage
-            .sentences
-            .iter()
-            .map(|s| self.stems.terms(s))
-            .collect();
-        let all = have.len() as f32;
-        let weights: Vec<f32> = terms
-            .iter()
-            .map(|t| {
-                let with = have.iter().filter(|h| h.contains(t)).count() as f32;
-                self.index.idf(t) * (1.0 + all / with.max(1.0)).ln()
-            })
-            .collect();
-        let total: f32 = weights.iter().sum::<f32>().max(1e-6);
-        passage
-            .sentences
-            .iter()
-            .zip(&have)
-            .zip(sides(&passage.sentences, quantities))
-            .map(|((s, have), side)| {
-                let shared: f32 = terms
-                    .iter()
-                    .zip(&weights)
-                    .filter(|(t, _)| have.contains(t))
-                    .map(|(_, w)| w)
-                    .sum();
-                let lexical = shared / total;
-                let near = match self.vectors.get(s) {
-                    Some(v) if v.len() == vector.len() => {
-                        0.65 * dot(v, vector).max(0.0) + 0.35 * lexical
-                    }
-                    _ => lexical,
-                };
-                let spoken = self.readings.spoken(reading, [s.as_str()].into_iter());
-                let by_word = WORDS_IN_SENTENCE * spoken.map_or(0.0, |spoken| spoken.mean());
-                near + by_word
-                    + if asked.answered_by(s) { 0.2 } else { 0.0 }
-                    + self.of_whom(s, names)
-                    + if side == Some(true) { WITHIN } else { 0.0 }
-                    + if modal.is_some_and(|m| m.answered_by(s)) {
-                        MODAL
-                    } else {
-                        0.0
-                    }
-            })
-            .collect()
-    }
-
-    /// What a sentence gains by speaking of whom the question names, and loses by speaking of others alone: "Silver covers them only
-    /// for children" answers a question about Silver, "on Gold they are covered" does not.
-    fn of_whom(&self, sentence: &str, names: &[String]) -> f32 {
-        if names.is_empty() {
-            return 0.0;
-        }
-        let own: Vec<String> = words(sentence)
-            .into_iter()
-            .filter(|w| self.named.contains(w))
-            .map(|w| self.stems.stem(&w))
-            .collect();
-        match (
-            own.is_empty(),
-            names.iter().filter(|n| own.contains(n)).count(),
-        ) {
-            (_, 1..) => NAMED,
-            (false, 0) => -NAMED,
-            (true, 0) => 0.0,
-        }
-    }
-
-    /// What is looked for among an article's sentences. A name that stands in its title is no mark of any of them: they all speak of
-    /// it.
-    fn sought<'a>(&self, question: &str, article: usize, reading: &'a [f32]) -> Sought<'a> {
-        let title = self.stems.terms(&self.articles[article].title);
-        let all = words(question).into_iter();
-        Sought {
-            terms: self.stems.terms(question),
-            names: all
-                .filter(|w| self.named.contains(w))
-                .map(|w| self.stems.stem(&w))
-                .filter(|name| !title.contains(name))
-                .collect(),
-            reading,
-            asked: Asked::of(question),
-            modal: Modal::of(question),
-            quantities: quantities(question),
-        }
-    }
-
-    /// Of an article that has just been read from, the passage's other sentences that answer best; none where nothing else does.
-    pub fn rest_of(
-        &self,
-        article: &str,
-        told: &str,
-        question: &str,
-        reading: &[f32],
-    ) -> Option<String> {
-        let sought = self.sought(question, self.article_at(article)?, reading);
-        let mut best: Option<(f32, String)> = None;
-        for passage in self
-            .passages
-            .iter()
-            .filter(|p| self.articles[p.article].id == article)
-        {
-            let mut scores = self.score_sentences(passage, &sought);
-            for (sentence, score) in passage.sentences.iter().zip(&mut scores) {
-                if told.contains(sentence.as_str()) {
-                    *score = 0.0;
-                }
-            }
-            let top = scores.iter().copied().fold(0.0, f32::max);
-            if top >= REST && best.as_ref().is_none_or(|(known, _)| top > *known) {
-                let (text, _) = choose(passage, &scores);
-                best = Some((top, text));
-            }
-        }
-        best.map(|(_, text)| text)
     }
 }
 

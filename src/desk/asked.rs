@@ -1,6 +1,6 @@
 //! What kind of figure a question asks for, and whether a sentence gives one of that kind.
 
-use super::text::{is_stop, is_weekday, words};
+use super::text::{MONTHS, is_stop, is_weekday, words};
 
 /// The kind of figure a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,13 @@ impl Asked {
                 }
                 ("what" | "which", "percentage" | "percent" | "rate") => Self::Amount,
                 ("when" | "whens", _) => Self::Time,
+                ("whats" | "what", "your") | ("what", "is" | "are")
+                    if w[at..]
+                        .iter()
+                        .any(|w| matches!(w.as_str(), "rate" | "rates")) =>
+                {
+                    Self::Amount
+                }
                 ("how", "much")
                 | (
                     "cost" | "costs" | "price" | "prices" | "fee" | "fees" | "charge" | "charges"
@@ -43,7 +50,7 @@ impl Asked {
     }
 
     pub fn answered_by(self, sentence: &str) -> bool {
-        const TIMES: [&str; 25] = [
+        const TIMES: [&str; 24] = [
             "second",
             "seconds",
             "minute",
@@ -60,7 +67,6 @@ impl Asked {
             "years",
             "immediately",
             "instantly",
-            "once",
             "daily",
             "weekly",
             "monthly",
@@ -108,6 +114,8 @@ impl Asked {
             // "From 9 to 5", "at 10:30".
             Self::Time => {
                 clock(sentence)
+                    || sentence.to_lowercase().contains("at once")
+                    || dated(sentence)
                     || words(sentence).iter().any(|w| {
                         let w = w.trim_start_matches(|c: char| c.is_ascii_digit());
                         TIMES.contains(&w) || is_weekday(w)
@@ -121,6 +129,21 @@ const NUMBERS: [&str; 13] = [
     "no", "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "twelve",
 ];
+
+/// A month; "may" and "march" only beside a day.
+fn dated(sentence: &str) -> bool {
+    let w = words(sentence);
+    let day = |at: Option<usize>| {
+        at.and_then(|at| w.get(at))
+            .is_some_and(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    w.iter().enumerate().any(|(at, word)| {
+        MONTHS.contains(&word.as_str())
+            && (!matches!(word.as_str(), "may" | "march")
+                || day(at.checked_sub(1))
+                || day(Some(at + 1)))
+    })
+}
 
 /// A time of day in figures.
 fn clock(sentence: &str) -> bool {

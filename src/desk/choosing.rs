@@ -1,5 +1,8 @@
 //! Which sentences of a passage are said together: a fact with its condition, and never a sentence without the one it leans on.
 
+use std::ops::Range;
+
+use super::asked::Asked;
 use super::entity::{Quantity, bounds};
 use super::knowledge::Passage;
 use super::text::words;
@@ -10,6 +13,14 @@ const MOST_WORDS: usize = 45;
 const MOST_WORDS_TIED: usize = 60;
 /// Share of the best sentence's score from which another is its equal.
 const TIED: f32 = 0.9;
+/// Share of the best sentence's score from which one elsewhere in the article is its equal; the same for one that gives the figure that
+/// is asked for where the best gives none.
+const TIED_ELSEWHERE: f32 = 0.88;
+const FIGURE_ELSEWHERE: f32 = 0.55;
+/// An item of a list that scores so many times the next is said alone.
+const STANDS_OUT: f32 = 1.5;
+/// Words of a list that is said whole whatever was asked of it.
+const SHORT_LIST: usize = 30;
 /// Share of the best sentence's score from which another is said beside it, as long as there is room.
 const BESIDE: f32 = 0.45;
 /// Most sentences of a reply.
@@ -30,7 +41,10 @@ pub(super) fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
             .map(|i| sentences[*i].split_whitespace().count())
             .sum()
     };
-    let mut chosen = whole(sentences, best);
+    let mut chosen = match passage.lists.iter().find(|run| run.contains(&best)) {
+        Some(run) => listed(run, best, scores, &length),
+        None => whole(sentences, best),
+    };
     let take = |i: usize, most: usize, chosen: &mut Vec<usize>| {
         let with: Vec<usize> = whole(sentences, i)
             .into_iter()
@@ -51,7 +65,11 @@ pub(super) fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
     if best > 0 && is_condition(&sentences[best]) {
         take(best - 1, MOST_WORDS, &mut chosen);
     }
+    let enough = chosen.len() > MOST_SENTENCES;
     for i in order {
+        if enough {
+            break;
+        }
         if i != best && scores[i] >= BESIDE * scores[best] && scores[i] > 0.0 {
             let tied = scores[i] >= TIED * scores[best];
             let most = if tied { MOST_WORDS_TIED } else { MOST_WORDS };
@@ -61,6 +79,84 @@ pub(super) fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
     chosen.sort_unstable();
     let text: Vec<&str> = chosen.iter().map(|i| sentences[*i].as_str()).collect();
     (text.join(" "), scores[best])
+}
+
+/// What is to be said with a sentence that stands elsewhere in the article and answers as well, or gives the figure that is asked for
+/// where nothing chosen does, in the order of the article.
+pub(super) fn beside(text: &str, best: f32, all: &[(&Passage, Vec<f32>)], asked: Asked) -> String {
+    let lacks = asked != Asked::Open && !asked.answered_by(text);
+    let each = all.iter().enumerate().flat_map(|(n, (passage, scores))| {
+        let sentences = passage.sentences.iter().zip(scores).enumerate();
+        sentences.map(move |(at, (sentence, score))| (n, at, sentence, *score))
+    });
+    let other = each
+        .filter(|(.., sentence, _)| !text.contains(sentence.as_str()))
+        .filter(|(.., sentence, score)| {
+            let figure = lacks && asked.answered_by(sentence);
+            *score
+                >= best
+                    * if figure {
+                        FIGURE_ELSEWHERE
+                    } else {
+                        TIED_ELSEWHERE
+                    }
+        })
+        .max_by(|a, b| {
+            let figure = |s: &str| lacks && asked.answered_by(s);
+            (figure(a.2), a.3)
+                .partial_cmp(&(figure(b.2), b.3))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
+    let Some((n, at, ..)) = other else {
+        return text.to_owned();
+    };
+    let sentences = &all[n].0.sentences;
+    let more: Vec<&str> = whole(sentences, at)
+        .into_iter()
+        .map(|i| sentences[i].as_str())
+        .filter(|s| !text.contains(s))
+        .collect();
+    let more = more.join(" ");
+    let length = |s: &str| s.split_whitespace().count();
+    if length(text) + length(&more) > MOST_WORDS_TIED {
+        return text.to_owned();
+    }
+    let first = all
+        .iter()
+        .position(|(passage, _)| passage.sentences.iter().any(|s| text.contains(s.as_str())));
+    if first.is_some_and(|first| first <= n) {
+        format!("{text} {more}")
+    } else {
+        format!("{more} {text}")
+    }
+}
+
+/// A list as far as it can be said, from its start; the one item that answers far better than its neighbours alone, with what
+/// introduces it.
+fn listed(
+    run: &Range<usize>,
+    best: usize,
+    scores: &[f32],
+    length: &dyn Fn(&[usize]) -> usize,
+) -> Vec<usize> {
+    let mut others: Vec<f32> = run
+        .clone()
+        .filter(|at| *at != best)
+        .map(|at| scores[at])
+        .collect();
+    others.sort_by(|a, b| b.total_cmp(a));
+    let next = others.first().copied().unwrap_or(0.0);
+    let all: Vec<usize> = run.clone().collect();
+    if scores[best] < STANDS_OUT * next || best == run.start || length(&all) <= SHORT_LIST {
+        let mut said = all;
+        while said.len() > 1 && length(&said) > MOST_WORDS_TIED {
+            said.pop();
+        }
+        if said.contains(&best) {
+            return said;
+        }
+    }
+    vec![best]
 }
 
 /// A sentence with those before it that it cannot be understood without.
@@ -274,6 +370,7 @@ mod tests {
             heading: None,
             text: text.to_owned(),
             sentences: sentences_of(text),
+            lists: Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::config::{Action, DeskConfig, IntentPolicy, Mode, Phrases, Risk};
 use super::escalation::{Escalation, Escalations};
+use super::framing::bare;
 use super::index::Index;
 use super::knowledge::{Article, Passage};
 use super::meaning::{Readings, whole};
@@ -104,8 +105,13 @@ impl Desk {
             .map(|p| vector(&p.embedded(&source.articles[p.article].title)))
             .collect();
         let passage_vectors = Near::new(passage_vectors);
+        for a in &source.articles {
+            if let Some(v) = vectors.get(&a.title) {
+                kept.insert(a.title.clone(), v.clone());
+            }
+        }
         for p in &source.passages {
-            for s in &p.sentences {
+            for s in p.sentences.iter().chain(&p.heading) {
                 if let Some(v) = vectors.get(s) {
                     kept.insert(s.clone(), v.clone());
                 }
@@ -217,6 +223,8 @@ impl Desk {
     /// What the desk makes of `text`. `reading` is it as the desk's own encoder reads it ([`super::meaning`]); empty: words only.
     pub fn understand(&self, text: &str, reading: &[f32]) -> Understanding {
         let vector = whole(reading, self.dims);
+        let said = text;
+        let text = bare(said);
         let seen = self.scope.judge(text, vector);
         let (sources, hits, nearest_article) = self.rank(text, reading, &seen.intents);
         let word_nearness = self.word_nearness(text);
@@ -243,7 +251,7 @@ impl Desk {
             intents: seen.intents,
             in_scope: seen.in_scope,
             margin,
-            escalation: self.escalations.find(text, vector),
+            escalation: self.escalations.find(said, vector),
             sources,
             hits,
         }
@@ -252,6 +260,7 @@ impl Desk {
     /// What [`Understanding::field`] is made from: for fitting.
     pub fn field_evidence(&self, text: &str, reading: &[f32]) -> Vec<f32> {
         let vector = whole(reading, self.dims);
+        let text = bare(text);
         let seen = self.scope.judge(text, vector);
         let (.., article) = self.rank(text, reading, &seen.intents);
         vec![
@@ -265,7 +274,9 @@ impl Desk {
 
     /// What `in_scope` is made from, in the order of [`super::scope::SCOPE_FEATURES`]: for fitting.
     pub fn scope_evidence(&self, text: &str, vector: &[f32]) -> Vec<f32> {
-        self.scope.judge(text, whole(vector, self.dims)).evidence
+        self.scope
+            .judge(bare(text), whole(vector, self.dims))
+            .evidence
     }
 
     /// Share of the sentence's content that the desk's articles speak of at all.

@@ -1,5 +1,7 @@
 //! Articles, and the passages they fall into. A passage keeps its heading and its conditions with its facts.
 
+use std::ops::Range;
+
 /// One article of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Article {
@@ -37,6 +39,8 @@ pub struct Passage {
     /// Plain text: Markdown stripped, lists made sentences.
     pub text: String,
     pub sentences: Vec<String>,
+    /// Runs of sentences that are one list, with the words that introduce it: a step or a way out of several is not the whole answer.
+    pub lists: Vec<Range<usize>>,
 }
 
 impl Passage {
@@ -58,39 +62,32 @@ pub fn split(articles: &[Article]) -> Vec<Passage> {
     for (i, article) in articles.iter().enumerate() {
         let before = out.len();
         let mut heading: Option<String> = None;
-        let mut sentences: Vec<String> = Vec::new();
-        let mut count = 0;
-        let mut flush =
-            |heading: &Option<String>, sentences: &mut Vec<String>, count: &mut usize| {
-                if !sentences.is_empty() {
-                    out.push(Passage {
-                        article: i,
-                        heading: heading.clone(),
-                        text: sentences.join(" "),
-                        sentences: std::mem::take(sentences),
-                    });
-                }
-                *count = 0;
-            };
+        let mut open = Open::default();
         for block in blocks(&article.text) {
             match block {
                 Block::Heading(h) => {
-                    flush(&heading, &mut sentences, &mut count);
+                    open.close(i, &heading, &mut out);
                     heading = Some(h).filter(|h| *h != article.title);
                 }
-                Block::Text(s) => {
-                    for s in s {
+                Block::Text { sentences, list } => {
+                    let mut from = None;
+                    for (at, s) in sentences.into_iter().enumerate() {
                         let n = s.split_whitespace().count();
-                        if count > 0 && count + n > PASSAGE_WORDS {
-                            flush(&heading, &mut sentences, &mut count);
+                        if open.words > 0 && open.words + n > PASSAGE_WORDS {
+                            open.listed(from.take());
+                            open.close(i, &heading, &mut out);
                         }
-                        count += n;
-                        sentences.push(s);
+                        if from.is_none() && list.is_some_and(|first| at >= first) {
+                            from = Some(open.sentences.len());
+                        }
+                        open.words += n;
+                        open.sentences.push(s);
                     }
+                    open.listed(from);
                 }
             }
         }
-        flush(&heading, &mut sentences, &mut count);
+        open.close(i, &heading, &mut out);
         if out.len() == before
             && let Some(spoken) = &article.spoken
         {
@@ -99,15 +96,61 @@ pub fn split(articles: &[Article]) -> Vec<Passage> {
                 heading: None,
                 text: spoken.clone(),
                 sentences: sentences_of(spoken),
+                lists: Vec::new(),
             });
         }
     }
     out
 }
 
+/// A passage that is being filled.
+#[derive(Default)]
+struct Open {
+    sentences: Vec<String>,
+    lists: Vec<Range<usize>>,
+    words: usize,
+}
+
+impl Open {
+    /// What was added since `from` is a list.
+    fn listed(&mut self, from: Option<usize>) {
+        let to = self.sentences.len();
+        self.lists
+            .extend(from.map(|from| from..to).filter(|run| run.len() > 1));
+    }
+
+    fn close(&mut self, article: usize, heading: &Option<String>, out: &mut Vec<Passage>) {
+        let Self {
+            mut sentences,
+            mut lists,
+            ..
+        } = std::mem::take(self);
+        // "No." under a heading that asks answers that and nothing else: read out after another question it would say what is not so.
+        if sentences.len() > 1 && matches!(sentences[0].as_str(), "Yes." | "No." | "Yes!" | "No!") {
+            sentences.remove(0);
+            for run in &mut lists {
+                *run = run.start.saturating_sub(1)..run.end - 1;
+            }
+        }
+        if !sentences.is_empty() {
+            out.push(Passage {
+                article,
+                heading: heading.clone(),
+                text: sentences.join(" "),
+                sentences,
+                lists,
+            });
+        }
+    }
+}
+
 enum Block {
     Heading(String),
-    Text(Vec<String>),
+    Text {
+        sentences: Vec<String>,
+        /// Where a list begins among them, with the words that introduce it.
+        list: Option<usize>,
+    },
 }
 
 /// Markdown to headings and paragraphs of plain sentences. A list is joined to the line that introduces it.
@@ -118,6 +161,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
     let mut items: Vec<String> = Vec::new();
     let mut fenced = false;
     let mut header: Vec<String> = Vec::new();
+    let mut table = false;
     let lines: Vec<&str> = markdown.lines().collect();
     for (n, raw) in lines.iter().enumerate() {
         let line = raw.trim();
@@ -134,6 +178,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
                 .all(|c| matches!(c, '-' | '*' | '_' | '=' | ' '));
         if line.starts_with('|') {
             table_row(line, &mut header, lines.get(n + 1).copied(), &mut items);
+            table = true;
             continue;
         }
         if !header.is_empty() {
@@ -148,14 +193,14 @@ fn blocks(markdown: &str) -> Vec<Block> {
             let list_follows = next.is_some_and(|l| item(l).is_some() || l.starts_with('|'));
             let introduces = paragraph.ends_with(':') || !items.is_empty();
             if !(list_follows && introduces) {
-                close(&mut paragraph, &mut items, &mut out);
+                close(&mut paragraph, &mut items, &mut table, &mut out);
             }
         } else if line.starts_with('#') && line.trim_start_matches('#').starts_with(' ') {
-            close(&mut paragraph, &mut items, &mut out);
+            close(&mut paragraph, &mut items, &mut table, &mut out);
             out.push(Block::Heading(plain(line.trim_start_matches('#'))));
         } else if let Some(text) = item(line) {
             if !paragraph.is_empty() && !paragraph.ends_with(':') && items.is_empty() {
-                close(&mut paragraph, &mut items, &mut out);
+                close(&mut paragraph, &mut items, &mut table, &mut out);
             }
             items.push(plain(text));
         } else {
@@ -167,7 +212,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
                 }
                 _ => {
                     if !items.is_empty() {
-                        close(&mut paragraph, &mut items, &mut out);
+                        close(&mut paragraph, &mut items, &mut table, &mut out);
                     }
                     if !paragraph.is_empty() {
                         paragraph.push(' ');
@@ -177,7 +222,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
             }
         }
     }
-    close(&mut paragraph, &mut items, &mut out);
+    close(&mut paragraph, &mut items, &mut table, &mut out);
     out
 }
 
@@ -229,10 +274,13 @@ fn item(line: &str) -> Option<&str> {
 }
 
 /// Ends a paragraph. A list of short items becomes one sentence with its introduction; long items are sentences of their own.
-fn close(paragraph: &mut String, items: &mut Vec<String>, out: &mut Vec<Block>) {
+fn close(paragraph: &mut String, items: &mut Vec<String>, table: &mut bool, out: &mut Vec<Block>) {
     let mut sentences = Vec::new();
     let text = std::mem::take(paragraph);
     let items = std::mem::take(items);
+    // The rows of a table stand each for itself.
+    let is_list = !std::mem::take(table) && items.len() > 1;
+    let mut list = None;
     let words: usize = items.iter().map(|i| i.split_whitespace().count()).sum();
     let whole = items
         .iter()
@@ -250,10 +298,11 @@ fn close(paragraph: &mut String, items: &mut Vec<String>, out: &mut Vec<Block>) 
         sentences.push(format!("{}: {}.", last.trim_end_matches('.'), join(&items)));
     } else {
         sentences.extend(sentences_of(&text));
+        list = is_list.then_some(sentences.len().saturating_sub(1));
         sentences.extend(items.iter().flat_map(|i| sentences_of(i)));
     }
     if !sentences.is_empty() {
-        out.push(Block::Text(sentences));
+        out.push(Block::Text { sentences, list });
     }
 }
 

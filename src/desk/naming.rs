@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::asked::Asked;
 use super::desk::Desk;
-use super::text::{is_stop, is_weekday, words};
+use super::text::{MONTHS, is_stop, is_weekday, words};
 
 impl Desk {
     /// Something the question names that the desk knows others of and not this one: "Fibre 900" where there are Fibre 100 and
@@ -31,6 +31,11 @@ impl Desk {
                                 | "free"
                                 | "pay"
                                 | "new"
+                                | "kind"
+                                | "kinds"
+                                | "sort"
+                                | "type"
+                                | "stuff"
                                 | "does"
                                 | "um"
                                 | "uh"
@@ -60,21 +65,6 @@ impl Desk {
 /// What the articles call by name: words that stand with a capital inside a sentence and never without one, and numbers of two
 /// digits or more. Days and months are no names: "Monday to Friday" speaks of Wednesday.
 pub(super) fn named<'a>(texts: impl Iterator<Item = &'a str>, company: &str) -> HashSet<String> {
-    const DATES: [&str; 13] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "i",
-    ];
     let mut names: HashSet<String> = HashSet::new();
     let mut plain: HashSet<String> = words(company).into_iter().collect();
     for text in texts {
@@ -99,7 +89,7 @@ pub(super) fn named<'a>(texts: impl Iterator<Item = &'a str>, company: &str) -> 
             }
         }
     }
-    let date = |name: &str| is_weekday(name) || DATES.contains(&name);
+    let date = |name: &str| is_weekday(name) || name == "i" || MONTHS.contains(&name);
     names.retain(|name| !plain.contains(name) && !date(name) && !is_stop(name));
     names
 }

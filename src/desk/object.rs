@@ -48,7 +48,13 @@ impl Object {
             .cloned()
             .collect()
         };
-        let found = |way, words: Vec<String>| Some(Self { way, words });
+        let found = |way, mut words: Vec<String>| {
+            // "A referral program" is had where referring is spoken of: what it is called as a kind of thing is no part of it.
+            while words.len() > 1 && words.last().is_some_and(|word| is_kind(word)) {
+                words.pop();
+            }
+            Some(Self { way, words })
+        };
         for n in 0..w.len() {
             let asks = matches!((at(n), at(n + 1)), ("how", "much")) as usize;
             let verb = n + 1 + asks;
@@ -100,6 +106,30 @@ impl Object {
         }
         None
     }
+}
+
+/// Words for whatever a company may have.
+fn is_kind(word: &str) -> bool {
+    matches!(
+        word,
+        "program"
+            | "programme"
+            | "scheme"
+            | "service"
+            | "services"
+            | "option"
+            | "options"
+            | "policy"
+            | "system"
+            | "process"
+            | "facility"
+            | "facilities"
+            | "feature"
+            | "thing"
+            | "things"
+            | "deal"
+            | "offer"
+    )
 }
 
 /// "How warm", not "how long", "how much", "how soon", which ask for a time or an amount, and "how do I".

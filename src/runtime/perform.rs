@@ -74,7 +74,7 @@ pub(super) fn perform(
         } => {
             let vector = match &mut engines.embedder {
                 Some(embedder) if !text.is_empty() => embedder
-                    .read(&[text.as_str()])
+                    .read_said(&[text.as_str()])
                     .ok()
                     .and_then(|mut v| v.pop())
                     .unwrap_or_default(),
@@ -195,5 +195,5 @@ pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> 
     if parts.len() < 2 {
         return Vec::new();
     }
-    embedder.read(&parts).unwrap_or_default()
+    embedder.read_said(&parts).unwrap_or_default()
 }

@@ -169,7 +169,7 @@ fn decide(
         && !text.is_empty()
     {
         vector = embedder
-            .read(&[text.as_str()])
+            .read_said(&[text.as_str()])
             .ok()
             .and_then(|mut v| v.pop())
             .unwrap_or_default();

@@ -60,7 +60,7 @@ pub fn drafts(
     for (turn, words, human) in heard(record) {
         let vector = embedder
             .as_mut()
-            .and_then(|e| e.read(&[words.as_str()]).ok())
+            .and_then(|e| e.read_said(&[words.as_str()]).ok())
             .and_then(|mut v| v.pop())
             .unwrap_or_default();
         let said = Said {

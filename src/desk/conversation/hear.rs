@@ -4,6 +4,7 @@ use crate::desk::entity;
 use crate::desk::inquiry;
 use crate::desk::inquiry::guard;
 use crate::desk::inquiry::social::{self, Social};
+use crate::desk::meaning::content_words;
 use crate::desk::tone;
 use crate::desk::types::{Listen, Next, Reply, Route, Said};
 
@@ -69,7 +70,9 @@ impl Conversation {
         {
             return reply;
         }
+        // "Claims", said to "is it about claims, or about damage?", is the answer and no threat.
         if !text.is_empty()
+            && !self.names_an_offer(text)
             && let Some(reply) = self.at_any_moment(&said)
         {
             return reply;
@@ -102,6 +105,19 @@ impl Conversation {
                 self.say_and_listen(Route::Transfer, "a colleague is being called", "wait")
             }
         }
+    }
+
+    /// Whether the words are those of something that was just offered, and no others.
+    fn names_an_offer(&self, text: &str) -> bool {
+        let Waiting::Clarify { between, .. } = &self.waiting else {
+            return false;
+        };
+        let said = content_words(text);
+        !said.is_empty()
+            && between.iter().any(|choice| {
+                let offered = content_words(&choice.plain);
+                said.iter().all(|word| offered.contains(word))
+            })
     }
 
     /// What counts whatever was asked: danger and disputes, the wish for a human, and moves in the talk itself.

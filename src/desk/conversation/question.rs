@@ -339,8 +339,7 @@ impl Conversation {
             .or_else(|| (between.len() == 1 && yes == Some(true)).then_some(0));
         if let Some(choice) = chosen.and_then(|at| between.get(at)) {
             if let Some(intent) = &choice.intent {
-                let inquiry =
-                    inquire_as(&self.desk, intent, choice.article.as_deref(), text, vector);
+                let inquiry = inquire_as(&self.desk, intent, Some(choice), text, vector);
                 return self.act_on(inquiry, text, vector);
             }
             let inquiry = inquire(&self.desk, &choice.question, &[], None);

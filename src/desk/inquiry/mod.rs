@@ -4,17 +4,20 @@
 
 pub mod context;
 pub mod guard;
+mod offer;
 pub mod social;
 
 use super::answer::Answer;
-use super::confidence::{confidence, least};
+use super::confidence::{confidence, confirmed, least, least_confirmed};
 use super::config::{ActionKind, Mode};
-use super::desk::{Desk, Hit, Understanding};
+use super::desk::{Desk, Understanding};
 use super::escalation::Escalation;
+use super::framing::bare;
 use super::grounding::grounded;
-use super::knowledge::Article;
 use super::types::{Decision, HeardEvidence, Pending, Route};
 use super::variants::Apart;
+pub use offer::{Choice, topic};
+use offer::{as_a_thing, nearest, siblings};
 
 /// Below this, the words are taken to belong to none of the desk's intents.
 const IN_SCOPE: f32 = 0.5;
@@ -31,6 +34,8 @@ const NEARLY: f32 = 0.5;
 const FIELD: f32 = 0.5;
 /// An answer this sure, but not sure enough, is asked about rather than passed on.
 const WORTH_ASKING: f32 = 0.5;
+/// The same where the articles that are offered would be read from after a yes.
+const WORTH_OFFERING: f32 = 0.25;
 /// Sure enough that one of several articles that say it answers, to ask which.
 const WORTH_TELLING_APART: f32 = 0.4;
 /// Words less likely to be the desk's matter are not answered, however near an article they are: "I can't make it on Friday" is near
@@ -44,6 +49,10 @@ const HELD: f32 = 0.7;
 const OWN: f32 = 0.05;
 /// An escalation less certain than this is not acted on.
 const ESCALATE: f32 = 0.4;
+/// One that is less certain than this is acted on only where the words are this like some that are known to mean it: "will you pay",
+/// "have you got any jobs" share words with a dispute and with hardship and are neither.
+const CERTAIN: f32 = 0.85;
+const ALIKE: f32 = 0.57;
 /// The same where the desk goes by words alone: then only set phrases are trusted, not the weight of single words.
 const ESCALATE_BY_WORDS: f32 = 0.9;
 
@@ -67,19 +76,6 @@ pub enum Verdict {
         reason: String,
         would_have: Option<String>,
     },
-}
-
-/// One of the things a clarifying question offers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Choice {
-    /// In the caller's words: "a late fee".
-    pub plain: String,
-    /// What is decided if it is chosen.
-    pub intent: Option<String>,
-    /// The article that is read from if it is chosen; none: the best of the intent's.
-    pub article: Option<String>,
-    /// What is looked up if it is chosen.
-    pub question: String,
 }
 
 /// A verdict with what it rests on.
@@ -106,6 +102,7 @@ pub fn inquire_with(
     vector: &[f32],
     heard: Option<&HeardEvidence>,
 ) -> Inquiry {
+    let text = bare(text);
     let answer = desk.best_answer(text, vector, &mut understood);
     prefer_answered(desk, &mut understood, answer.as_ref());
     let (answer, between) = match answer {
@@ -115,7 +112,8 @@ pub fn inquire_with(
     let asked = Asked {
         heard,
         text,
-        by_meaning: !vector.is_empty(),
+        reading: vector,
+        confirmed: None,
         between,
     };
     weigh(desk, understood, answer, asked)
@@ -125,9 +123,18 @@ pub fn inquire_with(
 struct Asked<'a> {
     heard: Option<&'a HeardEvidence>,
     text: &'a str,
-    by_meaning: bool,
+    reading: &'a [f32],
+    /// The caller said that the article is meant.
+    confirmed: Option<Confirmed>,
     /// What it may be about, where the articles say it of several and the question names none.
     between: Vec<Choice>,
+}
+
+/// How the caller came to name an article.
+#[derive(Clone, Copy)]
+struct Confirmed {
+    /// The articles say what was asked of each of the things offered.
+    told_apart: bool,
 }
 
 /// An answer whose fact other articles have of something else: theirs where the question names them, both where it names both, and
@@ -164,6 +171,7 @@ fn tell_apart(
                     plain: as_a_thing(desk, &desk.called(*at, &others(&articles, *at))),
                     intent: article.intents.first().cloned().or(likeliest.clone()),
                     article: Some(article.id.clone()),
+                    told_apart: true,
                     question: article.title.clone(),
                 }
             };
@@ -204,11 +212,11 @@ fn prefer_answered(desk: &Desk, understood: &mut Understanding, answer: Option<&
     }
 }
 
-/// The same with the intent known, as after a clarifying question.
+/// The same with the intent known, as after a clarifying question: one of its choices, or an intent alone.
 pub fn inquire_as(
     desk: &Desk,
     intent: &str,
-    article: Option<&str>,
+    choice: Option<&Choice>,
     text: &str,
     vector: &[f32],
 ) -> Inquiry {
@@ -217,18 +225,25 @@ pub fn inquire_as(
     understood.intents.insert(0, (intent.to_owned(), 1.0));
     understood.in_scope = 1.0;
     understood.margin = 1.0;
-    if let Some(article) = article {
-        understood.sources.retain(|source| source.id == article);
-        understood.hits.retain(|hit| hit.article == article);
-    }
-    let answer = desk.answer(text, vector, &understood);
+    let text = bare(text);
+    let article = choice.and_then(|choice| choice.article.as_deref());
+    let confirmed = article.and_then(|id| desk.answer_from(id, text, vector, &understood));
     let asked = Asked {
         heard: None,
         text,
-        by_meaning: !vector.is_empty(),
+        reading: vector,
+        confirmed: confirmed.as_ref().map(|_| Confirmed {
+            told_apart: choice.is_some_and(|choice| choice.told_apart),
+        }),
         between: Vec::new(),
     };
-    weigh(desk, understood, answer, asked)
+    match confirmed {
+        Some((understood, answer)) => weigh(desk, understood, Some(answer), asked),
+        None => {
+            let answer = desk.answer(text, vector, &understood);
+            weigh(desk, understood, answer, asked)
+        }
+    }
 }
 
 fn weigh(
@@ -237,7 +252,12 @@ fn weigh(
     answer: Option<Answer>,
     asked: Asked<'_>,
 ) -> Inquiry {
-    let sure = confidence(desk, &understood, answer.as_ref(), asked.heard);
+    let sure = match &answer {
+        Some(answer) if asked.confirmed.is_some() => {
+            confirmed(desk, &understood, answer, asked.heard)
+        }
+        answer => confidence(desk, &understood, answer.as_ref(), asked.heard),
+    };
     let intent = understood.intents.first().map(|(name, _)| name.clone());
     let (verdict, reason) = judge(desk, &understood, answer.as_ref(), sure, asked);
     Inquiry {
@@ -260,10 +280,15 @@ fn judge(
     let Asked {
         heard,
         text,
-        by_meaning,
+        reading,
+        confirmed,
         between,
     } = asked;
-    if let Some(escalation) = escalation(understood, by_meaning) {
+    let least = |answer: &Answer, floor: f32| match confirmed {
+        Some(by) => least_confirmed(desk, answer, floor, by.told_apart),
+        None => least(desk, answer, floor),
+    };
+    if let Some(escalation) = escalation(understood, !reading.is_empty()) {
         let reason = format!("{} (p {:.2})", escalation.kind, escalation.p);
         return (transfer(reason_of(&escalation.kind)), reason);
     }
@@ -315,7 +340,7 @@ fn judge(
         // "What does a visit cost?" is not "send somebody", though both are about visits.
         let told = begun.kind == ActionKind::Write
             && answer.is_some_and(|answer| {
-                answer.evidence.agrees > 0.0 && sure >= least(desk, answer, policy.floor)
+                answer.evidence.agrees > 0.0 && sure >= least(answer, policy.floor)
             })
             && context::asks_to_know(text);
         if !told && certain >= policy.floor * if held { HELD } else { 1.0 } {
@@ -340,7 +365,7 @@ fn judge(
             "several articles say it, each of something else".into(),
         );
     }
-    let spoken = answer.map_or(1.0, |answer| least(desk, answer, policy.floor));
+    let spoken = answer.map_or(1.0, |answer| least(answer, policy.floor));
     if let Some(answer) = answer
         && sure >= spoken
         && policy.mode == Mode::Autonomous
@@ -378,7 +403,19 @@ fn judge(
             ),
         };
     }
+    let reads = answer.is_some_and(|answer| answer.evidence.words.is_some());
+    let offers = || offer::articles(desk, text, reading, understood);
+    let unsure = || format!("confidence {sure:.2} under the floor {spoken:.2}");
     if !inside {
+        // Words unlike any example, whose answer is likely all the same: "will my van fit".
+        let offered = if sure >= WORTH_ASKING && confirmed.is_none() {
+            offers()
+        } else {
+            Vec::new()
+        };
+        if !offered.is_empty() {
+            return (Verdict::Clarify { between: offered }, unsure());
+        }
         let field = understood.field;
         if field >= FIELD {
             return (
@@ -399,46 +436,36 @@ fn judge(
             format!("{name} is likely, but under the floor {:.2}", policy.floor),
         );
     }
-    // Asking helps where it is open what they mean, or where one more word would make it sure; not where it is clear and the
-    // articles are silent.
-    let open = understood.intents.get(1).is_some_and(|(_, q)| *q >= 0.25) && p >= 0.25;
-    if understood.intents.is_empty()
-        || p >= policy.floor && sure < WORTH_ASKING
-        || !open && sure < WORTH_ASKING
-    {
-        return (
+    let silent = || {
+        (
             transfer("no_answer"),
             format!(
                 "no article answers it: {sure:.2} under the floor {:.2}",
                 policy.floor
             ),
-        );
+        )
+    };
+    // They have said what they mean.
+    if confirmed.is_some() {
+        return silent();
+    }
+    if reads && sure >= WORTH_OFFERING {
+        let offered = offers();
+        if !offered.is_empty() {
+            return (Verdict::Clarify { between: offered }, unsure());
+        }
+    }
+    // Asking helps where it is open what they mean, or where one more word would make it sure; not where it is clear and the
+    // articles are silent.
+    let open = understood.intents.get(1).is_some_and(|(_, q)| *q >= 0.25) && p >= 0.25;
+    if understood.intents.is_empty()
+        || p >= policy.floor && sure < WORTH_ASKING
+        || !open && (reads || sure < WORTH_ASKING)
+    {
+        return silent();
     }
     let between = siblings(desk, understood).unwrap_or_else(|| nearest(desk, understood));
-    (
-        Verdict::Clarify { between },
-        format!("confidence {sure:.2} under the floor {spoken:.2}"),
-    )
-}
-
-/// The two best articles where both serve the intent that was understood: their facts differ, and which is meant is asked.
-fn siblings(desk: &Desk, understood: &Understanding) -> Option<Vec<Choice>> {
-    let (intent, p) = understood.intents.first()?;
-    let [first, second, ..] = understood.hits.as_slice() else {
-        return None;
-    };
-    let about = |hit: &Hit| {
-        let article = desk.articles.iter().find(|a| a.id == hit.article)?;
-        (article.intents.contains(intent) && names_a_thing(&article.title)).then_some(article)
-    };
-    let (first, second) = (about(first)?, about(second)?);
-    let choice = |article: &Article| Choice {
-        plain: as_a_thing(desk, &article.title),
-        intent: Some(intent.clone()),
-        article: Some(article.id.clone()),
-        question: article.title.clone(),
-    };
-    (*p >= LIKELY).then(|| vec![choice(first), choice(second)])
+    (Verdict::Clarify { between }, unsure())
 }
 
 fn title(desk: &Desk, article: &str) -> String {
@@ -468,7 +495,12 @@ pub fn escalation(understood: &Understanding, by_meaning: bool) -> Option<&Escal
         return None;
     }
     let sure = if by_meaning {
-        found.p >= ESCALATE
+        let near = if found.kind == "distress" {
+            ALIKE - 0.07
+        } else {
+            ALIKE
+        };
+        found.plain || found.p >= CERTAIN || found.p >= ESCALATE && found.near >= near
     } else {
         found.p >= ESCALATE_BY_WORDS && found.kind != "human"
     };
@@ -487,82 +519,6 @@ fn transfer(reason: &str) -> Verdict {
     Verdict::Transfer {
         reason: reason.to_owned(),
         would_have: None,
-    }
-}
-
-/// The two intents it is most likely about, if both are likely enough to be worth naming.
-fn nearest(desk: &Desk, understood: &Understanding) -> Vec<Choice> {
-    let likely: Vec<&(String, f32)> = understood
-        .intents
-        .iter()
-        .filter(|(_, p)| *p >= 0.12)
-        .take(2)
-        .collect();
-    // A mere echo of noise over many intents is better met with an open question.
-    if likely.is_empty() {
-        return Vec::new();
-    }
-    likely
-        .into_iter()
-        .map(|(name, _)| Choice {
-            plain: topic(desk, name),
-            intent: Some(name.clone()),
-            article: None,
-            question: topic(desk, name),
-        })
-        .collect()
-}
-
-/// An intent in plain words: what the desk calls it, else the title of the article that is about it, else its name.
-pub fn topic(desk: &Desk, intent: &str) -> String {
-    let own = desk.phrases.all(&format!("topic.{intent}"));
-    if let Some(own) = own.first() {
-        return own.clone();
-    }
-    let titles: Vec<&str> = desk
-        .articles
-        .iter()
-        .filter(|article| article.intents.first().is_some_and(|first| first == intent))
-        .map(|article| article.title.as_str())
-        .filter(|title| names_a_thing(title))
-        .collect();
-    match titles.as_slice() {
-        [title] => as_a_thing(desk, title),
-        _ => super::action::render::words(intent),
-    }
-}
-
-/// "If you pay late" is no thing to ask about: only titles that name one are taken.
-fn names_a_thing(title: &str) -> bool {
-    const NO_NAMES: [&str; 17] = [
-        "if", "after", "before", "while", "can", "do", "does", "is", "are", "will", "should",
-        "please", "how", "what", "when", "where", "why",
-    ];
-    let first = title
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_lowercase();
-    title.split_whitespace().count() <= 8
-        && !title.ends_with('?')
-        && !NO_NAMES.contains(&first.as_str())
-}
-
-/// A title as it stands inside a sentence: "Your first bill" is "your first bill"; names keep their capitals.
-fn as_a_thing(desk: &Desk, title: &str) -> String {
-    let title = title.trim_end_matches(['.', '!', ':']);
-    let mut words = title.split(' ');
-    let first = words.next().unwrap_or_default();
-    let name = first.chars().filter(|c| c.is_uppercase()).count() > 1
-        || words
-            .next()
-            .is_some_and(|second| second.starts_with(char::is_uppercase))
-        || desk.config.company.split(' ').any(|part| part == first)
-        || !desk.config.language.starts_with("en");
-    let mut chars = title.chars();
-    match chars.next() {
-        Some(c) if !name => c.to_lowercase().chain(chars).collect(),
-        _ => title.to_owned(),
     }
 }
 

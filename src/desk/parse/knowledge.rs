@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::super::framing::bare;
 use super::super::knowledge::Article;
 use super::super::tree::{did_you_mean, nearest};
 use super::{Example, Problem, front};
@@ -79,7 +80,7 @@ pub(super) fn examples(file: &str, text: &str, problems: &mut Vec<Problem>) -> V
         };
         if !text.trim().is_empty() {
             out.push(Example {
-                text: text.trim().to_string(),
+                text: bare(text.trim()).to_owned(),
                 intent,
             });
         }

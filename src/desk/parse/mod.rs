@@ -112,6 +112,7 @@ impl DeskSource {
         }
         for p in &self.passages {
             add(p.embedded(&self.articles[p.article].title));
+            p.heading.iter().for_each(|h| add(h.clone()));
             for s in &p.sentences {
                 add(s.clone());
             }
@@ -137,7 +138,7 @@ impl DeskSource {
             .chain(
                 self.passages
                     .iter()
-                    .flat_map(|p| p.sentences.iter().map(String::as_str)),
+                    .flat_map(|p| p.sentences.iter().chain(&p.heading).map(String::as_str)),
             )
             .collect();
         texts.into_iter().map(str::to_owned).collect()

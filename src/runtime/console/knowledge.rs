@@ -293,7 +293,7 @@ fn curve(desk: &Desk, path: &Path) -> Value {
         questions += 1;
         let reading = embedder
             .as_mut()
-            .and_then(|e| e.read(&[words]).ok())
+            .and_then(|e| e.read_said(&[words]).ok())
             .and_then(|mut v| v.pop())
             .unwrap_or_default();
         let mut understood = desk.understand(words, &reading);

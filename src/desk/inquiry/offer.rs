@@ -1,0 +1,219 @@
+//! What a clarifying question offers.
+
+use super::super::answer::Answer;
+use super::super::confidence::{confirmed, least_confirmed};
+use super::super::config::Mode;
+use super::super::desk::{Desk, Hit, Understanding};
+use super::super::knowledge::Article;
+use super::super::text::words;
+use super::LIKELY;
+
+/// An article that scores less than the best by more than this is not offered beside it.
+const BESIDE: f32 = 0.15;
+/// Articles that are looked at for an offer, and offered at most.
+const LOOKED_AT: usize = 3;
+const OFFERED: usize = 2;
+
+/// One of the things a clarifying question offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// In the caller's words: "a late fee".
+    pub plain: String,
+    /// What is decided if it is chosen.
+    pub intent: Option<String>,
+    /// The article that is read from if it is chosen; none: the best of the intent's.
+    pub article: Option<String>,
+    /// The articles say what was asked of each of the things offered.
+    pub told_apart: bool,
+    /// What is looked up if it is chosen.
+    pub question: String,
+}
+
+/// Articles that would be read from if the caller said that they are meant, the likeliest first: a question whose yes leads nowhere is
+/// not asked.
+pub(super) fn articles(
+    desk: &Desk,
+    text: &str,
+    reading: &[f32],
+    understood: &Understanding,
+) -> Vec<Choice> {
+    let Some(best) = understood.sources.first() else {
+        return Vec::new();
+    };
+    let near = understood.sources.iter().take(LOOKED_AT);
+    let near = near.filter(|source| source.score >= best.score - BESIDE);
+    let mut out: Vec<Choice> = Vec::with_capacity(OFFERED);
+    for source in near {
+        if out.len() == OFFERED {
+            break;
+        }
+        let Some((then, answer)) = desk.answer_from(&source.id, text, reading, understood) else {
+            continue;
+        };
+        let choice = desk
+            .article_at(&source.id)
+            .and_then(|at| of_article(desk, at, understood));
+        if let Some(choice) = choice
+            && would_be_said(desk, &then, &answer, choice.intent.as_deref())
+            && out.iter().all(|known| known.plain != choice.plain)
+        {
+            out.push(choice);
+        }
+    }
+    out
+}
+
+fn would_be_said(
+    desk: &Desk,
+    understood: &Understanding,
+    answer: &Answer,
+    intent: Option<&str>,
+) -> bool {
+    let policy = intent
+        .map(|name| desk.policy(name).clone())
+        .unwrap_or_default();
+    policy.mode == Mode::Autonomous
+        && answer.evidence.foreign == 0.0
+        && answer.evidence.words.is_some()
+        && confirmed(desk, understood, answer, None)
+            >= least_confirmed(desk, answer, policy.floor, false)
+}
+
+/// An article as something to ask about: by its title, else by what the desk calls its intent; none where neither can be said.
+fn of_article(desk: &Desk, at: usize, understood: &Understanding) -> Option<Choice> {
+    let article = &desk.articles[at];
+    if article.is_ticket() {
+        return None;
+    }
+    let likeliest = understood
+        .intents
+        .iter()
+        .map(|(name, _)| name)
+        .find(|name| article.intents.contains(name));
+    let intent = likeliest.or(article.intents.first()).cloned();
+    let plain = if names_a_thing(&article.title) {
+        as_a_thing(desk, &article.title)
+    } else {
+        topic(desk, intent.as_deref()?)
+    };
+    Some(Choice {
+        plain,
+        intent,
+        article: Some(article.id.clone()),
+        told_apart: false,
+        question: article.title.clone(),
+    })
+}
+
+/// The two best articles where both serve the intent that was understood: their facts differ, and which is meant is asked.
+pub(super) fn siblings(desk: &Desk, understood: &Understanding) -> Option<Vec<Choice>> {
+    let (intent, p) = understood.intents.first()?;
+    let [first, second, ..] = understood.hits.as_slice() else {
+        return None;
+    };
+    let about = |hit: &Hit| {
+        let article = desk.articles.iter().find(|a| a.id == hit.article)?;
+        (article.intents.contains(intent) && names_a_thing(&article.title)).then_some(article)
+    };
+    let (first, second) = (about(first)?, about(second)?);
+    let choice = |article: &Article| Choice {
+        plain: as_a_thing(desk, &article.title),
+        intent: Some(intent.clone()),
+        article: Some(article.id.clone()),
+        told_apart: false,
+        question: article.title.clone(),
+    };
+    (*p >= LIKELY).then(|| vec![choice(first), choice(second)])
+}
+
+/// The two intents it is most likely about, if both are likely enough to be worth naming.
+pub(super) fn nearest(desk: &Desk, understood: &Understanding) -> Vec<Choice> {
+    let likely: Vec<&(String, f32)> = understood
+        .intents
+        .iter()
+        .filter(|(_, p)| *p >= 0.12)
+        .take(2)
+        .collect();
+    // A mere echo of noise over many intents is better met with an open question.
+    if likely.is_empty() {
+        return Vec::new();
+    }
+    likely
+        .into_iter()
+        .map(|(name, _)| Choice {
+            plain: topic(desk, name),
+            intent: Some(name.clone()),
+            article: None,
+            told_apart: false,
+            question: topic(desk, name),
+        })
+        .collect()
+}
+
+/// An intent in plain words: what the desk calls it, else the title of the article that is about it, else its name.
+pub fn topic(desk: &Desk, intent: &str) -> String {
+    let own = desk.phrases.all(&format!("topic.{intent}"));
+    if let Some(own) = own.first() {
+        return own.clone();
+    }
+    let titles: Vec<&str> = desk
+        .articles
+        .iter()
+        .filter(|article| article.intents.first().is_some_and(|first| first == intent))
+        .map(|article| article.title.as_str())
+        .filter(|title| names_a_thing(title))
+        .collect();
+    match titles.as_slice() {
+        [title] => as_a_thing(desk, title),
+        _ => super::super::action::render::words(intent),
+    }
+}
+
+/// Whether a title fits after "is it about": "Late fees", "What happens when a payment is missed"; not "If you pay late", "How do I
+/// pay?", "Your order has not arrived".
+fn names_a_thing(title: &str) -> bool {
+    const NO_NAMES: [&str; 11] = [
+        "if", "after", "before", "while", "can", "do", "does", "is", "are", "will", "should",
+    ];
+    const VERBS: [&str; 14] = [
+        "is", "are", "was", "were", "has", "have", "had", "does", "do", "did", "can", "cannot",
+        "will", "must",
+    ];
+    let words = words(title);
+    let [first, rest @ ..] = words.as_slice() else {
+        return false;
+    };
+    let verb = |word: &String| VERBS.contains(&word.as_str());
+    let asks = matches!(first.as_str(), "how" | "when" | "where" | "why");
+    let told = asks || matches!(first.as_str(), "what" | "who" | "which");
+    let inverted = rest.first().is_some_and(|word| {
+        asks && verb(word) || matches!(word.as_str(), "do" | "does" | "did" | "if" | "my")
+    });
+    words.len() <= 9
+        && first != "please"
+        && !title.ends_with('?')
+        && !NO_NAMES.contains(&first.as_str())
+        && if told {
+            !inverted
+        } else {
+            !rest.iter().any(verb)
+        }
+}
+
+/// A title as it stands inside a sentence: "Your first bill" is "your first bill"; names keep their capitals.
+pub(super) fn as_a_thing(desk: &Desk, title: &str) -> String {
+    let title = title.trim_end_matches(['.', '!', ':']);
+    let mut words = title.split(' ');
+    let first = words.next().unwrap_or_default();
+    let name = first.chars().filter(|c| c.is_uppercase()).count() > 1
+        || words
+            .next()
+            .is_some_and(|second| second.starts_with(char::is_uppercase))
+        || desk.config.company.split(' ').any(|part| part == first)
+        || !desk.config.language.starts_with("en");
+    let mut chars = title.chars();
+    match chars.next() {
+        Some(c) if !name => c.to_lowercase().chain(chars).collect(),
+        _ => title.to_owned(),
+    }
+}
