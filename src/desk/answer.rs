@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::asked::{Asked, asks_for_own, things_asked_for};
 use super::choosing::{beside, choose, side, sides};
 use super::desk::{Desk, Hit, Understanding};
-use super::entity::Quantity;
+use super::entity::{FigureKind, Quantity, figures};
 use super::framing::bare;
 use super::knowledge::{Article, Passage, sentences_of};
 use super::meaning::{Spoken, content_words, whole};
@@ -274,16 +274,14 @@ impl Desk {
             .filter(|at| !self.articles[*at].is_ticket())
             .collect();
         let mut second: Option<f32> = None;
-        let mut silent: Vec<usize> = Vec::new();
+        let mut others: Vec<(usize, bool, String)> = Vec::new();
         for at in near {
             let mut other = u.clone();
             self.put_first(&mut other, at);
             if let Some(answer) = self.answer(question, reading, &other)
                 && let Some(its) = answer.evidence.fits()
             {
-                if answer.evidence.focus > 0.0 {
-                    silent.push(at);
-                }
+                others.push((at, answer.evidence.focus > 0.0, answer.text.clone()));
                 let worse = if its > fits { fits } else { its };
                 second = Some(second.map_or(worse, |known| known.max(worse)));
                 if its > fits {
@@ -294,12 +292,20 @@ impl Desk {
         if let Some(at) = self.article_at(&best.source) {
             self.put_first(u, at);
         }
-        // "How much is the late fee": what an article says of having it taken off is no other answer to that.
-        if best.evidence.given > 0.0
-            && !silent.is_empty()
-            && let Some(alone) = self.answer_among(question, reading, u, &silent)
-        {
-            best = alone;
+        // "How much is the late fee": what an article says of having it taken off is no other answer to that, nor is one that says
+        // the same figure.
+        if best.evidence.given > 0.0 {
+            let asked = Asked::of(question);
+            let silent: Vec<usize> = others
+                .into_iter()
+                .filter(|(_, gives_none, text)| *gives_none || agree(asked, &best.text, text))
+                .map(|(at, ..)| at)
+                .collect();
+            if !silent.is_empty()
+                && let Some(alone) = self.answer_among(question, reading, u, &silent)
+            {
+                best = alone;
+            }
         }
         best.evidence.fits = second.map_or(FITS_ALONE, |second| (fits - second).min(FITS_ALONE));
         Some(best)
@@ -506,6 +512,22 @@ fn is_amount(word: &str) -> bool {
             | "amount"
             | "total"
     )
+}
+
+/// Whether two answers to a question for a figure give the same one.
+fn agree(asked: Asked, one: &str, other: &str) -> bool {
+    let kinds: &[FigureKind] = match asked {
+        Asked::Amount => &[FigureKind::Money, FigureKind::Percent],
+        Asked::Time => &[FigureKind::Duration, FigureKind::Time, FigureKind::Date],
+        Asked::Day => &[FigureKind::Date, FigureKind::Ordinal],
+        Asked::Count => &[FigureKind::Number],
+        Asked::Open => return false,
+    };
+    let theirs = figures(other);
+    figures(one)
+        .iter()
+        .filter(|figure| kinds.contains(&figure.kind))
+        .any(|figure| theirs.iter().any(|other| other.value == figure.value))
 }
 
 /// Whether what is said sets a limit that the caller's quantities keep to.

@@ -153,7 +153,7 @@ impl Conversation {
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
                 && (social::cannot(text)
                     || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
-            let found = inquiry::escalation(&understood, !said.vector.is_empty());
+            let found = inquiry::alarm(&self.desk, text, &said.vector, &understood);
             // "My boss says you must refund it" sounds like a dispute; a set phrase of distress would still be heard.
             if guard::manipulates(text) && !found.is_some_and(|found| found.plain) {
                 return Some(self.refuse(said));

@@ -288,6 +288,7 @@ impl Conversation {
             text: text.to_owned(),
             vector: vector.to_vec(),
         };
+        self.soften();
         self.clarify_question(&between);
         if let Some(own) = self.lead.last().map(|say| say.text.clone()) {
             self.may_word_question(&own, &between);

@@ -49,10 +49,13 @@ const HELD: f32 = 0.7;
 const OWN: f32 = 0.05;
 /// An escalation less certain than this is not acted on.
 const ESCALATE: f32 = 0.4;
-/// One that is less certain than this is acted on only where the words are this like some that are known to mean it: "will you pay",
-/// "have you got any jobs" share words with a dispute and with hardship and are neither.
-const CERTAIN: f32 = 0.85;
-const ALIKE: f32 = 0.57;
+/// One that is less certain than this, and whose words are less like any that are known to mean it, gives way to an article that
+/// answers ([`ANSWERED_ALL_THE_SAME`]): "would you finance that" shares words with a dispute and is none.
+const WEAK: f32 = 0.72;
+const UNLIKE_ANY: f32 = 0.57;
+/// How sure the answer must be; for what may be somebody in need, surer.
+const ANSWERED_ALL_THE_SAME: f32 = 0.45;
+const ANSWERED_IN_NEED: f32 = 0.6;
 /// The same where the desk goes by words alone: then only set phrases are trusted, not the weight of single words.
 const ESCALATE_BY_WORDS: f32 = 0.9;
 
@@ -288,7 +291,7 @@ fn judge(
         Some(by) => least_confirmed(desk, answer, floor, by.told_apart),
         None => least(desk, answer, floor),
     };
-    if let Some(escalation) = escalation(understood, !reading.is_empty()) {
+    if let Some(escalation) = alarm(desk, text, reading, understood) {
         let reason = format!("{} (p {:.2})", escalation.kind, escalation.p);
         return (transfer(reason_of(&escalation.kind)), reason);
     }
@@ -495,16 +498,36 @@ pub fn escalation(understood: &Understanding, by_meaning: bool) -> Option<&Escal
         return None;
     }
     let sure = if by_meaning {
-        let near = if found.kind == "distress" {
-            ALIKE - 0.07
-        } else {
-            ALIKE
-        };
-        found.plain || found.p >= CERTAIN || found.p >= ESCALATE && found.near >= near
+        found.p >= ESCALATE
     } else {
         found.p >= ESCALATE_BY_WORDS && found.kind != "human"
     };
     sure.then_some(found)
+}
+
+/// The same, less an alarm that is weak where an article likely answers what was asked.
+pub fn alarm<'u>(
+    desk: &Desk,
+    text: &str,
+    reading: &[f32],
+    understood: &'u Understanding,
+) -> Option<&'u Escalation> {
+    let found = escalation(understood, !reading.is_empty())?;
+    let weak = !found.plain && found.p < WEAK && found.near < UNLIKE_ANY && !reading.is_empty();
+    if !weak {
+        return Some(found);
+    }
+    let enough = match found.kind.as_str() {
+        "distress" | "vulnerable" | "bereavement" => ANSWERED_IN_NEED,
+        _ => ANSWERED_ALL_THE_SAME,
+    };
+    let mut u = understood.clone();
+    let answered = desk
+        .best_answer(bare(text), reading, &mut u)
+        .is_some_and(|answer| {
+            answer.evidence.foreign == 0.0 && confidence(desk, &u, Some(&answer), None) >= enough
+        });
+    (!answered).then_some(found)
 }
 
 /// The wish for a human is found by two ways and is one reason.
