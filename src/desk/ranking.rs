@@ -131,6 +131,12 @@ impl Desk {
         }
     }
 
+    /// How well an article speaks of a question's words in the mean, 0 to 1; none where either has not been read word by word.
+    pub fn speaks_of_words(&self, article: &str, reading: &[f32]) -> Option<f32> {
+        let at = self.article_at(article)?;
+        Some(self.speaks(at, reading)?.mean())
+    }
+
     /// How well an article speaks of a question's words.
     pub(super) fn speaks(&self, article: usize, reading: &[f32]) -> Option<Spoken> {
         let known = &self.articles[article];

@@ -3,13 +3,18 @@
 use crate::desk::entity;
 use crate::desk::inquiry::context::{self, Lean};
 use crate::desk::inquiry::social;
-use crate::desk::inquiry::{self, Choice, Inquiry, Verdict, inquire, inquire_as, inquire_with};
+use crate::desk::inquiry::{
+    self, Choice, Inquiry, Verdict, inquire, inquire_as, inquire_first, inquire_with,
+};
 use crate::desk::record::ActionStatus;
 use crate::desk::tone;
 use crate::desk::types::{Mood, Next, Reply, Route, Said, Say, Tier};
 
 use super::{Conversation, Party, Topic, Waiting};
 
+/// Articles looked at beside the one just read from, and how much better one must speak of the words to be meant.
+const BESIDE: usize = 3;
+const FAR_BETTER: f32 = 0.1;
 /// Confidence from which a fragment is a question of its own.
 const CLEAR: f32 = 0.9;
 
@@ -83,6 +88,10 @@ impl Conversation {
                 self.begin(action, text)
             }
             Verdict::Clarify { between } => self.clarify(between, text, vector, &inquiry.reason),
+            // Words that lean on what was said before are about that, whatever they are about.
+            Verdict::Outside if self.topic.is_some() && context::lean(text) != Lean::Own => {
+                self.clarify(Vec::new(), text, vector, &inquiry.reason)
+            }
             Verdict::Outside => self.say_outside(&inquiry.reason),
             Verdict::Transfer { reason, would_have } => {
                 if let Some(would_have) = would_have {
@@ -152,6 +161,9 @@ impl Conversation {
         let text = context::joined(&topic.text, &said.text);
         let vector = context::blended(&topic.vector, &said.vector, self.desk.dims());
         let together = inquire(&self.desk, &text, &vector, said.heard.as_ref());
+        let together = self
+            .asked_beside(&together, said, &text, &vector)
+            .unwrap_or(together);
         let settles = |inquiry: &Inquiry| match &inquiry.verdict {
             Verdict::Answer { .. } | Verdict::Act { .. } => true,
             Verdict::Transfer { reason, .. } => reason != "no_answer",
@@ -178,7 +190,10 @@ impl Conversation {
             let (text, vector) = own();
             return (alone, text, vector);
         }
+        // "And abroad?" after an answer is no matter of its own, and surely none of another company's.
+        let lost = alone.verdict == Verdict::Outside && together.verdict != Verdict::Outside;
         let better = match lean {
+            _ if lost => true,
             Lean::Wholly => settles(&together) || !settles(&alone),
             Lean::Maybe | Lean::Own => {
                 // "And when is it charged?": what "it" is was said before, however well the other words fit something else.
@@ -210,6 +225,32 @@ impl Conversation {
             let (text, vector) = own();
             (alone, text, vector)
         }
+    }
+
+    /// Of the articles that the words with the last topic bring up, one that speaks of the words themselves far better than the one just
+    /// read from: "and can you waive it?" after what the fee is. None where there is no such article.
+    fn asked_beside(
+        &self,
+        together: &Inquiry,
+        said: &Said,
+        text: &str,
+        vector: &[f32],
+    ) -> Option<Inquiry> {
+        let last = self.last_source.as_deref()?;
+        if !matches!(&together.verdict, Verdict::Answer { source, .. } if source == last) {
+            return None;
+        }
+        let told = self.desk.speaks_of_words(last, &said.vector)?;
+        let others = together.understood.sources.iter().skip(1).take(BESIDE);
+        let (other, spoken) = others
+            .filter_map(|source| {
+                let spoken = self.desk.speaks_of_words(&source.id, &said.vector)?;
+                Some((source.id.as_str(), spoken))
+            })
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (spoken > told + FAR_BETTER)
+            .then(|| inquire_first(&self.desk, other, text, vector, said.heard.as_ref()))
+            .flatten()
     }
 
     fn answer(&mut self, text: &str, source: &str, title: &str, reason: &str) -> Reply {

@@ -122,6 +122,27 @@ pub fn inquire_with(
     weigh(desk, understood, answer, asked)
 }
 
+/// The same with an article put before all others; none where the desk has none of that name, or it says nothing to it.
+pub fn inquire_first(
+    desk: &Desk,
+    article: &str,
+    text: &str,
+    vector: &[f32],
+    heard: Option<&HeardEvidence>,
+) -> Option<Inquiry> {
+    let text = bare(text);
+    let understood = desk.understand(text, vector);
+    let (understood, answer) = desk.answer_from(article, text, vector, &understood)?;
+    let asked = Asked {
+        heard,
+        text,
+        reading: vector,
+        confirmed: None,
+        between: Vec::new(),
+    };
+    Some(weigh(desk, understood, Some(answer), asked))
+}
+
 /// What a question is judged with, beside what was understood of it.
 struct Asked<'a> {
     heard: Option<&'a HeardEvidence>,
