@@ -145,16 +145,24 @@ impl Desk {
         // The passage that won by its vector is not always the one whose sentence answers: look at all of the article's.
         let sought = self.sought(question, at, reading);
         let asked = sought.asked;
-        let scored = |p: &Passage| self.score_sentences(p, &sought);
-        let top = |p: &Passage| scored(p).into_iter().fold(0.0, f32::max);
-        let mut passage = &self.passages[best.index];
-        let mut reach = top(passage) + FIRST_PASSAGE;
-        for p in self.of_article(at) {
-            let t = top(p);
-            if t > reach {
-                (passage, reach) = (p, t);
-            }
-        }
+        let scored: Vec<(&Passage, Vec<f32>)> = self
+            .of_article(at)
+            .map(|p| (p, self.score_sentences(p, &sought)))
+            .collect();
+        let found = &self.passages[best.index];
+        let reach = |(p, scores): &(&Passage, Vec<f32>)| {
+            let ahead = if std::ptr::eq(*p, found) {
+                FIRST_PASSAGE
+            } else {
+                0.0
+            };
+            scores.iter().copied().fold(0.0, f32::max) + ahead
+        };
+        // The first of those that reach as far.
+        let (passage, scores) = scored
+            .iter()
+            .rev()
+            .max_by(|a, b| reach(a).total_cmp(&reach(b)))?;
         // What the desk wrote for reading out is said, unless the question asks for a figure that only the rest of the article gives.
         let written = article.spoken.as_ref().filter(|spoken| {
             let rest = || self.of_article(at).flat_map(|p| &p.sentences);
@@ -163,10 +171,8 @@ impl Desk {
         let (text, sentence) = match written {
             Some(spoken) => (spoken.clone(), best.score),
             None => {
-                let (text, best) = choose(passage, &scored(passage));
-                let all: Vec<(&Passage, Vec<f32>)> =
-                    self.of_article(at).map(|p| (p, scored(p))).collect();
-                (beside(&text, best, &all, asked), best)
+                let (text, best) = choose(passage, scores);
+                (beside(&text, best, &scored, asked), best)
             }
         };
         let elsewhere = written.is_none()
@@ -185,9 +191,9 @@ impl Desk {
         let left = match written {
             Some(_) => 0.0,
             None => {
-                let all = self
-                    .of_article(at)
-                    .flat_map(|p| p.sentences.iter().zip(scored(p)));
+                let all = scored
+                    .iter()
+                    .flat_map(|(p, scores)| p.sentences.iter().zip(scores));
                 let (mut said, mut unsaid) = (1e-6f32, 0f32);
                 for (s, score) in all {
                     let known = if text.contains(s) {
@@ -195,7 +201,7 @@ impl Desk {
                     } else {
                         &mut unsaid
                     };
-                    *known = known.max(score);
+                    *known = known.max(*score);
                 }
                 (unsaid / said).clamp(0.0, 1.0)
             }
