@@ -16,6 +16,9 @@ const SLOW_MS: u64 = 120;
 const LEAST_WORDS: usize = 3;
 /// A word while the caller truly waits, milliseconds after their last sound.
 const FILLER_MS: u64 = 700;
+/// At least so long after their turn was found to be over: under load that alone takes half a second, and a reply that is a moment
+/// away would have to wait for the word to end.
+const FILLER_AFTER_FINAL_MS: u64 = 350;
 
 /// Early work on one utterance.
 #[derive(Debug, Clone, Default)]
@@ -178,7 +181,9 @@ impl<M: Mind> Call<M> {
 
     /// From here on the caller waits for us: a word is due where it takes long.
     pub(super) fn wait_with_a_word(&mut self, since: super::Time) {
-        let at = since.plus(FILLER_MS).max(self.now);
+        let at = since
+            .plus(FILLER_MS)
+            .max(self.now.plus(FILLER_AFTER_FINAL_MS));
         self.timers.set(Timer::Filler, at);
     }
 

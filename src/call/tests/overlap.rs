@@ -206,7 +206,7 @@ fn a_word_that_bridges_a_wait_is_not_broken_off_and_belongs_to_the_reply() {
     // The filler is under way when the reply is ready.
     sim.stt_ms = 1_100;
     sim.says("what is the late fee?", 900);
-    sim.pass(6_000);
+    sim.pass(9_000);
     let record = sim.call.record();
     assert!(!record.turns[0].interrupted, "{:?}", record.turns[0]);
     let greeting = record.turns[0].agent.as_ref().unwrap();
