@@ -197,13 +197,10 @@ impl Desk {
         reading: &[f32],
     ) -> Option<String> {
         let question = bare(question);
-        let sought = self.sought(question, self.article_at(article)?, reading);
+        let at = self.article_at(article)?;
+        let sought = self.sought(question, at, reading);
         let mut best: Option<(f32, String)> = None;
-        for passage in self
-            .passages
-            .iter()
-            .filter(|p| self.articles[p.article].id == article)
-        {
+        for passage in self.of_article(at) {
             let mut scores = self.score_sentences(passage, &sought);
             for (sentence, score) in passage.sentences.iter().zip(&mut scores) {
                 if told.contains(sentence.as_str()) {

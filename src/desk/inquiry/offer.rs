@@ -112,7 +112,7 @@ pub(super) fn siblings(desk: &Desk, understood: &Understanding) -> Option<Vec<Ch
         return None;
     };
     let about = |hit: &Hit| {
-        let article = desk.articles.iter().find(|a| a.id == hit.article)?;
+        let article = &desk.articles[desk.article_at(&hit.article)?];
         (article.intents.contains(intent) && names_a_thing(&article.title)).then_some(article)
     };
     let (first, second) = (about(first)?, about(second)?);

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Private;
-use super::words::{MONTHS, What, Word};
-use crate::desk::text::is_weekday;
+use super::words::{What, Word};
+use crate::desk::text::{MONTHS, is_weekday};
 
 /// Numbers of six digits or more, cards among them. Single letters and short words do not break a number up that is read out.
 pub(super) fn numbers(words: &[Word<'_>], found: &mut Vec<(Range<usize>, Private)>) {

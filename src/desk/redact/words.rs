@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::desk::text::MONTHS;
+
 /// A word and where it stands, punctuation around it left out.
 pub(super) struct Word<'a> {
     pub(super) at: Range<usize>,
@@ -59,21 +61,6 @@ const SPELLED: &[(&str, &str)] = &[
     ("seventy", "70"),
     ("eighty", "80"),
     ("ninety", "90"),
-];
-
-pub(super) const MONTHS: &[&str] = &[
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
 ];
 
 const ORDINALS: &[&str] = &[
