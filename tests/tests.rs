@@ -24,6 +24,10 @@ mod model;
 /// Many machines: two of the program behind Kamailio, sharing PostgreSQL.
 #[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
 mod nodes;
+/// Ports for programs that are told where to listen.
+#[cfg(feature = "line")]
+#[path = "support/ports.rs"]
+mod ports;
 /// Desks that nothing was shaped for: how many questions are answered, and how many wrongly.
 #[cfg(all(feature = "line", feature = "onnx"))]
 mod quality;

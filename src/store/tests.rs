@@ -11,6 +11,10 @@ use crate::desk::{
     TurnRecord,
 };
 
+#[path = "../../tests/support/ports.rs"]
+#[allow(clippy::disallowed_methods, reason = "asks whether a port is free")]
+mod ports;
+use ports::free_port;
 #[path = "../../tests/support/postgres.rs"]
 #[allow(
     dead_code,

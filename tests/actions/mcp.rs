@@ -13,6 +13,7 @@ use firstline::store::Store;
 use serde_json::{Value, json};
 
 use super::{Dir, example, later, serving};
+use crate::ports::free_port;
 
 fn tool(name: &str, arguments: Value) -> ToolCall {
     ToolCall {
@@ -168,7 +169,7 @@ async fn over_http_too_and_over_a_restart() {
             .arg(dir.path("points.jsonl"));
         serving(command)
     };
-    let (server, address) = start("127.0.0.1:0");
+    let (server, address) = start(&format!("127.0.0.1:{}", free_port()));
     let office = office(McpServer::Http {
         url: format!("http://{address}/mcp"),
         auth_env: None,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use firstline::runtime::models;
 
+use crate::ports::free_port;
 use crate::speech::there;
 
 mod mic;
@@ -86,14 +87,6 @@ fn models_are_there() -> bool {
     ]
     .iter()
     .all(|model| there(models::model_dir(model)).is_some())
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use firstline::edge::sip::SipEdge;
 use firstline::edge::{Leg, Signal};
 
+use crate::ports::free_port;
 use crate::sip::real::have;
-use crate::sip::{edge, free_port, tone};
+use crate::sip::{edge, tone};
 use crate::speech::there;
 
 #[path = "../support/postgres.rs"]

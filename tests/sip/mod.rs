@@ -12,6 +12,8 @@ use firstline::edge::sip::{
 use firstline::edge::{EndCause, Leg, Signal};
 use tokio::sync::mpsc::Receiver;
 
+use crate::ports::free_port;
+
 mod by_hand;
 mod extensions;
 mod leaks;
@@ -60,15 +62,6 @@ pub fn config() -> SipConfig {
         phones: Vec::new(),
         trusted: vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
     }
-}
-
-/// A UDP port that was free a moment ago.
-pub fn free_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 pub async fn edge() -> (SipEdge, Receiver<IncomingCall>) {

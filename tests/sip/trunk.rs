@@ -54,10 +54,7 @@ async fn registrar() -> Registrar {
 /// `certificates`: it listens for TLS too, with its own among them, and asks for SHA-256.
 async fn registrar_with(certificates: Option<&super::secure::Certificates>) -> Registrar {
     let port = free_port();
-    let tls_port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .unwrap()
-        .port();
+    let tls_port = free_port();
     let folder = std::env::temp_dir().join(format!("firstline-registrar-{port}"));
     std::fs::create_dir_all(&folder).unwrap();
     let mut text = include_str!("registrar.cfg")

@@ -128,10 +128,7 @@ async fn a_phone_that_only_rings_is_no_answer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_there_is_unreachable() {
     let (caller, _none) = edge().await;
-    let hole = std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let hole = SocketAddr::from(([127, 0, 0, 1], free_port()));
     // TCP is refused at once; over UDP nothing comes back, and six seconds are enough to know.
     for (uri, limit) in [
         (format!("sip:x@{hole};transport=tcp"), 2),

@@ -62,11 +62,7 @@ impl Postgres {
             return None;
         };
         let owner = owner();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = super::free_port();
         let dir = std::env::temp_dir().join(format!("firstline-pg-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         if let Some((uid, gid)) = owner {

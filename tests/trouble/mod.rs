@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::nodes::{Folder, Running, call, fetched, talk, until, up};
-use crate::sip::{edge, free_port};
+use crate::ports::free_port;
+use crate::sip::edge;
 use crate::speech::there;
 
 /// A line of its own: where it listens, and the program.

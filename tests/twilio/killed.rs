@@ -8,6 +8,8 @@ use firstline::runtime::models;
 
 use super::*;
 
+use crate::ports::free_port;
+
 struct Line {
     child: Child,
     addr: SocketAddr,
@@ -21,8 +23,7 @@ impl Drop for Line {
 }
 
 fn free() -> SocketAddr {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap()
+    ([127, 0, 0, 1], free_port()).into()
 }
 
 /// `firstline serve` with a Twilio listener at `addr`, and these people.
@@ -36,9 +37,7 @@ fn serve(dir: &Path, addr: SocketAddr, people: &str) -> Line {
     )
     .unwrap();
     let http = free();
-    let sip = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let sip_addr = sip.local_addr().unwrap();
-    drop(sip);
+    let sip_addr = free();
     let mut child = Command::new(env!("CARGO_BIN_EXE_firstline"))
         .arg("serve")
         .current_dir(dir)
