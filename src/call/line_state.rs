@@ -5,9 +5,6 @@ use super::barge_in::normalise;
 use super::timer::Timer;
 use super::{Call, Command, Mind, Note, SILENCE_MS, Stage, Then};
 
-/// Sound without words is waited out for this long before it is asked about, beyond the silence that is: somebody may be talking to
-/// somebody else.
-const WORDLESS_MS: u64 = 2 * SILENCE_MS;
 /// A sound this long in which no words were found is no caller.
 pub(super) const NO_CALLER_MS: u64 = 6_000;
 /// A party that holds us longer than this has forgotten us.
@@ -143,10 +140,12 @@ impl<M: Mind> Call<M> {
         true
     }
 
-    /// We listen: words are due, whatever else is heard.
+    /// We listen: words are due, whatever else is heard. Sound without words is waited out for twice as long as silence: somebody may be
+    /// talking to somebody else.
     pub(super) fn words_due(&mut self) {
         if !self.timers.is_set(Timer::NoWords) {
-            self.timers.set(Timer::NoWords, self.now.plus(WORDLESS_MS));
+            self.timers
+                .set(Timer::NoWords, self.now.plus(2 * self.patience_ms()));
         }
     }
 

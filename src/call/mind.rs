@@ -38,6 +38,9 @@ impl Mind for Conversation {
     fn verified(&self) -> Tier {
         Conversation::verified(self)
     }
+    fn asked_to_wait(&self) -> bool {
+        Conversation::asked_to_wait(self)
+    }
     fn mood(&self) -> Mood {
         Conversation::mood(self)
     }

@@ -56,6 +56,10 @@ const GREETING_WAIT_MS: u64 = 300;
 const NO_MEDIA_NOTICE_MS: u64 = 4_000;
 const NO_MEDIA_END_MS: u64 = 15_000;
 const SILENCE_MS: u64 = 8_000;
+/// What is looked up on a card, a letter or a bill takes longer to come.
+const LOOKING_UP_MS: u64 = 15_000;
+/// "Hang on a second" is seldom one.
+const ASKED_TO_WAIT_MS: u64 = 60_000;
 const STUCK_MS: u64 = 8_000;
 const END_GUARD_MS: u64 = 25_000;
 
@@ -293,7 +297,10 @@ impl<M: Mind> Call<M> {
             Timer::CalledBack => self.called_back_late(out),
             Timer::Review => self.review_late(out),
             Timer::Survey => self.survey_late(out),
-            Timer::HardCap if self.stage == Stage::Bridged => {}
+            // Two people are talking. Handed back, the caller has the time that a call has.
+            Timer::HardCap if self.stage == Stage::Bridged => {
+                self.timers.set(Timer::HardCap, self.now.plus(LONGEST_MS));
+            }
             Timer::HardCap => self.farewell(
                 self.config.words.get("longest"),
                 "ours",
@@ -537,7 +544,8 @@ impl<M: Mind> Call<M> {
             (Stage::Talking, Then::Listen(_))
                 if self.caller.is_quiet() && !self.waits_for_words() =>
             {
-                self.timers.set(Timer::Silence, self.now.plus(SILENCE_MS));
+                self.timers
+                    .set(Timer::Silence, self.now.plus(self.patience_ms()));
                 self.words_due();
             }
             // A colleague is still being told why; the caller's line waits for that.
@@ -551,6 +559,15 @@ impl<M: Mind> Call<M> {
             (Stage::Transferring, _) => self.send_blind(out),
             (Stage::Calling, _) => self.called_back_quiet(),
             _ => {}
+        }
+    }
+
+    /// How long silence is no reason to ask whether the caller is there.
+    fn patience_ms(&self) -> u64 {
+        match self.then {
+            _ if self.mind.asked_to_wait() => ASKED_TO_WAIT_MS,
+            Then::Listen(Listen::Digits | Listen::Date | Listen::Postcode) => LOOKING_UP_MS,
+            _ => SILENCE_MS,
         }
     }
 

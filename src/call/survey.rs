@@ -10,7 +10,15 @@ const ANSWER_MS: u64 = 7_000;
 /// A question that is never said must not keep a call up.
 const SAID_MS: u64 = 20_000;
 /// Reasons for a hand-over after which nobody is asked how it was.
-const NEVER: [&str; 3] = ["distress", "hardship", "technical"];
+const NEVER: [&str; 7] = [
+    "distress",
+    "hardship",
+    "technical",
+    "bereavement",
+    "vulnerable",
+    "fraud",
+    "legal",
+];
 /// How a call ends that a human ended.
 pub(super) const HUMAN_ENDED: &str = "the human ended the call";
 

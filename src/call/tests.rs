@@ -93,6 +93,13 @@ impl Scripted {
         if text.contains("bye") {
             return reply(Route::Answer, "Goodbye.", Next::End);
         }
+        if text.contains("hang on") {
+            return reply(Route::Answer, "Of course.", Next::Listen(Listen::Open));
+        }
+        if text.contains("account") {
+            let number = Next::Listen(Listen::Digits);
+            return reply(Route::Clarify, "What is its number?", number);
+        }
         reply(
             Route::Answer,
             "The late fee is seven dollars. It is charged once for each missed payment.",
@@ -171,6 +178,9 @@ impl Mind for Scripted {
     }
     fn verified(&self) -> Tier {
         self.verified
+    }
+    fn asked_to_wait(&self) -> bool {
+        self.asked.last().is_some_and(|a| a == "hang on")
     }
     fn actions(&self) -> Vec<ActionRecord> {
         Vec::new()
@@ -788,6 +798,32 @@ fn silence_is_asked_about_and_ends_kindly() {
     assert!(sim.heard().contains("Are you there?") && sim.heard().contains("Goodbye then."));
     assert!(sim.call.is_over());
     assert_eq!(sim.call.record().outcome, Some(CallOutcome::Abandoned));
+}
+
+/// Who has asked for a moment, or looks for a number, is not asked after eight seconds whether they are there.
+#[test]
+fn silence_is_no_reason_to_ask_while_something_is_looked_up() {
+    for (words, quiet_ms, asked_ms) in [
+        ("hang on", 55_000, 75_000),
+        ("my account", 14_000, 25_000),
+        ("a fee", 7_000, 18_000),
+    ] {
+        let mut sim = Sim::answered(&[]);
+        sim.pass(4_000);
+        sim.says(words, 800);
+        sim.pass(quiet_ms);
+        assert!(
+            !sim.heard().contains("Are you there?"),
+            "{words}: {}",
+            sim.heard()
+        );
+        sim.pass(asked_ms - quiet_ms);
+        assert!(
+            sim.heard().contains("Are you there?"),
+            "{words}: {}",
+            sim.heard()
+        );
+    }
 }
 
 #[test]

@@ -50,6 +50,10 @@ pub trait Mind: Clone {
     fn handed_back(&mut self, words: Option<&str>) -> Option<Reply>;
     fn handoff(&self, reason: &str) -> Handoff;
     fn verified(&self) -> Tier;
+    /// The caller said that they need a moment.
+    fn asked_to_wait(&self) -> bool {
+        false
+    }
     /// How the caller seems to feel.
     fn mood(&self) -> Mood {
         Mood::Calm

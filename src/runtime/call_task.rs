@@ -85,7 +85,7 @@ struct Task {
 /// Runs a call from its INVITE to its record. The leg holds its place on the line.
 pub async fn run(shared: Arc<Shared>, leg: Box<dyn Leg>) {
     let id = super::call_id();
-    let info = leg.info();
+    let info = shared.known(leg.info());
     let (conversation, pilot) = shared.conversation(&id, &info).await;
     let Some((mut task, messages)) = Task::begin(&shared, &id, &info, pilot, |config, commands| {
         Call::new(config, conversation, Time(0), commands)
@@ -108,7 +108,7 @@ pub async fn run_callback(
         to: Some(promised.callback.number.clone()),
         ..LegInfo::default()
     };
-    let (conversation, _) = shared.conversation(&id, &LegInfo::default()).await;
+    let (conversation, _) = shared.conversation(&id, &info).await;
     let begun = Task::begin(&shared, &id, &info, Pilot::default(), |config, commands| {
         Call::call_back(config, conversation, promised, Time(0), commands)
     });
@@ -189,7 +189,7 @@ impl Task {
                 return None;
             }
         };
-        let free = shared.privacy.consent_of(info.from.as_deref()) == config::Consent::None;
+        let free = shared.consent_of(info) == config::Consent::None;
         shared.recorder.begin(id, free);
         shared.state.live.begin(id, inbox.clone());
         let started_at = super::clock::now().to_string();

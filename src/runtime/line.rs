@@ -90,11 +90,28 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Who called, the way numbers are kept everywhere: the record, the history, consent and an export go by it, and a trunk may send
+    /// the same number in several forms.
+    pub fn known(&self, mut info: LegInfo) -> LegInfo {
+        if let Some(from) = &info.from
+            && let Some(number) = crate::desk::entity::e164(from, &self.country)
+        {
+            info.from = Some(number);
+        }
+        info
+    }
+
+    /// What the rules ask of a recording: those of the person at the far end, who is called in a call of ours.
+    pub fn consent_of(&self, info: &LegInfo) -> Consent {
+        let ours = info.from.as_deref() == Some(self.own_number.as_str());
+        let person = if ours { &info.to } else { &info.from };
+        self.privacy.consent_of(person.as_deref())
+    }
+
     /// A conversation for a new call, with what is known of the caller.
     pub async fn conversation(&self, id: &str, info: &LegInfo) -> (Conversation, call::Pilot) {
-        let number = info.from.as_deref().map(|from| {
-            crate::desk::entity::e164(from, &self.country).unwrap_or_else(|| from.to_string())
-        });
+        // A call of ours to keep a promise knows nobody until the script says who was called.
+        let number = info.from.clone().filter(|from| *from != self.own_number);
         let history = match &number {
             Some(number) => {
                 // A caller does not wait for a database that is slow or gone.
@@ -117,7 +134,7 @@ impl Shared {
             vouched: info.vouched,
             history,
         };
-        let consent = match self.privacy.consent_of(info.from.as_deref()) {
+        let consent = match self.consent_of(info) {
             Consent::None => conversation::Consent::Free,
             Consent::Announce => conversation::Consent::Announce { heard: false },
             Consent::Ask => conversation::Consent::Ask { heard: false },

@@ -290,11 +290,14 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         metrics.clone(),
         stopping.clone(),
     ));
-    tokio::spawn(super::callbacks::run(
-        shared.clone(),
-        config.callback.clone(),
-        calls.handle().clone(),
-    ));
+    // A microphone beside a running line leaves that line's promises to it.
+    if guest.is_none() {
+        tokio::spawn(super::callbacks::run(
+            shared.clone(),
+            config.callback.clone(),
+            calls.handle().clone(),
+        ));
+    }
     let tracker = TaskTracker::new();
     let beside = twilio
         .as_ref()

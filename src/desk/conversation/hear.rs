@@ -21,6 +21,7 @@ impl Conversation {
     pub fn hear(&mut self, said: &Said) -> Reply {
         self.now = said.now;
         self.asking = None;
+        self.asked_to_wait = false;
         let keyed: Option<String> = said
             .keyed
             .as_deref()
@@ -202,7 +203,10 @@ impl Conversation {
                 let last = std::mem::take(&mut self.last);
                 self.lead.extend(last);
             }
-            Social::Hold => self.lead_phrase("hold"),
+            Social::Hold => {
+                self.asked_to_wait = true;
+                self.lead_phrase("hold");
+            }
             Social::Cancel
                 if self.running.is_some() && !matches!(self.waiting, Waiting::Request) =>
             {

@@ -52,6 +52,8 @@ pub struct Conversation {
     waiting: Waiting,
     /// The action under way, if one is.
     running: Option<Running>,
+    /// "Hang on a second": the caller has asked for time.
+    asked_to_wait: bool,
     /// Requests not answered yet.
     flights: Vec<Flight>,
     lookup: Lookup,
@@ -231,6 +233,7 @@ impl Conversation {
             lead: Vec::new(),
             last: Vec::new(),
             unheard_must: None,
+            asked_to_wait: false,
             disclosed: false,
             tried: Vec::new(),
             actions: Vec::new(),

@@ -151,6 +151,7 @@ impl Conversation {
 
     /// Nothing was said for a while: asked again (1), a human offered (2), a kind end (3).
     pub fn silence(&mut self, n: u32) -> Reply {
+        self.asked_to_wait = false;
         match n {
             0 | 1 => {
                 self.lead_phrase("silence");
@@ -164,6 +165,11 @@ impl Conversation {
         }
         let next = self.listen();
         self.reply(Route::Clarify, "silence", next)
+    }
+
+    /// Whether the caller said that they need a moment.
+    pub fn asked_to_wait(&self) -> bool {
+        self.asked_to_wait
     }
 
     /// Speech that could not be made out.

@@ -267,7 +267,12 @@ async fn once(
     let Some(made) = binding.as_mut() else {
         return Err("no registration".into());
     };
-    match made.register(EXPIRES).await {
+    let mut answered = made.register(EXPIRES).await;
+    // Interval Too Brief (RFC 3261, section 10.2.8): an hour is enough for any registrar, and it may grant less.
+    if matches!(answered, Attempt::Refused(423)) {
+        answered = made.register(3_600).await;
+    }
+    match answered {
         Attempt::Registered(granted) => Ok((granted, connection)),
         Attempt::Refused(status) => Err(format!(
             "the registrar answered {status}: see user and password_env"
