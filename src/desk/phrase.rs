@@ -28,7 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("go_on", &["Sure, what is it?", "Of course, go ahead."]),
     ("hello", &["Hello! What can I do for you?", "Hi there. How can I help?"]),
     ("thanks", &["You're welcome. Anything else?", "No problem at all. Is there anything else?", "Glad to help. Anything else I can do?"]),
-    ("robot", &["Yes, I'm an automated assistant. I can bring in a person whenever you like; just say so.", "I am, yes: a machine, not a person. If you'd rather have a colleague, say the word."]),
+    ("robot", &["I'm an automated assistant, not a person. I can bring one in whenever you like; just say so.", "You're talking to a machine, not to a person. If you'd rather have a colleague, say the word."]),
     ("help", &["I can help with things like {topics}. What do you need?"]),
     ("help_plain", &["Just tell me what you need in your own words, and I'll answer, see to it, or bring in a colleague."]),
     ("hold", &["Sure, take your time.", "No rush, I'll be here."]),

@@ -273,6 +273,22 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn an_option_that_is_named_to_be_refused_is_not_chosen() {
+        for (option, text, refused) in [
+            ("text", "I don't want the reminder texts anymore", true),
+            ("email", "stop the email reminders", true),
+            ("off", "whatever you do don't turn my autopay off", true),
+            ("text", "I don't want emails, send me texts", false),
+            ("text", "not email but text", false),
+            ("email", "please remind me by email", false),
+            ("none", "none please", false),
+            ("off", "I can't log in, turn it off", false),
+        ] {
+            assert_eq!(slots::turned_down(option, text), refused, "{text}");
+        }
+    }
+
+    #[test]
     fn a_key_is_one_effect() {
         let slots = |v: Value| v.as_object().cloned().unwrap_or_default();
         let a = key("call-1", "move", &slots(json!({"a": 1, "b": "x"})), "/p/1");

@@ -97,7 +97,10 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
                 .and_then(|n| n.checked_sub(1))
                 .filter(|n| *n < slot.choices.len());
             keyed
-                .or_else(|| entity::choice(text, &slot.choices))
+                .or_else(|| {
+                    entity::choice(text, &slot.choices)
+                        .filter(|at| !turned_down(&slot.choices[*at], text))
+                })
                 .map_or(Reading::Nothing, |at| plain(slot.choices[at].clone()))
         }
         SlotType::Text => {
@@ -147,6 +150,42 @@ pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
         SlotType::Number if entity::lone_number(words.text).is_some() => read(slot, words),
         SlotType::Number | SlotType::Name | SlotType::Text => Reading::Nothing,
     }
+}
+
+/// "I don't want the texts any more", "don't turn it off": the option is named to be refused. Read from the words before it in its clause;
+/// what follows "but" or "switch to" is wished for again.
+pub(super) fn turned_down(option: &str, text: &str) -> bool {
+    const REFUSED: [&str; 12] = [
+        "don't", "dont", "not", "stop", "never", "no", "without", "can't", "cant", "won't",
+        "cancel", "remove",
+    ];
+    const WISHED: [&str; 9] = [
+        "but", "instead", "rather", "switch", "change", "send", "only", "just", "use",
+    ];
+    let lower = text.to_lowercase().replace('\u{2019}', "'");
+    let option = option.to_lowercase();
+    let named = |word: &str| {
+        option
+            .split_whitespace()
+            .any(|o| o == word || (o.len() > 3 && word.starts_with(o)))
+    };
+    // The option itself may be a refusal: "no reminders", "not now".
+    if option.split_whitespace().any(|o| REFUSED.contains(&o)) {
+        return false;
+    }
+    let refused_in = |clause: &str| {
+        let words: Vec<&str> = clause
+            .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+            .filter(|w| !w.is_empty())
+            .collect();
+        let at = words.iter().position(|w| named(w))?;
+        let refused = words[..at].iter().rposition(|w| REFUSED.contains(w));
+        Some(refused.is_some_and(|from| !words[from..at].iter().any(|w| WISHED.contains(w))))
+    };
+    lower
+        .split([',', '.', ';', '!', '?'])
+        .find_map(refused_in)
+        .unwrap_or(false)
 }
 
 fn shares_a_word(option: &str, text: &str) -> bool {

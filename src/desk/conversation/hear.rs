@@ -148,7 +148,7 @@ impl Conversation {
                     | Social::Hold
                     | Social::Help
             )
-        );
+        ) || moves == Some(Social::Cancel) && social::drops_it(text);
         if !calling_back {
             // "No", "I don't know it" are answers here, whatever else such words may mean from somebody in need.
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
@@ -209,6 +209,14 @@ impl Conversation {
             }
             Social::Cancel
                 if self.running.is_some() && !matches!(self.waiting, Waiting::Request) =>
+            {
+                return Some(self.cancel());
+            }
+            // Nothing is under way any more: "just leave it" is no wish to close the account.
+            Social::Cancel
+                if self.running.is_none()
+                    && matches!(self.waiting, Waiting::Open | Waiting::More)
+                    && social::drops_it(text) =>
             {
                 return Some(self.cancel());
             }

@@ -162,6 +162,16 @@ pub fn social(text: &str) -> Option<Social> {
         "goodbye",
         "bye bye",
         "cheerio",
+        "take care",
+        "ill let you go",
+        "thatll do",
+        "that will do",
+        "im off",
+        "laters",
+        "toodle oo",
+        "have a good one",
+        "see you later",
+        "see ya",
         "have a good day",
         "have a nice day",
         "thats all",
@@ -190,6 +200,13 @@ pub fn social(text: &str) -> Option<Social> {
             "thankyou",
             "ta",
             "appreciate it",
+            "much obliged",
+            "got it",
+            "gotcha",
+            "understood",
+            "good to know",
+            "makes sense",
+            "i see",
         ])
     {
         return Some(Social::Thanks);
@@ -201,6 +218,13 @@ pub fn social(text: &str) -> Option<Social> {
         return Some(Social::Hello);
     }
     None
+}
+
+/// "Never mind", "just leave it", and nothing besides: "leave it with the neighbour" is a wish.
+pub fn drops_it(text: &str) -> bool {
+    let words = plain(text);
+    let rest = strip(&words, DROPPED);
+    rest != words && strip(&rest, FILLER).trim().is_empty()
 }
 
 /// "Are you a robot", "is this one of those AI things": the question, in any of its forms.
@@ -488,6 +512,14 @@ mod tests {
         let cases = [
             ("No, that's all, bye.", Some(Social::Goodbye)),
             ("Thanks, bye!", Some(Social::Goodbye)),
+            ("thank you, take care now", Some(Social::Goodbye)),
+            ("take care", Some(Social::Goodbye)),
+            ("cheers duck, have a good one", Some(Social::Goodbye)),
+            ("right then I'm off", Some(Social::Goodbye)),
+            ("that'll do me", Some(Social::Goodbye)),
+            ("got it", Some(Social::Thanks)),
+            ("I can't take care of my bills", None),
+            ("got it yesterday and it is broken", None),
             ("Alright, forget it, bye.", Some(Social::Goodbye)),
             ("Okay, never mind then, goodbye.", Some(Social::Goodbye)),
             ("Thank you very much for your help", Some(Social::Thanks)),
