@@ -3,8 +3,15 @@
 
 use super::barge_in::normalise;
 use super::timer::Timer;
-use super::{Call, Command, Mind, Note, SILENCE_MS, Stage, Then};
+use super::{Call, Command, Mind, Note, Stage, Then};
+use crate::desk::Listen;
 
+/// Silence after which it is asked whether the caller is there.
+const SILENCE_MS: u64 = 8_000;
+/// What is looked up on a card, a letter or a bill takes longer to come.
+const LOOKING_UP_MS: u64 = 15_000;
+/// "Hang on a second" is seldom one.
+const ASKED_TO_WAIT_MS: u64 = 60_000;
 /// A sound this long in which no words were found is no caller.
 pub(super) const NO_CALLER_MS: u64 = 6_000;
 /// A party that holds us longer than this has forgotten us.
@@ -138,6 +145,15 @@ impl<M: Mind> Call<M> {
         let words = self.config.words.get("goodbye_machine");
         self.farewell(words, "ours", why, out);
         true
+    }
+
+    /// How long silence is no reason to ask whether the caller is there.
+    pub(super) fn patience_ms(&self) -> u64 {
+        match self.then {
+            _ if self.mind.asked_to_wait() => ASKED_TO_WAIT_MS,
+            Then::Listen(Listen::Digits | Listen::Date | Listen::Postcode) => LOOKING_UP_MS,
+            _ => SILENCE_MS,
+        }
     }
 
     /// We listen: words are due, whatever else is heard. Sound without words is waited out for twice as long as silence: somebody may be

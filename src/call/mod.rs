@@ -55,11 +55,6 @@ const LONGEST_MS: u64 = 30 * 60_000;
 const GREETING_WAIT_MS: u64 = 300;
 const NO_MEDIA_NOTICE_MS: u64 = 4_000;
 const NO_MEDIA_END_MS: u64 = 15_000;
-const SILENCE_MS: u64 = 8_000;
-/// What is looked up on a card, a letter or a bill takes longer to come.
-const LOOKING_UP_MS: u64 = 15_000;
-/// "Hang on a second" is seldom one.
-const ASKED_TO_WAIT_MS: u64 = 60_000;
 const STUCK_MS: u64 = 8_000;
 const END_GUARD_MS: u64 = 25_000;
 
@@ -559,15 +554,6 @@ impl<M: Mind> Call<M> {
             (Stage::Transferring, _) => self.send_blind(out),
             (Stage::Calling, _) => self.called_back_quiet(),
             _ => {}
-        }
-    }
-
-    /// How long silence is no reason to ask whether the caller is there.
-    fn patience_ms(&self) -> u64 {
-        match self.then {
-            _ if self.mind.asked_to_wait() => ASKED_TO_WAIT_MS,
-            Then::Listen(Listen::Digits | Listen::Date | Listen::Postcode) => LOOKING_UP_MS,
-            _ => SILENCE_MS,
         }
     }
 
