@@ -2,7 +2,7 @@
 
 mod words;
 
-use words::{BYE, DROPPED, FILLER, HELLO, THANKS};
+use words::{BESIDE_BYE, BYE, DROPPED, FILLER, HELLO, THANKS};
 
 /// A move in the talk itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ pub fn social(text: &str) -> Option<Social> {
     // "All right, forget it, bye" is a goodbye first of all.
     if any(&["bye", "goodbye", "good bye"]) {
         let rest = strip(&words, DROPPED);
-        let rest = strip(&strip(&strip(&rest, THANKS), BYE), FILLER);
+        let rest = strip(&without_goodbyes(&strip(&rest, THANKS)), FILLER);
         if rest.is_empty() {
             return Some(Social::Goodbye);
         }
@@ -154,42 +154,10 @@ pub fn social(text: &str) -> Option<Social> {
         return Some(Social::Help);
     }
     let rest = strip(&words, THANKS);
-    let rest = strip(&rest, BYE);
+    let rest = without_goodbyes(&rest);
     let rest = strip(&rest, FILLER);
     let left = rest.trim();
-    let bye = any(&[
-        "bye",
-        "goodbye",
-        "bye bye",
-        "cheerio",
-        "take care",
-        "ill let you go",
-        "thatll do",
-        "that will do",
-        "im off",
-        "laters",
-        "toodle oo",
-        "have a good one",
-        "see you later",
-        "see ya",
-        "have a good day",
-        "have a nice day",
-        "thats all",
-        "thats it",
-        "thats everything",
-        "that is all",
-        "nothing else",
-        "im done",
-        "all done",
-        "im all set",
-        "all set",
-        "that will be all",
-        "thatll be all",
-        "no more questions",
-        "i have no more questions",
-        "nothing more",
-    ]);
-    if bye && left.is_empty() {
+    if left.is_empty() && any(BYE) {
         return Some(Social::Goodbye);
     }
     if left.is_empty()
@@ -218,6 +186,10 @@ pub fn social(text: &str) -> Option<Social> {
         return Some(Social::Hello);
     }
     None
+}
+
+fn without_goodbyes(words: &str) -> String {
+    strip(&strip(words, BYE), BESIDE_BYE)
 }
 
 /// "Never mind", "just leave it", and nothing besides: "leave it with the neighbour" is a wish.
@@ -357,7 +329,7 @@ fn little_else(words: &str, most: usize) -> bool {
 /// "No", "no thanks", "nope, that's it": an answer to "anything else?".
 pub fn declines(text: &str) -> bool {
     let words = plain(text);
-    let rest = strip(&strip(&strip(&words, BYE), THANKS), FILLER);
+    let rest = strip(&strip(&without_goodbyes(&words), THANKS), FILLER);
     rest.trim().is_empty()
         && words
             .split(' ')
