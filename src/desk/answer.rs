@@ -16,6 +16,10 @@ use super::text::words;
 /// What the passage that was found by its vector is ahead of the article's others.
 const FIRST_PASSAGE: f32 = 0.1;
 
+/// How much better than the best sentence of what was written for reading out another of the article's answers where the first leaves
+/// out what is asked for.
+const LEFT_OUT: f32 = 0.16;
+
 /// A word of the question less near than this to any that is said is not spoken of.
 const UNSPOKEN: f32 = 0.5;
 /// A word that no article has is another thing's if none that is said is nearer to it.
@@ -163,11 +167,15 @@ impl Desk {
             .iter()
             .rev()
             .max_by(|a, b| reach(a).total_cmp(&reach(b)))?;
-        // What the desk wrote for reading out is said, unless the question asks for a figure that only the rest of the article gives.
-        let written = article.spoken.as_ref().filter(|spoken| {
+        // What the desk wrote for reading out is said, unless the question asks for a figure that only the rest of the article gives, or
+        // one of its sentences answers so much better that what is asked for is left out of what was written.
+        let top = |scores: &[f32]| scores.iter().copied().fold(0.0, f32::max);
+        let written = self.written[at].as_ref().filter(|written| {
             let rest = || self.of_article(at).flat_map(|p| &p.sentences);
-            asked.answered_by(spoken) || !rest().any(|s| asked.answered_by(s))
+            let figure = asked.answered_by(&written.text) || !rest().any(|s| asked.answered_by(s));
+            figure && top(scores) < top(&self.score_sentences(written, &sought)) + LEFT_OUT
         });
+        let written = written.map(|written| &written.text);
         let (text, sentence) = match written {
             Some(spoken) => (spoken.clone(), best.score),
             None => {

@@ -88,18 +88,27 @@ impl Asked {
             Self::Amount => {
                 let money = sentence.contains(['\u{a3}', '$', '\u{20ac}', '%']);
                 let w = words(sentence);
-                let free = w.iter().any(|w| {
-                    matches!(
-                        w.as_str(),
-                        "free" | "euros" | "pounds" | "dollars" | "cents" | "pence" | "percent"
-                    ) || w
-                        .strip_suffix('p')
-                        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+                let number =
+                    |w: &str| w.starts_with(|c: char| c.is_ascii_digit()) || NUMBERS.contains(&w);
+                let free = w.iter().enumerate().any(|(at, word)| {
+                    let before = at.checked_sub(1).map_or("", |at| w[at].as_str());
+                    match word.as_str() {
+                        "free" => true,
+                        // "In U.S. dollars" names no amount.
+                        "euros" | "pounds" | "dollars" | "cents" | "pence" | "percent" => {
+                            number(before) || matches!(before, "hundred" | "thousand" | "million")
+                        }
+                        // "It costs nothing", "there is no fee", "without extra cost".
+                        "nothing" => matches!(before, "cost" | "costs" | "pay" | "for" | "is"),
+                        "fee" | "fees" | "charge" | "charges" | "cost" => {
+                            matches!(before, "no" | "any" | "without" | "extra")
+                        }
+                        _ => word.strip_suffix('p').is_some_and(|n| {
+                            !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())
+                        }),
+                    }
                 });
-                money
-                    || free
-                    || sentence.to_lowercase().contains("no fee")
-                    || sentence.to_lowercase().contains("no charge")
+                money || free
             }
             // "On Tuesday", "on the 17th", "any day from 1 to 28".
             Self::Day => words(sentence).iter().any(|w| {
@@ -288,5 +297,8 @@ mod tests {
         assert!(!Asked::Day.answered_by("Puppies can come from 10 to 18 weeks."));
         assert!(Asked::Amount.answered_by("It costs 20p a day."));
         assert!(!Asked::Amount.answered_by("Bring a proof of address."));
+        assert!(!Asked::Amount.answered_by("It works in U.S. dollars only."));
+        assert!(Asked::Amount.answered_by("It costs nothing."));
+        assert!(Asked::Amount.answered_by("A second one is 20 dollars."));
     }
 }

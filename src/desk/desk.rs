@@ -25,6 +25,8 @@ pub struct Desk {
     pub(crate) prompts: BTreeMap<String, String>,
     pub articles: Vec<Article>,
     pub passages: Vec<Passage>,
+    /// What each article has for reading out, by its index.
+    pub(super) written: Vec<Option<Passage>>,
     by_id: HashMap<String, usize>,
     /// The articles that serve each intent.
     pub(super) serving: HashMap<String, Vec<usize>>,
@@ -110,6 +112,13 @@ impl Desk {
                 kept.insert(a.title.clone(), v.clone());
             }
         }
+        let all = source.articles.iter().enumerate();
+        let written: Vec<Option<Passage>> = all.map(|(at, a)| a.written(at)).collect();
+        for s in written.iter().flatten().flat_map(|p| &p.sentences) {
+            if let Some(v) = vectors.get(s) {
+                kept.insert(s.clone(), v.clone());
+            }
+        }
         for p in &source.passages {
             for s in p.sentences.iter().chain(&p.heading) {
                 if let Some(v) = vectors.get(s) {
@@ -185,6 +194,7 @@ impl Desk {
             prompts: source.prompts,
             articles: source.articles,
             passages: source.passages,
+            written,
             calibration: source.calibration,
             stems: Arc::new(stems),
             index,

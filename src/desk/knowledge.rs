@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::text::{is_stop, words};
+
 /// One article of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Article {
@@ -24,6 +26,19 @@ impl Article {
     /// A ticket that was once answered, not an article that somebody stands behind: never preferred to one.
     pub fn is_ticket(&self) -> bool {
         self.file.rsplit('/').next() == Some(TICKETS)
+    }
+
+    /// What the desk wrote for reading out, in sentences.
+    /// `article` is its index among the desk's.
+    pub(super) fn written(&self, article: usize) -> Option<Passage> {
+        let spoken = self.spoken.as_ref()?;
+        Some(Passage {
+            article,
+            heading: None,
+            text: spoken.clone(),
+            sentences: sentences_of(spoken),
+            lists: Vec::new(),
+        })
     }
 }
 
@@ -88,16 +103,8 @@ pub fn split(articles: &[Article]) -> Vec<Passage> {
             }
         }
         open.close(i, &heading, &mut out);
-        if out.len() == before
-            && let Some(spoken) = &article.spoken
-        {
-            out.push(Passage {
-                article: i,
-                heading: None,
-                text: spoken.clone(),
-                sentences: sentences_of(spoken),
-                lists: Vec::new(),
-            });
+        if out.len() == before {
+            out.extend(article.written(i));
         }
     }
     out
@@ -402,6 +409,33 @@ const ABBREVIATIONS: [&str; 22] = [
     "co", "corp", "etc", "a.m", "p.m", "u.s", "u.k", "min",
 ];
 
+/// "p.o", "d.c": single letters with points between.
+fn initials(word: &str) -> bool {
+    word.contains('.') && word.split('.').all(|part| part.chars().count() == 1)
+}
+
+/// Whether what comes next reads as the beginning of a sentence.
+fn opens(rest: &str) -> bool {
+    let first = words(rest).into_iter().next().unwrap_or_default();
+    is_stop(&first) || first.is_empty()
+}
+
+/// Whether what comes after a time of day is the zone it is told in.
+fn zone(rest: &str) -> bool {
+    let next = words(rest);
+    let next: Vec<&str> = next.iter().map(String::as_str).take(3).collect();
+    match next.as_slice() {
+        [
+            "eastern" | "central" | "mountain" | "pacific" | "atlantic" | "gmt" | "bst" | "utc"
+            | "cet" | "cest" | "est" | "edt" | "cst" | "cdt" | "mst" | "pst" | "pdt" | "et" | "ct"
+            | "pt",
+            ..,
+        ] => true,
+        [_, "time", ..] | [_, _, "time", ..] => !opens(rest),
+        _ => false,
+    }
+}
+
 /// Plain text to sentences. Every one ends with a mark.
 pub fn sentences_of(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.trim().chars().collect();
@@ -443,10 +477,16 @@ pub fn sentences_of(text: &str) -> Vec<String> {
             let lower = word.to_lowercase();
             let following = chars[i + 1..].iter().find(|c| !c.is_whitespace());
             let goes_on = following.is_some_and(|c| c.is_lowercase());
-            if goes_on
-                || (ABBREVIATIONS.contains(&lower.as_str())
-                    && !matches!(lower.as_str(), "etc" | "no" | "p.m" | "a.m" | "min"))
-            {
+            let rest: String = chars[i + 1..].iter().take(40).collect();
+            let inside = match lower.as_str() {
+                // "Until 11 p.m. Eastern", "9 a.m. Irish time".
+                "p.m" | "a.m" => zone(&rest),
+                // "No. 5", "min. 3 nights".
+                "no" | "min" => following.is_some_and(char::is_ascii_digit),
+                "etc" => false,
+                known => ABBREVIATIONS.contains(&known) || initials(known) && !opens(&rest),
+            };
+            if goes_on || inside {
                 continue;
             }
         }

@@ -69,7 +69,35 @@ pub(crate) fn is_stop(word: &str) -> bool {
 }
 
 /// Stems in the desk's language; a language without a stemmer keeps its words whole.
-pub(crate) struct Stems(Option<Stemmer>);
+pub(crate) struct Stems(Option<Stemmer>, bool);
+
+/// The figures of an English number word; none for "one", which mostly stands for a thing.
+fn number(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "two" => "2",
+        "three" => "3",
+        "four" => "4",
+        "five" => "5",
+        "six" => "6",
+        "seven" => "7",
+        "eight" => "8",
+        "nine" => "9",
+        "ten" => "10",
+        "eleven" => "11",
+        "twelve" => "12",
+        "fourteen" => "14",
+        "fifteen" => "15",
+        "eighteen" => "18",
+        "twenty" => "20",
+        "thirty" => "30",
+        "forty" => "40",
+        "fifty" => "50",
+        "sixty" => "60",
+        "ninety" => "90",
+        "hundred" => "100",
+        _ => return None,
+    })
+}
 
 impl Stems {
     pub fn new(language: &str) -> Self {
@@ -96,13 +124,16 @@ impl Stems {
             "tr" => Algorithm::Turkish,
             "ar" => Algorithm::Arabic,
             "el" => Algorithm::Greek,
-            _ => return Self(None),
+            _ => return Self(None, false),
         };
-        Self(Some(Stemmer::create(algorithm)))
+        let english = matches!(algorithm, Algorithm::English);
+        Self(Some(Stemmer::create(algorithm)), english)
     }
 
     pub fn stem(&self, word: &str) -> String {
         match &self.0 {
+            // "The twelve month plan" is "the 12-month plan".
+            Some(_) if self.1 && number(word).is_some() => number(word).unwrap_or_default().into(),
             Some(s) => s.stem(word).into_owned(),
             None => word.to_string(),
         }

@@ -4,6 +4,7 @@
 
 pub mod context;
 pub mod guard;
+mod instead;
 mod offer;
 pub mod social;
 
@@ -361,12 +362,9 @@ fn judge(
         // Beginning changes nothing where a yes to the read-back stands between, or where it only looks: the caller notices a
         // misunderstanding in the first question. Only a write that nothing holds back needs the whole floor.
         let held = begun.confirm || begun.kind == ActionKind::Read;
-        // "What does a visit cost?" is not "send somebody", though both are about visits.
-        let told = begun.kind == ActionKind::Write
-            && answer.is_some_and(|answer| {
-                answer.evidence.agrees > 0.0 && sure >= least(answer, policy.floor)
-            })
-            && context::asks_to_know(text);
+        let told = instead::answers(begun.kind, answer, text, (certain, sure), |answer| {
+            least(answer, policy.floor)
+        });
         if !told && certain >= policy.floor * if held { HELD } else { 1.0 } {
             return (Verdict::Act { action }, format!("{name} at {certain:.2}"));
         }

@@ -109,6 +109,9 @@ impl DeskSource {
         }
         for a in &self.articles {
             add(a.title.clone());
+            if let Some(spoken) = a.written(0) {
+                spoken.sentences.into_iter().for_each(&mut add);
+            }
         }
         for p in &self.passages {
             add(p.embedded(&self.articles[p.article].title));
@@ -130,6 +133,7 @@ impl DeskSource {
         if self.passages.len() > MOST_READ {
             return Vec::new();
         }
+        let written: Vec<Passage> = self.articles.iter().filter_map(|a| a.written(0)).collect();
         let texts: BTreeSet<&str> = self
             .articles
             .iter()
@@ -138,6 +142,7 @@ impl DeskSource {
             .chain(
                 self.passages
                     .iter()
+                    .chain(&written)
                     .flat_map(|p| p.sentences.iter().chain(&p.heading).map(String::as_str)),
             )
             .collect();
