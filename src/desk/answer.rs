@@ -353,6 +353,11 @@ impl Desk {
             && !here
                 .windows(2)
                 .any(|pair| matches!(pair[0].as_str(), "your" | "my") && pair[1] == own)
+            // "Where are my receipts": "receipts are in the app".
+            && !passage.sentences.iter().any(|s| {
+                let w = words(s);
+                w.len() > 1 && w[0] == own && matches!(w[1].as_str(), "are" | "come" | "is")
+            })
         {
             return true;
         }

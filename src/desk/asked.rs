@@ -29,7 +29,7 @@ impl Asked {
                 }
                 ("what" | "which", "percentage" | "percent" | "rate") => Self::Amount,
                 ("when" | "whens", _) => Self::Time,
-                ("whats" | "what", "your") | ("what", "is" | "are")
+                ("whats", _) | ("what", "your" | "is" | "are")
                     if w[at..]
                         .iter()
                         .any(|w| matches!(w.as_str(), "rate" | "rates")) =>
@@ -93,7 +93,7 @@ impl Asked {
                 let free = w.iter().enumerate().any(|(at, word)| {
                     let before = at.checked_sub(1).map_or("", |at| w[at].as_str());
                     match word.as_str() {
-                        "free" => true,
+                        "free" | "included" => true,
                         // "In U.S. dollars" names no amount.
                         "euros" | "pounds" | "dollars" | "cents" | "pence" | "percent" => {
                             number(before) || matches!(before, "hundred" | "thousand" | "million")
@@ -289,6 +289,7 @@ mod tests {
         );
         assert_eq!(asks_for_own("is my card accepted"), None);
         assert_eq!(Asked::of("which days can I pick"), Asked::Time);
+        assert_eq!(Asked::of("what's the rate on that"), Asked::Amount);
         assert!(Asked::Time.answered_by("You may choose any day from 1 to 28."));
         assert_eq!(Asked::of("what night is the class"), Asked::Day);
         assert!(

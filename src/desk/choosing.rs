@@ -1,11 +1,12 @@
 //! Which sentences of a passage are said together: a fact with its condition, and never a sentence without the one it leans on.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::asked::Asked;
 use super::entity::{Quantity, bounds};
 use super::knowledge::Passage;
-use super::text::words;
+use super::text::{is_stop, words};
 
 /// Longest reply, in words: about fifteen seconds aloud.
 const MOST_WORDS: usize = 45;
@@ -77,8 +78,36 @@ pub(super) fn choose(passage: &Passage, scores: &[f32]) -> (String, f32) {
         }
     }
     chosen.sort_unstable();
+    introduce(sentences, best, &length, &mut chosen);
     let text: Vec<&str> = chosen.iter().map(|i| sentences[*i].as_str()).collect();
     (text.join(" "), scores[best])
+}
+
+/// "You need:" is said with what is needed, as much of it as there is room for, or not at all.
+fn introduce(
+    sentences: &[String],
+    best: usize,
+    length: &dyn Fn(&[usize]) -> usize,
+    chosen: &mut Vec<usize>,
+) {
+    let open: Vec<usize> = chosen
+        .iter()
+        .copied()
+        .filter(|at| sentences[*at].ends_with(':') && !chosen.contains(&(at + 1)))
+        .collect();
+    for at in open {
+        let before = chosen.len();
+        for next in at + 1..sentences.len() {
+            if chosen.contains(&next) || length(chosen) + length(&[next]) > MOST_WORDS_TIED {
+                break;
+            }
+            chosen.push(next);
+        }
+        if chosen.len() == before && at != best {
+            chosen.retain(|known| *known != at);
+        }
+    }
+    chosen.sort_unstable();
 }
 
 /// What is to be said with a sentence that stands elsewhere in the article and answers as well, or gives the figure that is asked for
@@ -318,6 +347,126 @@ pub(super) fn leans(sentence: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether a question tells nothing of a case of its own: "how long can I freeze for", not "what if I'm pregnant".
+pub(super) fn is_plain(question: &str) -> bool {
+    let told = |w: &String| {
+        matches!(
+            w.as_str(),
+            "if" | "when"
+                | "because"
+                | "since"
+                | "after"
+                | "before"
+                | "while"
+                | "without"
+                | "im"
+                | "ive"
+                | "am"
+                | "my"
+                | "was"
+                | "got"
+                | "had"
+                | "but"
+                | "and"
+                | "unless"
+        )
+    };
+    !words(question).iter().any(told)
+}
+
+/// What the caller says that they are not, or are not on: "I'm not on Pension Credit", "if I'm not Platinum" where the articles have a
+/// Platinum.
+pub(super) fn denied(question: &str, named: &HashSet<String>) -> Vec<String> {
+    let w = words(question);
+    let Some(at) = w.iter().position(|w| w == "not") else {
+        return Vec::new();
+    };
+    let rest = &w[at + 1..];
+    let skipped = rest
+        .iter()
+        .take_while(|w| {
+            matches!(
+                w.as_str(),
+                "on" | "a" | "an" | "in" | "with" | "the" | "under"
+            )
+        })
+        .count();
+    let what: Vec<String> = rest[skipped..]
+        .iter()
+        .take_while(|w| !is_stop(w))
+        .take(3)
+        .cloned()
+        .collect();
+    let is_name = what.first().is_some_and(|w| named.contains(w));
+    if skipped > 0 || is_name {
+        what
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether a sentence speaks of others than those that it names: "members on other plans", "without it", "if you are not".
+pub(super) fn says_otherwise(sentence: &str) -> bool {
+    words(sentence).iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "not"
+                | "other"
+                | "others"
+                | "without"
+                | "no"
+                | "everybody"
+                | "otherwise"
+                | "dont"
+                | "cannot"
+                | "else"
+                | "isnt"
+                | "arent"
+        )
+    })
+}
+
+/// Whether a question is after what somebody needs: "what do I need to join", "what should I bring".
+pub(super) fn asks_needs(question: &str) -> bool {
+    let w = words(question);
+    let what = w
+        .iter()
+        .position(|w| matches!(w.as_str(), "what" | "which"));
+    what.is_some_and(|at| {
+        w[at..].iter().any(|w| {
+            matches!(
+                w.as_str(),
+                "need" | "needed" | "bring" | "require" | "required"
+            )
+        })
+    })
+}
+
+/// Whether a sentence says what is needed.
+pub(super) fn says_needs(sentence: &str) -> bool {
+    words(sentence).iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "need" | "needs" | "needed" | "bring" | "require" | "requires" | "required" | "must"
+        )
+    })
+}
+
+/// Whether a sentence holds in a case that it names, and the question has no word of that case: "the fee is waived if you are injured",
+/// "such a freeze can last nine months".
+pub(super) fn is_only_for(sentence: &str, asked: impl Fn(&str) -> bool) -> bool {
+    let lower = sentence.to_lowercase();
+    let case = [" if ", " unless ", " provided "]
+        .iter()
+        .find_map(|opener| lower.split_once(opener));
+    let opening = || lower.strip_prefix("if ").or(lower.strip_prefix("unless "));
+    let Some(case) = case.map(|(_, case)| case).or_else(opening) else {
+        return false;
+    };
+    let clause = case.split([',', ';', ':']).next().unwrap_or(case);
+    !words(clause).iter().any(|w| asked(w))
 }
 
 /// On which side of a sentence's limits a caller's quantities are: true where one of its limits holds for them, false where all that

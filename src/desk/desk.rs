@@ -11,6 +11,7 @@ use super::knowledge::{Article, Passage};
 use super::meaning::{Readings, whole};
 use super::near::Near;
 use super::parse::DeskSource;
+use super::rows::Rows;
 use super::scope::{Learned, Scope};
 use super::text::Stems;
 use super::types::Source;
@@ -27,6 +28,7 @@ pub struct Desk {
     pub passages: Vec<Passage>,
     /// What each article has for reading out, by its index.
     pub(super) written: Vec<Option<Passage>>,
+    pub(super) rows: Rows,
     by_id: HashMap<String, usize>,
     /// The articles that serve each intent.
     pub(super) serving: HashMap<String, Vec<usize>>,
@@ -180,6 +182,7 @@ impl Desk {
                 serving.entry(intent.clone()).or_default().push(at);
             }
         }
+        let rows = super::rows::rows(source.articles.iter().map(|a| a.text.as_str()));
         Desk {
             by_id: ids.map(|(at, a)| (a.id.clone(), at)).collect(),
             serving,
@@ -195,6 +198,7 @@ impl Desk {
             articles: source.articles,
             passages: source.passages,
             written,
+            rows,
             calibration: source.calibration,
             stems: Arc::new(stems),
             index,

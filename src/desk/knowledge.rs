@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::choosing::leans;
+use super::rows::Row;
 use super::text::{is_stop, words};
 
 /// One article of the desk.
@@ -88,7 +90,8 @@ pub fn split(articles: &[Article]) -> Vec<Passage> {
                     let mut from = None;
                     for (at, s) in sentences.into_iter().enumerate() {
                         let n = s.split_whitespace().count();
-                        if open.words > 0 && open.words + n > PASSAGE_WORDS {
+                        // "It is open until 7" stays with what it is that is open.
+                        if open.words > 0 && open.words + n > PASSAGE_WORDS && !leans(&s) {
                             open.listed(from.take());
                             open.close(i, &heading, &mut out);
                         }
@@ -184,7 +187,8 @@ fn blocks(markdown: &str) -> Vec<Block> {
                 .chars()
                 .all(|c| matches!(c, '-' | '*' | '_' | '=' | ' '));
         if line.starts_with('|') {
-            table_row(line, &mut header, lines.get(n + 1).copied(), &mut items);
+            let row = Row::read(line, &mut header, lines.get(n + 1).copied());
+            items.extend(row.map(|row| row.whole()));
             table = true;
             continue;
         }
@@ -233,38 +237,6 @@ fn blocks(markdown: &str) -> Vec<Block> {
     out
 }
 
-/// One row of a table as an item: `Plan: Basic, Price: 5 euros`.
-fn table_row(line: &str, header: &mut Vec<String>, next: Option<&str>, items: &mut Vec<String>) {
-    let cells: Vec<String> = line
-        .trim_matches('|')
-        .split('|')
-        .map(|c| plain(c.trim()))
-        .collect();
-    let rule = |l: &str| l.contains('-') && l.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '));
-    if rule(line) {
-        return;
-    }
-    if header.is_empty() && next.is_some_and(|n| rule(n.trim())) {
-        *header = cells;
-        return;
-    }
-    // The first cell names the row; the others follow under their column's name.
-    let mut out = cells.first().cloned().unwrap_or_default();
-    for (i, c) in cells
-        .iter()
-        .enumerate()
-        .skip(1)
-        .filter(|(_, c)| !c.is_empty())
-    {
-        out.push_str(if i == 1 { ": " } else { ", " });
-        match header.get(i).filter(|h| !h.is_empty()) {
-            Some(h) => out.push_str(&format!("{} {c}", h.to_lowercase())),
-            None => out.push_str(c),
-        }
-    }
-    items.push(out);
-}
-
 fn item(line: &str) -> Option<&str> {
     for bullet in ["- ", "* ", "+ ", "\u{2022} "] {
         if let Some(rest) = line.strip_prefix(bullet) {
@@ -289,9 +261,7 @@ fn close(paragraph: &mut String, items: &mut Vec<String>, table: &mut bool, out:
     let is_list = !std::mem::take(table) && items.len() > 1;
     let mut list = None;
     let words: usize = items.iter().map(|i| i.split_whitespace().count()).sum();
-    let whole = items
-        .iter()
-        .any(|i| i.trim_end_matches(['.', ';', ',']).contains(". "));
+    let whole = items.iter().any(|i| sentences_of(i).len() > 1);
     if items.is_empty() {
         sentences = sentences_of(&text);
     } else if let Some(intro) = text.strip_suffix(':').filter(|_| words <= 40 && !whole) {

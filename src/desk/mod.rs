@@ -42,6 +42,7 @@ mod places;
 mod ranking;
 pub mod record;
 pub mod redact;
+mod rows;
 pub mod scope;
 mod sentences;
 pub(crate) mod text;

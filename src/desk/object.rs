@@ -200,6 +200,13 @@ pub(super) fn counts(thing: &str, said: &str) -> bool {
     ];
     let one = thing.trim_end_matches('s');
     let w = words(said);
+    // "How many times": "twice in any 12 months", "once a year".
+    if one == "time"
+        && w.iter()
+            .any(|w| matches!(w.as_str(), "once" | "twice" | "thrice"))
+    {
+        return true;
+    }
     let is_thing = |w: &str| w.trim_end_matches('s') == one;
     let number =
         |w: &String| w.starts_with(|c: char| c.is_ascii_digit()) || NUMBERS.contains(&w.as_str());
@@ -288,6 +295,7 @@ mod tests {
         ));
         assert!(measures("wide", "It is 90cm wide."));
         assert!(!counts("drivers", "The driver comes between 9 and 6."));
+        assert!(counts("times", "You can change it twice a year."));
         assert!(counts("shops", "There are 1,400 shops.") && counts("sessions", "20 visits."));
         assert_eq!(
             trade("can I rent a bicycle from you").as_deref(),

@@ -1,7 +1,9 @@
 //! How well each sentence of an article answers a question.
 
 use super::asked::{Asked, Modal};
-use super::choosing::{choose, sides};
+use super::choosing::{
+    asks_needs, choose, denied, is_only_for, is_plain, leans, says_needs, says_otherwise, sides,
+};
 use super::desk::Desk;
 use super::entity::{Quantity, quantities};
 use super::framing::bare;
@@ -30,6 +32,18 @@ const TITLED: f32 = 0.3;
 /// Weight of the question's words, one by one, in a sentence's score.
 const WORDS_IN_SENTENCE: f32 = 0.25;
 
+/// What nearness of question and heading counts, for each sentence under it.
+const UNDER: f32 = 0.2;
+/// What a word counts that a sentence does not have and the one it leans on has.
+const NAMED_BEFORE: f32 = 0.6;
+/// What a sentence loses that holds in some case only, where the question speaks of none.
+const ONLY_FOR: f32 = 0.12;
+
+/// What a sentence loses that is about what the caller says they are not.
+const DENIED: f32 = 0.3;
+/// What a sentence gains that says what is needed, where that is asked.
+const NEEDED: f32 = 0.35;
+
 /// What a question looks for in a sentence.
 pub(super) struct Sought<'a> {
     /// Its content words, as stems.
@@ -46,6 +60,12 @@ pub(super) struct Sought<'a> {
     titled: Vec<String>,
     /// What the article's sentences have in common with it where the question has it, too, in the mean.
     shared_in_the_mean: f32,
+    /// It tells nothing of the caller's circumstances.
+    is_plain: bool,
+    /// What the caller says they are not, or not on, as stems: "I'm not on Pension Credit".
+    denied: Vec<String>,
+    /// It asks what is needed.
+    asks_needs: bool,
 }
 
 impl Desk {
@@ -70,6 +90,9 @@ impl Desk {
             title,
             titled,
             shared_in_the_mean,
+            is_plain,
+            denied,
+            asks_needs,
         } = sought;
         let vector = whole(reading, self.dims());
         let have: Vec<Vec<String>> = passage
@@ -77,6 +100,22 @@ impl Desk {
             .iter()
             .map(|s| self.stems.terms(s))
             .collect();
+        // "It costs $6 a visit" speaks of what the sentence before it named.
+        let leant_on: Vec<Option<usize>> = (0..have.len())
+            .map(|at| {
+                let mut of = at;
+                let answers = asked.answered_by(&passage.sentences[at]);
+                while answers && of > 0 && leans(&passage.sentences[of]) {
+                    of -= 1;
+                }
+                (of != at).then_some(of)
+            })
+            .collect();
+        let over = passage
+            .heading
+            .as_ref()
+            .and_then(|h| self.vectors.get(h))
+            .map_or(0.0, |v| dot(v, vector).max(0.0));
         let all = have.len() as f32;
         let weights: Vec<f32> = terms
             .iter()
@@ -90,6 +129,7 @@ impl Desk {
         let listed = |at: usize| passage.lists.iter().any(|run| run.contains(&at));
         let on_title = title.map_or(0.0, |title| dot(title, vector).max(0.0));
         let of_title = |v: &[f32]| on_title * title.map_or(0.0, |title| dot(title, v).max(0.0));
+        let all_have = &have;
         passage
             .sentences
             .iter()
@@ -100,20 +140,43 @@ impl Desk {
                 let shared: f32 = terms
                     .iter()
                     .zip(&weights)
-                    .filter(|(t, _)| have.contains(t))
-                    .map(|(_, w)| w)
+                    .map(|(t, w)| {
+                        if have.contains(t) {
+                            *w
+                        } else if leant_on[at].is_some_and(|of| all_have[of].contains(t)) {
+                            NAMED_BEFORE * w
+                        } else {
+                            0.0
+                        }
+                    })
                     .sum();
                 let lexical = shared / total;
+                let leant = leant_on[at].map(|of| passage.sentences[of].as_str());
                 let near = match self.vectors.get(s) {
                     Some(v) if v.len() == vector.len() => {
                         let beyond = of_title(v) - shared_in_the_mean;
-                        0.65 * (dot(v, vector).max(0.0) - OF_TITLE * beyond) + 0.35 * lexical
+                        let before = leant.and_then(|s| self.vectors.get(s));
+                        let before = before.map_or(0.0, |v| NAMED_BEFORE * dot(v, vector));
+                        let own = dot(v, vector).max(before).max(0.0);
+                        0.65 * (own - OF_TITLE * beyond) + 0.35 * lexical
                     }
                     _ => lexical,
                 };
-                let spoken = self.readings.spoken(reading, [s.as_str()].into_iter());
+                let spoken = [s.as_str()].into_iter().chain(leant);
+                let spoken = self.readings.spoken(reading, spoken);
                 let by_word = WORDS_IN_SENTENCE * spoken.map_or(0.0, |spoken| spoken.mean());
-                near + by_word
+                let apart = *is_plain && is_only_for(s, |w| terms.contains(&self.stems.stem(w)));
+                let of_denied = !denied.is_empty()
+                    && denied.iter().all(|t| have.contains(t))
+                    && !says_otherwise(s);
+                near + by_word + UNDER * over
+                    - if apart { ONLY_FOR } else { 0.0 }
+                    - if of_denied { DENIED } else { 0.0 }
+                    + if *asks_needs && says_needs(s) {
+                        NEEDED
+                    } else {
+                        0.0
+                    }
                     + if asked.answered_by(s) { FIGURE } else { 0.0 }
                     + if listed(at) { LISTED } else { 0.0 }
                     + if at == 0 { OPENING } else { 0.0 }
@@ -126,6 +189,10 @@ impl Desk {
                     }
             })
             .collect()
+    }
+
+    fn stemmed(&self, words: Vec<String>) -> Vec<String> {
+        words.iter().map(|w| self.stems.stem(w)).collect()
     }
 
     /// What a sentence gains by speaking of whom the question names, and loses by speaking of others alone: "Silver covers them only
@@ -185,6 +252,9 @@ impl Desk {
             title,
             titled,
             shared_in_the_mean,
+            is_plain: is_plain(question),
+            denied: self.stemmed(denied(question, &self.named)),
+            asks_needs: asks_needs(question),
         }
     }
 

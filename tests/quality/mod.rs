@@ -1,8 +1,8 @@
-//! Seven desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
+//! Eight desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
 //! clarifying question, and how many wrongly.
 //!
-//! Each desk is a folder here with its own articles (near-duplicates by plan, room, country; exceptions; deadlines; `energy` and
-//! `bank` as help centres write them, with headings, lists and tables) and labelled questions: `relevant` articles, what a right reply
+//! Each desk is a folder here with its own articles (near-duplicates by plan, room, country; exceptions; deadlines; `energy`,
+//! `bank` and `gym` as help centres write them, with headings, lists and tables) and labelled questions: `relevant` articles, what a right reply
 //! `must` hold, and the `route` where it is no answer. `questions.jsonl` of the first five is written to trip the line up,
 //! `plain.jsonl` is how callers put things. A reply is right where it is drawn from a relevant article and holds all it must; anything
 //! else that is spoken as an answer is wrong.
@@ -47,14 +47,15 @@ const fn bar(
     }
 }
 
-const BARS: [Bar; 7] = [
-    bar("broadband", (0.52, 0.74), (1, 6), (0.92, 0.97)),
-    bar("hotel", (0.63, 0.74), (1, 6), (0.88, 0.96)),
-    bar("insurer", (0.56, 0.73), (3, 7), (0.85, 0.94)),
-    bar("parcels", (0.38, 0.61), (1, 7), (0.84, 0.94)),
-    bar("vet", (0.40, 0.68), (2, 5), (0.84, 0.95)),
-    bar("energy", (0.38, 0.63), (4, 3), (0.85, 0.94)),
-    bar("bank", (0.43, 0.56), (3, 3), (0.95, 0.98)),
+const BARS: [Bar; 8] = [
+    bar("broadband", (0.52, 0.74), (1, 5), (0.92, 0.97)),
+    bar("hotel", (0.63, 0.74), (0, 6), (0.88, 0.96)),
+    bar("insurer", (0.56, 0.73), (3, 6), (0.85, 0.94)),
+    bar("parcels", (0.38, 0.62), (0, 8), (0.84, 0.94)),
+    bar("vet", (0.42, 0.68), (1, 6), (0.84, 0.95)),
+    bar("energy", (0.40, 0.64), (4, 3), (0.85, 0.94)),
+    bar("bank", (0.44, 0.60), (2, 2), (0.95, 0.98)),
+    bar("gym", (0.78, 0.88), (6, 2), (0.94, 0.98)),
 ];
 
 struct Score {
@@ -172,17 +173,65 @@ fn meant(desk: &Desk, reply: &str, relevant: &[String]) -> String {
     offered.iter().find(fits).unwrap_or(&"no").to_string()
 }
 
-#[test]
-fn unseen_desks_are_answered_rightly_or_not_at_all() {
+/// The sentence encoder, and its folder's; none where it is not here and need not be.
+fn encoder() -> Option<Box<dyn Embedder>> {
     let Ok(models) = models::model_dir("minilm") else {
         assert!(
             std::env::var_os("FIRSTLINE_NEED_MODELS").is_none(),
             "the sentence encoder is missing"
         );
         eprintln!("no sentence encoder here: not tried");
-        return;
+        return None;
     };
-    let mut encoder = desks::encoder(models.parent().expect("a folder")).expect("an encoder");
+    Some(desks::encoder(models.parent().expect("a folder")).expect("an encoder"))
+}
+
+/// The sample desk's articles have a text for reading out each, which leaves most of the article unsaid: two questions in three of
+/// `written.txt` are after what only the article says. What is spoken as an answer must hold one of the phrases beside the question.
+#[test]
+fn what_was_written_for_reading_out_is_not_said_past_the_question() {
+    let Some(mut encoder) = encoder() else { return };
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let desk = desks::load(&dir.join("examples/larchpay"), Some(encoder.as_mut())).expect("a desk");
+    let text = std::fs::read_to_string(dir.join("tests/quality/written.txt")).expect("questions");
+    let now = "2026-11-23T10:00:00Z".parse().expect("a time");
+    let (mut right, mut wrong) = (0, Vec::new());
+    for line in text.lines() {
+        let mut parts = line.split('|');
+        let question = parts.next().expect("a question");
+        let mut talk = Conversation::rehearsal(desk.clone(), "quality", now);
+        let decision = talk
+            .hear(&Said {
+                text: question.to_owned(),
+                vector: encoder.read_said(&[question]).expect("a reading").remove(0),
+                now,
+                ..Said::default()
+            })
+            .decision;
+        let reply = decision.reply.to_lowercase();
+        match decision.route {
+            Route::Answer if parts.any(|phrase| reply.contains(&phrase.to_lowercase())) => {
+                right += 1
+            }
+            Route::Answer => wrong.push(format!("{question}: {}", decision.reply)),
+            _ => {}
+        }
+    }
+    println!(
+        "{right} right, {} wrong of {}",
+        wrong.len(),
+        text.lines().count()
+    );
+    assert!(
+        right >= 85 && wrong.len() <= 7,
+        "{right} right\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn unseen_desks_are_answered_rightly_or_not_at_all() {
+    let Some(mut encoder) = encoder() else { return };
     let mut failed = Vec::new();
     for bar in BARS {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -410,7 +410,7 @@ fn judge(
         return match grounded(&answer.text, &backing, &[], &[]) {
             Ok(()) => {
                 let verdict = Verdict::Answer {
-                    text: answer.text.clone(),
+                    text: desk.said(text, answer),
                     source: answer.source.clone(),
                     title: title(desk, &answer.source),
                 };
