@@ -195,6 +195,9 @@ async fn the_wall_clock_jumps_by_an_hour_and_the_call_does_not_notice() {
     assert!(from.as_u64().unwrap() <= to.as_u64().unwrap(), "{record}");
     assert!(to.as_u64().unwrap() < 15_000, "{record}");
     assert_eq!(line.metric("firstline_clock_steps_total"), 2.);
+    // What comes over the wire is counted where it comes.
+    assert!(line.metric("firstline_rtp_packets_in_total") > 100.);
+    assert_eq!(line.metric("firstline_panics_total"), 0.);
 
     // Its trail is whole, and goes forward.
     let id = record["id"].as_str().unwrap();
