@@ -212,3 +212,51 @@ async fn verify(
     }
     Ok(ExitCode::from(u8::from(!good)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::s3::tests::{Kept, stand_in};
+    use crate::runtime::trail::Chain;
+    use sha2::{Digest, Sha256};
+
+    /// Another machine had the call, or this one's copy went when the bucket had it.
+    #[tokio::test]
+    async fn a_call_that_is_in_the_bucket_only_is_verified_there() {
+        let kept = Kept::default();
+        let at = stand_in(kept.clone()).await;
+        let dir = std::env::temp_dir().join(format!("firstline-audit-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let text = format!(
+            "[storage]\nrecordings = \"{}\"\ns3 = \"{at}\"\n",
+            dir.display()
+        );
+        let env = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+            .map(|name| (name.to_owned(), "secret".to_owned()));
+        let config = Config::from_parts(Some(("f.toml", &text)), &env.into()).unwrap();
+        let signer = Signer::open(&dir.join(TRAIL_KEY)).unwrap();
+        let id = "019ab4c2-0b7e-7d52-9c1f-3a5d1e0f8a11";
+        let mut chain = Chain::new(id);
+        let begun = chain.link("{\"at_ms\":0,\"event\":\"begin\"}");
+        let files = [("audio.wav".to_owned(), 5, Sha256::digest(b"sound").into())];
+        let seal = trail::sealed("ended", "2026-11-23T10:00:00Z", &files, &signer);
+        let seal = chain.seal(&seal, &signer);
+        let put = |name: &str, bytes: &[u8]| {
+            let name = format!("/bucket/calls/{id}/{name}");
+            kept.lock().unwrap().insert(name, bytes.to_vec());
+        };
+        put("events.jsonl", format!("{begun}\n{seal}\n").as_bytes());
+        put("audio.wav", b"sound");
+        let verified = async || {
+            let code = verify(&config, id, &signer.public(), true).await.unwrap();
+            format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS)
+        };
+        assert!(verified().await);
+        put("audio.wav", b"other");
+        assert!(!verified().await, "a changed recording is found there, too");
+        kept.lock().unwrap().clear();
+        let gone = verify(&config, id, &signer.public(), true).await;
+        assert!(gone.unwrap_err().to_string().contains("nor in the bucket"));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

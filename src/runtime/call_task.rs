@@ -26,7 +26,7 @@ use crate::telemetry::Metric;
 
 use super::ear::Ear;
 use super::inputs::Input;
-use super::leg::{meaning, quality};
+use super::leg::meaning;
 use super::line::Shared;
 use super::pool::Msg;
 use super::sound::{Said, Sound};
@@ -168,7 +168,7 @@ async fn drive(
         &record.started_at,
         task.started.elapsed(),
     ));
-    record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
+    record.line = task.line();
     let result = task.call.callback_result();
     drop(task);
     shared.state.live.end(&id);

@@ -297,7 +297,7 @@ pub async fn upload(bucket: &Bucket, recordings: &Path) -> Result<usize, String>
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
@@ -334,7 +334,7 @@ mod tests {
         );
     }
 
-    type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+    pub(crate) type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
     fn answer(
         kept: &Kept,
@@ -362,7 +362,7 @@ mod tests {
     }
 
     /// Keeps what is put, gives what is asked for, refuses what is not signed.
-    async fn stand_in(kept: Kept) -> String {
+    pub(crate) async fn stand_in(kept: Kept) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         tokio::spawn(async move {

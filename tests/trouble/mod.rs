@@ -14,14 +14,14 @@ use crate::sip::edge;
 use crate::speech::there;
 
 /// A line of its own: where it listens, and the program.
-struct Line {
-    sip: u16,
+pub(crate) struct Line {
+    pub(crate) sip: u16,
     http: u16,
     folder: PathBuf,
     program: Running,
 }
 
-fn models_there() -> bool {
+pub(crate) fn models_there() -> bool {
     let models = [
         "minilm",
         "silero-vad",
@@ -34,7 +34,7 @@ fn models_there() -> bool {
 }
 
 /// `command` is what starts the program: itself, or something that prepares its place.
-fn line(place: &Folder, folder: &Path, command: Command, more: &[(&str, &str)]) -> Line {
+pub(crate) fn line(place: &Folder, folder: &Path, command: Command, more: &[(&str, &str)]) -> Line {
     let (sip, http) = (free_port(), free_port());
     let desk = place.0.join("desk");
     std::fs::create_dir_all(desk.join("knowledge")).unwrap();
@@ -85,7 +85,7 @@ impl Line {
         found.unwrap_or_else(|| panic!("no {name} in {text}"))
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_str(&fetched(self.http, path).unwrap()).unwrap()
     }
 

@@ -131,15 +131,19 @@ impl Redactor {
         let Some(kind) = stored::kind_of(field) else {
             return;
         };
-        let value = value.trim().to_lowercase();
-        let mut add = |value: &str| {
-            if value.chars().count() >= 3 && !self.known.iter().any(|(v, _)| v == value) {
-                self.known.push((value.to_owned(), kind));
-            }
-        };
-        add(&value);
+        self.remember(value, kind);
         if kind == Private::Names {
-            value.split_whitespace().for_each(&mut add);
+            value
+                .split_whitespace()
+                .for_each(|part| self.remember(part, kind));
+        }
+    }
+
+    /// These words are of this kind wherever they stand.
+    fn remember(&mut self, value: &str, kind: Private) {
+        let value = value.trim().to_lowercase();
+        if value.chars().count() >= 3 && !self.known.iter().any(|(v, _)| *v == value) {
+            self.known.push((value, kind));
         }
     }
 

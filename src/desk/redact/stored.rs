@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Private, Redactor, Side, Span, asks_for_proof, breath, is_card_slot};
-use crate::desk::record::{CallRecord, CallbackRequest, Handoff, NoteLine};
+use crate::desk::record::{CallRecord, CallbackRequest, Handoff, LineQuality, NoteLine};
 
 /// What a field of a customer's record holds, by its name; none: nothing that is kept out.
 pub(super) fn kind_of(field: &str) -> Option<Private> {
@@ -72,11 +72,33 @@ impl Redactor {
         secrets: &BTreeSet<u32>,
         answered_ms: u64,
     ) -> (CallRecord, Vec<Span>) {
+        if self.is_off() {
+            return (record.clone(), Vec::new());
+        }
+        // A code of three digits is like any other number, but for the question that it answered.
+        let mut redactor = self.clone();
+        for (name, value) in record.actions.iter().flat_map(|action| &action.slots) {
+            if is_card_slot(name) {
+                match value {
+                    Value::String(text) => redactor.remember(text, Private::Cards),
+                    Value::Number(number) => {
+                        redactor.remember(&number.to_string(), Private::Cards);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        redactor.record_by(record, secrets, answered_ms)
+    }
+
+    fn record_by(
+        &self,
+        record: &CallRecord,
+        secrets: &BTreeSet<u32>,
+        answered_ms: u64,
+    ) -> (CallRecord, Vec<Span>) {
         let mut clean = record.clone();
         let mut said = Vec::new();
-        if self.is_off() {
-            return (clean, said);
-        }
         let mut proof = false;
         for turn in &mut clean.turns {
             if let Some(caller) = &mut turn.caller {
@@ -121,8 +143,8 @@ impl Redactor {
             self.handoff(handoff);
         }
         self.clean(&mut clean.termination.reason);
-        for (_, value) in clean.line.iter_mut().flat_map(|line| &mut line.headers) {
-            self.header(value);
+        if let Some(line) = &mut clean.line {
+            self.line(line);
         }
         (clean, said)
     }
@@ -210,13 +232,17 @@ impl Redactor {
         *text = self.text(text, false).text;
     }
 
-    /// A SIP header: who is calling is known by number anyhow, but the name that was sent beside it is a name.
-    fn header(&self, value: &mut String) {
-        if self.kinds.contains(&Private::Names)
-            && let Some(at) = value.find('<')
-            && !value[..at].trim().is_empty()
-        {
-            *value = format!("{} {}", Private::Names.mark(), &value[at..]);
+    /// What SIP said of where the call came from: the number is known anyhow, but the name that was sent beside it is a name.
+    pub fn line(&self, line: &mut LineQuality) {
+        if !self.kinds.contains(&Private::Names) {
+            return;
+        }
+        for (_, value) in &mut line.headers {
+            if let Some(at) = value.find('<')
+                && !value[..at].trim().is_empty()
+            {
+                *value = format!("{} {}", Private::Names.mark(), &value[at..]);
+            }
         }
     }
 

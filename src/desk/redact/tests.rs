@@ -1,8 +1,10 @@
 //! What is taken out of texts, and what is left.
 
 use super::*;
-use crate::desk::{AgentTurn, Asked, CallRecord, CallbackRequest, Closing, Handoff, NoteLine};
-use crate::desk::{CallerTurn, Route, TurnRecord};
+use crate::desk::{
+    ActionRecord, ActionStatus, AgentTurn, Asked, CallRecord, CallbackRequest, CallerTurn, Closing,
+    Handoff, LineQuality, NoteLine, Route, TurnRecord,
+};
 
 fn clean(text: &str) -> String {
     Redactor::new(Private::ALL).text(text, false).text
@@ -176,6 +178,22 @@ fn only_the_kinds_asked_for_and_nothing_when_off() {
     );
 }
 
+fn decision(pending: Option<Pending>) -> Decision {
+    Decision {
+        id: "1".into(),
+        route: Route::Act,
+        intent: None,
+        in_scope: 1.,
+        confidence: 1.,
+        sources: vec![],
+        action: None,
+        reply: "Thank you.".into(),
+        reason: String::new(),
+        model: None,
+        pending,
+    }
+}
+
 #[test]
 fn a_record_and_when_it_was_said() {
     let turn = |text: &str, pending: Option<Pending>, start_ms, end_ms| TurnRecord {
@@ -185,19 +203,7 @@ fn a_record_and_when_it_was_said() {
             end_ms,
             ..CallerTurn::default()
         }),
-        decision: Some(Decision {
-            id: "1".into(),
-            route: Route::Act,
-            intent: None,
-            in_scope: 1.,
-            confidence: 1.,
-            sources: vec![],
-            action: None,
-            reply: "Thank you.".into(),
-            reason: String::new(),
-            model: None,
-            pending,
-        }),
+        decision: Some(decision(pending)),
         ..TurnRecord::default()
     };
     let record = CallRecord {
@@ -294,8 +300,13 @@ fn told_everything() -> Handoff {
 #[test]
 fn nothing_private_is_left_in_any_text_of_a_handover_or_a_callback() {
     let redactor = Redactor::new(Private::ALL);
+    let asserted = "\"Maria Alvarez\" <sip:+12025550163@carrier.example>";
     let record = CallRecord {
         handoff: Some(told_everything()),
+        line: Some(LineQuality {
+            headers: vec![("P-Asserted-Identity".into(), asserted.into())],
+            ..LineQuality::default()
+        }),
         ..CallRecord::default()
     };
     let (clean, said) = redactor.record(&record, &BTreeSet::new(), 0);
@@ -343,7 +354,19 @@ fn nothing_private_is_left_in_any_text_of_a_handover_or_a_callback() {
 #[test]
 fn our_own_voice_that_reads_a_secret_back_is_covered_too() {
     let heard = "Thank you. I have 4111 1111 1111 1111, is that the card you mean?";
+    let code = "And 737 on its back?";
     let record = CallRecord {
+        actions: vec![ActionRecord {
+            name: "pay".into(),
+            slots: serde_json::json!({ "card_security_code": "737" })
+                .as_object()
+                .cloned()
+                .unwrap(),
+            confirmed: true,
+            idempotency_key: None,
+            status: ActionStatus::Done,
+            result: serde_json::Value::Null,
+        }],
         turns: vec![TurnRecord {
             agent: Some(AgentTurn {
                 text: heard.into(),
@@ -351,13 +374,18 @@ fn our_own_voice_that_reads_a_secret_back_is_covered_too() {
                 start_ms: 10_000,
                 end_ms: 20_000,
             }),
+            decision: Some(Decision {
+                reply: code.into(),
+                ..decision(None)
+            }),
             ..TurnRecord::default()
         }],
         ..CallRecord::default()
     };
     // The call was answered half a second after its recording began.
     let (clean, said) = Redactor::new(Private::ALL).record(&record, &BTreeSet::new(), 500);
-    assert!(!serde_json::to_string(&clean).unwrap().contains("4111"));
+    let text = serde_json::to_string(&clean).unwrap();
+    assert!(!text.contains("4111") && !text.contains("737"), "{text}");
     let [span] = said[..] else { panic!("{said:?}") };
     assert_eq!(span.side, Side::Heard);
     assert!((10_000..12_000).contains(&span.from), "{span:?}");

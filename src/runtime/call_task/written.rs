@@ -4,7 +4,7 @@ use super::Task;
 use crate::call::{CALLER, Event, LegSignal, Note, Time};
 use crate::desk::conversation::Conversation;
 use crate::desk::redact::{Side, Span};
-use crate::desk::{CallOutcome, CallRecord};
+use crate::desk::{CallOutcome, CallRecord, LineQuality, Listen};
 use crate::edge::LegInfo;
 use crate::runtime::inputs::{self, Input};
 use crate::runtime::leg::quality;
@@ -68,12 +68,14 @@ impl Task {
 
     /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
     fn write_input(&self, at: Time, mut input: Input) {
-        let hidden = !self.shared.recorder.is_sealed()
-            // What is keyed to a human may be anything: a card, as likely as not.
-            && input.redact(
-                &self.veil.redactor,
-                self.veil.secret || (self.call.is_bridged() && matches!(input, Input::Signal { leg: 0, .. })),
-            );
+        // What is keyed to a human may be anything, a card as likely as not; what is keyed where a number was asked for is that number.
+        let asked = matches!(
+            self.call.listening_for(),
+            Listen::Digits | Listen::Postcode | Listen::Date
+        );
+        let keyed = matches!(input, Input::Signal { leg: 0, .. });
+        let secret = self.veil.secret || keyed && (asked || self.call.is_bridged());
+        let hidden = !self.shared.recorder.is_sealed() && input.redact(&self.veil.redactor, secret);
         if let Some(line) = inputs::line(at.0, &input, hidden) {
             self.shared.recorder.event(&self.id, line);
         }
@@ -112,6 +114,13 @@ impl Task {
         record
     }
 
+    /// How the caller's line fares, where there is one.
+    pub(super) fn line(&self) -> Option<LineQuality> {
+        let mut line = quality(&self.legs.get(&CALLER)?.info());
+        self.veil.redactor.line(&mut line);
+        Some(line)
+    }
+
     pub(super) fn note(&mut self, note: &Note) {
         let at = self.now().0;
         let Veiled { note, kinds, spans } = self.veil.note(note, self.call.mind());
@@ -138,7 +147,7 @@ impl Task {
                 | Note::Agent { .. }
         ) {
             let mut record = self.kept();
-            record.line = self.legs.get(&CALLER).map(|leg| quality(&leg.info()));
+            record.line = self.line();
             self.shared.state.changed(&record);
             self.shared.is_up(record.clone());
             self.shared.recorder.record(&self.id, record);
