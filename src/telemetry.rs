@@ -240,7 +240,7 @@ const TABLE: &[Row] = &[
         "firstline_jobs_dropped_total",
         Shape::Counter,
         &["kind"],
-        "Inference jobs refused or past their deadline.",
+        "Inference jobs that calls wanted and that were refused, came too late or failed, by kind.",
     ),
     row(
         Metric::Webhooks,
@@ -366,7 +366,7 @@ const TABLE: &[Row] = &[
         "firstline_panics_total",
         Shape::Counter,
         &[],
-        "Calls that ended by a bug.",
+        "Bugs that were met in a call: its caller went to a human, or it ended.",
     ),
 ];
 

@@ -18,6 +18,9 @@ mod console;
 mod conversation;
 /// Every reader of what strangers send or give, fed spoilt bytes.
 mod hostile;
+/// A caller and a colleague on a real line: keys between them, and what is kept of them.
+#[cfg(all(feature = "line", feature = "onnx", feature = "whisper"))]
+mod joined;
 /// A language model's words, good and bad, from a scripted server and from a real one.
 #[cfg(feature = "line")]
 mod model;

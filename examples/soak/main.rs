@@ -147,6 +147,7 @@ async fn edge(
         media: firstline::edge::sip::MediaPolicy::default(),
         trunks: Vec::new(),
         phones: Vec::new(),
+        session_s: firstline::edge::sip::USUAL_SESSION,
         trusted: vec![IpAddr::from([127, 0, 0, 1]).into()],
     })
     .await

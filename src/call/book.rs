@@ -35,6 +35,21 @@ impl<M: Mind> Call<M> {
         }
     }
 
+    /// When it was answered; when it began, until it is.
+    pub fn answered_at(&self) -> Time {
+        self.answered_at
+    }
+
+    /// Caller and human talk.
+    pub fn is_bridged(&self) -> bool {
+        self.stage == Stage::Bridged
+    }
+
+    /// The human wants nothing kept of what is said now.
+    pub fn recording_paused(&self) -> bool {
+        matches!(self.record.paused.last(), Some(p) if p.to_ms.is_none())
+    }
+
     /// Milliseconds since answer.
     fn ms(&self, at: Time) -> u64 {
         at.since(self.answered_at)

@@ -62,6 +62,12 @@ impl<M: Mind> Call<M> {
         if self.survey_key(key, out) {
             return;
         }
+        // Two people talk: a key is for the other one, and for whatever menu or card reader is there.
+        if self.stage == Stage::Bridged
+            && let Some(leg) = self.joined()
+        {
+            out.push(Command::Press { leg, key });
+        }
         if self.stage != Stage::Talking {
             return;
         }

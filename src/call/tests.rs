@@ -410,6 +410,7 @@ impl Sim {
                 Command::Packet(h) => self.log.push(format!("packet {}", h.result)),
                 Command::Callback(c) => self.log.push(format!("callback {}", c.number)),
                 Command::Plan(_) => self.event(Event::Planned(self.plan.clone())),
+                Command::Press { leg, key } => self.log.push(format!("press {} {key}", leg.0)),
                 Command::Attend { leg, on } => self.log.push(format!("attend {} {on}", leg.0)),
                 Command::Understand { attempt, keep, .. } => {
                     if let Some(keep) = keep {

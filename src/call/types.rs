@@ -304,6 +304,11 @@ pub enum Command<M> {
         to: String,
         by: LegId,
     },
+    /// Press this key on this leg: the one at its other end keyed it.
+    Press {
+        leg: LegId,
+        key: char,
+    },
     /// Listen to this human, or no longer: [`Event::HumanVoice`] tells when they speak.
     Attend {
         leg: LegId,

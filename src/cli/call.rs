@@ -12,7 +12,9 @@ use anyhow::{Context, bail};
 use crate::audio::codec::Codec;
 use crate::audio::wav;
 use crate::edge::Leg;
-use crate::edge::sip::{Accept, MediaPolicy, Net, SipConfig, SipEdge, SipUri, TlsFiles};
+use crate::edge::sip::{
+    Accept, MediaPolicy, Net, SipConfig, SipEdge, SipUri, TlsFiles, USUAL_SESSION,
+};
 use crate::edge::twilio::{self, peer::PeerConfig};
 use crate::runtime::phone::{CallReport, Script, Step, cause_name, pick_up, refuse, talk};
 use crate::wire::sdp::Srtp;
@@ -307,6 +309,7 @@ fn config(args: &Args, listen: Vec<String>) -> anyhow::Result<SipConfig> {
         media,
         trunks: Vec::new(),
         phones: Vec::new(),
+        session_s: USUAL_SESSION,
         // A tester is called by whoever it likes.
         trusted: vec!["0.0.0.0/0", "::/0"]
             .into_iter()

@@ -1,13 +1,14 @@
 //! `firstline privacy`: what is kept of one caller, and its deletion.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::Config;
 use crate::runtime::s3::Bucket;
-use crate::runtime::serve::{keys, open_store};
-use crate::runtime::{call_files, clock, retention};
+use crate::runtime::serve::open_store;
+use crate::runtime::{clock, kept, retention};
 
 /// What is kept of a caller: hand it out, delete it, decrypt it; and delete what has been kept for long enough.
 #[derive(Debug, clap::Args)]
@@ -63,8 +64,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             What::Export { number, out } => export(&config, &number, &out).await,
             What::Erase { number, yes } => erase(&config, &number, yes).await,
             What::Open { call_id, out } => {
-                let folder = super::audit::folder(&config, &call_id)?;
-                let files = copy(&config, &folder, &out)?;
+                let files = copy(&config, &call_id, &out).await?;
+                if files == 0 {
+                    anyhow::bail!("no file of call {call_id} is here or in a bucket");
+                }
                 eprintln!("{files} files are in {}", out.display());
                 Ok(())
             }
@@ -103,10 +106,7 @@ async fn export(config: &Config, number: &str, out: &Path) -> anyhow::Result<()>
     std::fs::create_dir_all(out)?;
     std::fs::write(out.join("caller.json"), serde_json::to_vec_pretty(&data)?)?;
     for id in &ids {
-        let folder = config.storage.recordings.join(id);
-        if folder.is_dir() {
-            copy(config, &folder, &out.join(id))?;
-        }
+        copy(config, id, &out.join(id)).await?;
     }
     eprintln!(
         "{} calls, {} callbacks and {} actions of {number} are in {}",
@@ -119,34 +119,47 @@ async fn export(config: &Config, number: &str, out: &Path) -> anyhow::Result<()>
 }
 
 fn bucket(config: &Config) -> anyhow::Result<Option<Bucket>> {
-    let settings = config.storage.s3.as_ref();
-    settings
-        .map(Bucket::new)
-        .transpose()
-        .map_err(anyhow::Error::msg)
+    kept::bucket(config).map_err(anyhow::Error::msg)
 }
 
-/// A call's files, decrypted; how many.
-fn copy(config: &Config, folder: &Path, out: &Path) -> anyhow::Result<usize> {
-    let keys = keys(config).map_err(anyhow::Error::msg)?;
+/// A call's files, decrypted, from this machine and the bucket; how many.
+async fn copy(config: &Config, id: &str, out: &Path) -> anyhow::Result<usize> {
+    let files = super::audit::Files::of(config, id)?;
+    let mut names = Vec::new();
+    if let Ok(entries) = std::fs::read_dir(config.storage.recordings.join(id)) {
+        names.extend(
+            entries
+                .flatten()
+                .filter(|e| e.path().is_file())
+                .map(|e| e.file_name()),
+        );
+    }
+    let mut names: BTreeSet<String> = names
+        .into_iter()
+        .filter_map(|name| name.into_string().ok())
+        .collect();
+    if let Some(bucket) = bucket(config)? {
+        let there = bucket.names(id).await.map_err(anyhow::Error::msg)?;
+        names.extend(there);
+    }
+    let plain = |name: String| {
+        name.strip_suffix(crate::runtime::seal::SUFFIX)
+            .map_or(name.clone(), str::to_owned)
+    };
+    let names: BTreeSet<String> = names
+        .into_iter()
+        .filter(|name| !name.starts_with('.'))
+        .map(plain)
+        .collect();
     std::fs::create_dir_all(out)?;
-    let mut files = 0;
-    for entry in std::fs::read_dir(folder)?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let name = name
-            .strip_suffix(crate::runtime::seal::SUFFIX)
-            .unwrap_or(&name);
-        if name.starts_with('.') || !entry.path().is_file() {
-            continue;
-        }
-        if let Some(bytes) =
-            call_files::read(folder, name, keys.as_ref()).map_err(anyhow::Error::msg)?
-        {
+    let mut copied = 0;
+    for name in names {
+        if let Some(bytes) = files.read(&name).await? {
             std::fs::write(out.join(name), bytes)?;
-            files += 1;
+            copied += 1;
         }
     }
-    Ok(files)
+    Ok(copied)
 }
 
 async fn erase(config: &Config, number: &str, yes: bool) -> anyhow::Result<()> {

@@ -31,8 +31,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(config) = super::config(args.config.as_deref()) else {
         return Ok(ExitCode::from(2));
     };
-    let folder = super::audit::folder(&config, &args.call_id)?;
-    let text = super::audit::events(&config, &folder)?;
+    let files = super::audit::Files::of(&config, &args.call_id)?;
+    let text = super::block_on(files.events())??;
     let mut embedder = engines::embedder().map_err(anyhow::Error::msg)?;
     let dir = args.desk.as_deref().unwrap_or(&config.desk);
     let desk = desks::load(dir, Some(embedder.as_mut())).map_err(anyhow::Error::msg)?;

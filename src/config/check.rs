@@ -338,7 +338,16 @@ fn transfer(
     });
     for target in &targets {
         match target.kind {
-            super::TargetKind::Trunk(_) if trunks.is_empty() => {
+            super::TargetKind::Trunk {
+                name: Some(ref name),
+                ..
+            } if !trunks.iter().any(|t| t.name == *name) => {
+                s.problem(format!(
+                    "transfer target `{}` names no [[trunk]]; configure one with name = \"{name}\"",
+                    target.uri()
+                ));
+            }
+            super::TargetKind::Trunk { .. } if trunks.is_empty() => {
                 s.problem(format!(
                     "transfer target `{}` needs a [[trunk]]; configure one or use sip:user@host",
                     target.uri()
@@ -435,11 +444,13 @@ fn callback(mut s: Section<'_>) -> Callback {
         via: s.get("via", Via::Auto, |text| match text {
             "auto" => Ok(Via::Auto),
             "off" => Ok(Via::Off),
-            _ if text.starts_with("sip:") && text.contains("{number}") => {
+            _ if (text.starts_with("sip:") || text.starts_with("trunk:"))
+                && text.contains("{number}") =>
+            {
                 Ok(Via::Sip(text.to_owned()))
             }
             _ => Err(format!(
-                "must be auto, off, or a SIP URI with {{number}} in it, not `{text}`"
+                "must be auto, off, or a SIP URI or a trunk (trunk:carrier:{{number}}) with {{number}} in it, not `{text}`"
             )),
         }),
         quiet: s.get("quiet", (20 * 60, 8 * 60), |text| {

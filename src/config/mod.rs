@@ -207,7 +207,7 @@ pub enum Via {
     Auto,
     /// Not by us: callbacks stay in the queue for people.
     Off,
-    /// A SIP URI with `{number}` in it.
+    /// A SIP URI, or `trunk:carrier:`, with `{number}` in it.
     Sip(String),
 }
 

@@ -1,4 +1,5 @@
-//! Whom a call is handed to: `sip:human@127.0.0.1:5090;ring_s=20`, `trunk:+15550100`, `twilio:+15550100`, `phone:maria`.
+//! Whom a call is handed to: `sip:human@127.0.0.1:5090;ring_s=20`, `trunk:+15550100`, `trunk:carrier:+15550100`, `twilio:+15550100`,
+//! `phone:maria`.
 
 use std::time::Duration;
 
@@ -19,8 +20,11 @@ pub struct Target {
 pub enum TargetKind {
     /// A SIP URI, without our own parameters.
     Sip(String),
-    /// An E.164 number over the first trunk.
-    Trunk(String),
+    /// An E.164 number over the first trunk that stands, or over the one of this name.
+    Trunk {
+        name: Option<String>,
+        number: String,
+    },
     /// An E.164 number over Twilio.
     Twilio(String),
     /// A desk phone that registers here, by its user.
@@ -79,7 +83,16 @@ impl Target {
                 }
                 TargetKind::Sip(uri)
             }
-            Some(("trunk", number)) => TargetKind::Trunk(e164(number, text)?),
+            Some(("trunk", rest)) => {
+                let (name, number) = match rest.split_once(':') {
+                    Some((name, number)) => (Some(name.trim().to_owned()), number),
+                    None => (None, rest),
+                };
+                TargetKind::Trunk {
+                    name,
+                    number: e164(number, text)?,
+                }
+            }
             Some(("twilio", number)) => TargetKind::Twilio(e164(number, text)?),
             Some(("phone", user)) if !user.is_empty() => TargetKind::Phone(user.to_owned()),
             _ => {
@@ -105,7 +118,11 @@ impl Target {
     pub fn uri(&self) -> String {
         match &self.kind {
             TargetKind::Sip(uri) => uri.clone(),
-            TargetKind::Trunk(number) => format!("trunk:{number}"),
+            TargetKind::Trunk { name: None, number } => format!("trunk:{number}"),
+            TargetKind::Trunk {
+                name: Some(name),
+                number,
+            } => format!("trunk:{name}:{number}"),
             TargetKind::Twilio(number) => format!("twilio:{number}"),
             TargetKind::Phone(user) => format!("phone:{user}"),
         }

@@ -152,6 +152,10 @@ fn every_mistake_is_named_with_its_line() {
             &["needs a [[trunk]]"],
         ),
         (
+            "[transfer]\ntargets = [\"trunk:other:+15550100\"]",
+            &["names no [[trunk]]", "name = \"other\""],
+        ),
+        (
             "[transfer]\naccept = \"answer\"",
             &["must be like \"press 1\""],
         ),

@@ -142,9 +142,10 @@ export async function showCalls(params) {
     const mine = ++newest;
     const query = new URLSearchParams({ q: box.value, outcome: pick.value, limit: "200" });
     try {
-      const list = await get("/api/search?" + query);
+      const { calls: list, looked_at } = await get("/api/search?" + query);
       if (mine !== newest) return;
-      found.replaceChildren(el("p", { class: "soft small", role: "status" }, list.length + (list.length === 1 ? " call" : " calls")), list.length ? callsTable(list) : empty("No call fits.", "Try fewer words, or another outcome."));
+      const some = looked_at === null ? "" : ". Calls are encrypted: only the latest " + number(looked_at) + " were looked at; choose an outcome to look further back";
+      found.replaceChildren(el("p", { class: "soft small", role: "status" }, list.length + (list.length === 1 ? " call" : " calls") + some), list.length ? callsTable(list) : empty("No call fits.", "Try fewer words, or another outcome."));
     } catch (error) { found.replaceChildren(el("p", { role: "alert" }, error.message)); }
     history.replaceState(null, "", "#calls?" + new URLSearchParams({ q: box.value, outcome: pick.value }));
   };

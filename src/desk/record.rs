@@ -29,9 +29,20 @@ pub struct CallRecord {
     pub turns: Vec<TurnRecord>,
     pub actions: Vec<ActionRecord>,
     pub handoff: Option<Handoff>,
+    /// When a human who had the call kept it out of the recording.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub paused: Vec<Paused>,
     /// The caller's line, where there was one.
     #[serde(default)]
     pub line: Option<LineQuality>,
+}
+
+/// A time that is not in the recording, milliseconds since answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    pub from_ms: u64,
+    /// None: until the call's end.
+    pub to_ms: Option<u64>,
 }
 
 /// Keys as they may be kept: a choice or a yes stands as it was pressed; three or more may be a birth date, a code or a card, and are

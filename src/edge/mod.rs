@@ -133,6 +133,8 @@ pub struct LegInfo {
     pub codec: String,
     pub packets_in: u64,
     pub packets_lost: u64,
+    /// Came after their turn to be heard; not counted as lost.
+    pub packets_late: u64,
     pub packets_out: u64,
     pub jitter_ms: f32,
     /// Longest time between two packets of sound, milliseconds.

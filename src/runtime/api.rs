@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::call_files::{self, Keeping};
+use super::call_files::Keeping;
 use super::console::{self, Console};
+use super::kept;
 use super::live::Live;
 use super::pool::Control;
 use super::s3::Bucket;
@@ -114,6 +115,17 @@ impl LineState {
         self.publish("ended", record);
     }
 
+    /// A file of a call, wherever it lies, decrypted; none where there is none.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn file(&self, id: &str, name: &str) -> Result<Option<Vec<u8>>, String> {
+        let kept = self.kept.get();
+        let keys = kept.and_then(|k| k.keeping.keys.as_ref());
+        let bucket = kept.and_then(|k| k.bucket.as_ref());
+        kept::file(&self.folder(id), name, keys, bucket).await
+    }
+
     /// Where a call's files lie.
     pub fn folder(&self, id: &str) -> PathBuf {
         self.recordings.join(id)
@@ -129,7 +141,7 @@ impl LineState {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn in_progress(&self, id: &str) -> Option<CallRecord> {
+    pub(super) fn in_progress(&self, id: &str) -> Option<CallRecord> {
         self.lock().get(id).cloned()
     }
 }
@@ -197,26 +209,13 @@ impl Line for LineState {
 
     fn recording<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
-            let kept = self.kept.get()?;
-            let keys = kept.keeping.keys.as_ref();
-            match call_files::read(&self.folder(id), "audio.wav", keys) {
-                Ok(Some(bytes)) => return Some(bytes),
-                Ok(None) => {}
+            match self.file(id, "audio.wav").await {
+                Ok(bytes) => bytes,
                 Err(why) => {
                     tracing::warn!(call = %id, "a recording cannot be given out: {why}");
-                    return None;
+                    None
                 }
             }
-            // Another machine's, or one whose folder was emptied.
-            let bucket = kept.bucket.as_ref()?;
-            for name in ["audio.wav", "audio.wav.sealed"] {
-                match bucket.get(&format!("{id}/{name}")).await {
-                    Ok(Some(bytes)) => return call_files::opened("audio.wav", bytes, keys).ok(),
-                    Ok(None) => {}
-                    Err(why) => tracing::warn!(call = %id, "the bucket of storage.s3 {why}"),
-                }
-            }
-            None
         })
     }
 

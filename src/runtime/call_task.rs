@@ -1,5 +1,6 @@
 //! One call: its legs, its ears, its voice, its engine. One task owns them all; media crosses no channel.
 
+mod meter;
 mod parties;
 mod pieces;
 mod written;
@@ -15,7 +16,7 @@ use crate::audio::playout::{Chunk, Playout};
 use crate::audio::{FRAME, MediaTime, RATE, tone};
 use crate::call::rescue::{self, Fate};
 use crate::call::{
-    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Order, Pilot, Promised, Time,
+    CALLER, Call, CallConfig, CallbackResult, Command, Event, LegId, Pilot, Promised, Time,
 };
 use crate::config;
 use crate::desk::conversation::Conversation;
@@ -25,9 +26,9 @@ use crate::telemetry::Metric;
 
 use super::ear::Ear;
 use super::inputs::Input;
-use super::leg::{meaning, quality};
+use super::leg::meaning;
 use super::line::Shared;
-use super::pool::{Control, Msg};
+use super::pool::Msg;
 use super::sound::{Said, Sound};
 use super::under_way::UnderWay;
 use super::veil::Veil;
@@ -35,8 +36,6 @@ use super::work::{Wanted, Work};
 
 /// Messages to one call that may wait; a call that is this far behind loses the rest.
 const INBOX: usize = 512;
-/// People who may listen in on one call.
-const LISTENERS: usize = 8;
 
 /// Our voice while something is heard that may become the caller's: 12 dB down.
 const DUCKED: f32 = 0.25;
@@ -80,6 +79,9 @@ struct Task {
     recording: bool,
     /// When the last tick began.
     ticked: Instant,
+    meter: meter::Meter,
+    /// What a human said that is to be kept, until its words are known: attempt, name, sound.
+    to_keep: Option<(u64, String, Vec<i16>)>,
 }
 
 /// Runs a call from its INVITE to its record. The leg holds its place on the line.
@@ -125,6 +127,7 @@ async fn drive(
     mut messages: mpsc::Receiver<Msg>,
 ) -> Option<CallbackResult> {
     let id = task.id.clone();
+    let _watch = meter::watch(&shared, &id);
     let started = task.started;
     shared.state.began(&task.call.record());
     task.shared.recorder.record(&id, task.call.record());
@@ -155,6 +158,7 @@ async fn drive(
         }
     }
     task.wanted.over();
+    task.meter_legs();
     for leg in task.humans.keys().copied().collect::<Vec<_>>() {
         task.human_gone(leg);
     }
@@ -164,7 +168,7 @@ async fn drive(
         &record.started_at,
         task.started.elapsed(),
     ));
-    record.line = task.legs.get(&CALLER).map(|leg| quality(&leg.info()));
+    record.line = task.line();
     let result = task.call.callback_result();
     drop(task);
     shared.state.live.end(&id);
@@ -237,6 +241,8 @@ impl Task {
             played: None,
             recording: free,
             ticked: started,
+            meter: meter::Meter::default(),
+            to_keep: None,
         };
         task.write_begin(info, &started_at);
         Some((task, messages))
@@ -269,6 +275,7 @@ impl Task {
                 }
             }
         }
+        self.meter();
         let silence = [0; FRAME];
         let caller = said.get(&CALLER).copied().unwrap_or(silence);
         self.listen(&said);
@@ -335,24 +342,13 @@ impl Task {
         }
     }
 
-    fn control(&mut self, control: Control) {
-        match control {
-            Control::End => self.event(Event::Shutdown),
-            Control::Order(order) => self.event(Event::Ordered(order)),
-            Control::Listen(to) if self.listeners.len() < LISTENERS => self.listeners.push(to),
-            Control::Listen(_) => {}
-            Control::Take { target, name, leg } => {
-                self.offered.insert(target.clone(), leg);
-                self.event(Event::Ordered(Order::Take { target, name }));
-            }
-        }
-    }
-
     /// Gives the engine an event and does what it says. A panic in it brings this caller to a human, and touches no other call.
     fn event(&mut self, event: Event<Conversation>) {
         let now = self.now();
         let (looked_up, played) = self.before(now, &event);
-        match rescue::handle(&mut self.call, now, event, &mut self.commands) {
+        let fate = rescue::handle(&mut self.call, now, event, &mut self.commands);
+        meter::count(fate, &self.shared.state.metrics);
+        match fate {
             Fate::Fine => {}
             Fate::Rescued => {
                 tracing::error!(call = %self.id, "the conversation engine failed; the caller goes to a human");
@@ -556,13 +552,15 @@ impl Task {
             }
             Command::Review(draft) => {
                 let shared = &self.shared;
-                shared.state.review_wanted(&shared.pilot, &self.id, &draft);
+                shared
+                    .state
+                    .review_wanted(&shared.pilot, &self.id, &draft, &self.veil);
             }
             Command::ReviewOver { number, verdict } => {
                 let shared = &self.shared;
                 shared
                     .state
-                    .review_over(&shared.pilot, &self.id, number, &verdict);
+                    .review_over(&shared.pilot, &self.id, number, &verdict, &self.veil);
             }
             Command::Refuse { target } => {
                 if let Some(mut leg) = self.offered.remove(&target) {
@@ -570,7 +568,11 @@ impl Task {
                 }
             }
             Command::Packet(handoff) => self.shared.packet(self.kept(), *handoff),
-            Command::Callback(callback) => self.shared.callback(&self.id, *callback),
+            Command::Callback(callback) => {
+                let redactor = self.veil.redactor.clone();
+                self.shared.callback(&self.id, *callback, redactor);
+            }
+            Command::Press { leg, key } => self.with_leg(leg, |l| l.send_digit(key)),
             Command::Note(note) => self.note(&note),
             Command::Over => self.over = true,
         }

@@ -13,6 +13,7 @@ use super::line::Shared;
 use crate::call::{CallbackResult, Promised};
 use crate::config;
 use crate::desk::entity::{self, Locale};
+use crate::desk::redact::speakable;
 use crate::desk::{CallbackRequest, DeskConfig, inquiry};
 use crate::store::{Callback, StoreError};
 use crate::telemetry::Metric;
@@ -90,7 +91,9 @@ fn promised(shared: &Shared, callback: &Callback) -> Promised {
         .as_deref()
         .map(|intent| inquiry::topic(&shared.desk, intent));
     let mut handoff = callback.handoff.clone();
-    handoff.spoken_brief = format!("This is a callback you owe. {}", handoff.spoken_brief);
+    // Names and numbers were kept out of what was stored.
+    let brief = speakable(&handoff.spoken_brief);
+    handoff.spoken_brief = format!("This is a callback you owe. {brief}");
     Promised {
         callback: CallbackRequest {
             number: callback.number.clone(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audio::MediaTime;
-use crate::call::{CallTarget, Event, Heard, LegId, LegSignal, Order, Plan};
+use crate::call::{CallTarget, Event, Heard, LegId, LegSignal, Order, Plan, Verdict};
 use crate::desk::conversation::Conversation;
 use crate::desk::redact::Redactor;
 use crate::desk::{HeardEvidence, Outcome, TargetOutcome};
@@ -346,6 +346,10 @@ impl Input {
                 result: Ok(words), ..
             } => text(&mut words.text, false),
             Input::Consulted { answer, .. } => text(answer, false),
+            Input::Ordered(Order::Reviewed {
+                verdict: Verdict::Edited(said) | Verdict::Rejected(said),
+                ..
+            }) => text(said, false),
             Input::Signal {
                 signal: Signal::Digit(key),
                 ..

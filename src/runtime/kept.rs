@@ -1,9 +1,11 @@
 //! Where and how what outlives a call is kept, by configuration: the database, the keys, the signing key.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::call_files::Keeping;
-use super::seal::Keys;
+use super::call_files::{self, Keeping};
+use super::s3::Bucket;
+use super::seal::{Keys, SUFFIX};
 use super::trail::Signer;
 use crate::config::Config;
 use crate::store::Store;
@@ -42,6 +44,60 @@ pub fn keys(config: &Config) -> Result<Option<Keys>, String> {
     key.map(|key| Keys::read(key.reveal()))
         .transpose()
         .map_err(|why| format!("the variable that privacy.key_env names {why}"))
+}
+
+/// A file of a call, decrypted where it is encrypted, from its folder on this machine or from the bucket: another machine had the call,
+/// or this one's copy went when the bucket had it. None where it is in neither.
+///
+/// # Errors
+/// One sentence: there is no key, or another one; or the bucket cannot be asked.
+pub async fn file(
+    folder: &Path,
+    name: &str,
+    keys: Option<&Keys>,
+    bucket: Option<&Bucket>,
+) -> Result<Option<Vec<u8>>, String> {
+    if let Some(bytes) = call_files::read(folder, name, keys)? {
+        return Ok(Some(bytes));
+    }
+    for name_there in [name.to_owned(), format!("{name}{SUFFIX}")] {
+        if let Some(bytes) = file_as_kept(folder, &name_there, bucket).await? {
+            let opened = call_files::opened(name, bytes, keys);
+            return opened
+                .map(Some)
+                .map_err(|why| format!("{name_there}: {why}"));
+        }
+    }
+    Ok(None)
+}
+
+/// The same of exactly this name, byte for byte.
+///
+/// # Errors
+/// One sentence: the bucket cannot be asked.
+pub async fn file_as_kept(
+    folder: &Path,
+    name: &str,
+    bucket: Option<&Bucket>,
+) -> Result<Option<Vec<u8>>, String> {
+    if let Ok(bytes) = std::fs::read(folder.join(name)) {
+        return Ok(Some(bytes));
+    }
+    let (Some(bucket), Some(id)) = (bucket, folder.file_name().and_then(|n| n.to_str())) else {
+        return Ok(None);
+    };
+    bucket
+        .get(&format!("{id}/{name}"))
+        .await
+        .map_err(|why| format!("the bucket of storage.s3 {why}"))
+}
+
+/// The bucket that the configuration names.
+///
+/// # Errors
+/// One sentence: no HTTP client can be made.
+pub fn bucket(config: &Config) -> Result<Option<Bucket>, String> {
+    config.storage.s3.as_ref().map(Bucket::new).transpose()
 }
 
 /// The database as the configuration has it, with the key that its texts are encrypted with.

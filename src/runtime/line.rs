@@ -206,14 +206,10 @@ impl Shared {
         let from = caller.unwrap_or(&self.own_number);
         match &target.kind {
             TargetKind::Sip(uri) => Ok(self.sip.dial(uri, from, target.ring.as_secs() as u32, &[])),
-            TargetKind::Phone(_) => {
+            TargetKind::Phone(_) | TargetKind::Trunk { .. } => {
                 Ok(self
                     .sip
                     .dial(&target.uri(), from, target.ring.as_secs() as u32, &[]))
-            }
-            TargetKind::Trunk(number) => {
-                let uri = format!("trunk:{number}");
-                Ok(self.sip.dial(&uri, from, target.ring.as_secs() as u32, &[]))
             }
             TargetKind::Twilio(number) => match &self.twilio {
                 Some(twilio) => twilio.dial(number, target.ring),
@@ -244,7 +240,9 @@ impl Shared {
             TargetKind::Sip(uri) => uri
                 .parse::<SipUri>()
                 .is_ok_and(|u| u.host.eq_ignore_ascii_case(&wanted.host)),
-            TargetKind::Trunk(user) | TargetKind::Phone(user) => wanted.user.as_ref() == Some(user),
+            TargetKind::Trunk { number: user, .. } | TargetKind::Phone(user) => {
+                wanted.user.as_ref() == Some(user)
+            }
             TargetKind::Twilio(_) => false,
         };
         let Some(target) = known.into_iter().find(|t| fits(t)) else {
@@ -257,7 +255,7 @@ impl Shared {
         }
         let from = caller.unwrap_or(&self.own_number);
         let uri = match &target.kind {
-            TargetKind::Trunk(_) | TargetKind::Phone(_) => target.uri(),
+            TargetKind::Trunk { .. } | TargetKind::Phone(_) => target.uri(),
             _ => to.uri,
         };
         Ok(self.sip.dial(&uri, from, 45, &headers))
@@ -324,8 +322,8 @@ impl Shared {
         });
     }
 
-    /// A promise to the caller: it is in the queue before anything else happens.
-    pub fn callback(self: &Arc<Self>, id: &str, callback: CallbackRequest) {
+    /// A promise to the caller: it is in the queue before anything else happens. What is private stays out of it, but for the number.
+    pub fn callback(self: &Arc<Self>, id: &str, mut callback: CallbackRequest, redactor: Redactor) {
         let (shared, id) = (self.clone(), id.to_string());
         tokio::spawn(async move {
             shared.state.metrics.count(Metric::Callbacks, &[]);
@@ -334,6 +332,7 @@ impl Shared {
                 super::clock::now(),
                 &shared.desk.config,
             );
+            redactor.callback(&mut callback);
             let added = shared.state.store.add_callback_at(&id, &callback, due);
             if let Err(error) = added.await {
                 // The record still holds the promise; the log says that the queue does not.

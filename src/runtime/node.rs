@@ -11,6 +11,7 @@ use crate::desk::{CallOutcome, CallRecord};
 use crate::store::{Node, Store, StoreError};
 use crate::telemetry::{Metric, Metrics};
 
+use super::call_files::{self, Keeping};
 use super::live::Live;
 
 /// How often the database is looked for, and told that this node is there every second time. Five of these are missed before
@@ -198,6 +199,40 @@ async fn take_over(store: &Store) -> Result<(), StoreError> {
     let reopened = store.reopen_callbacks().await?;
     if reopened > 0 {
         tracing::warn!("{reopened} callbacks that a node which died was making are due again");
+    }
+    Ok(())
+}
+
+/// Calls that were up when the program last ended here are closed.
+///
+/// # Errors
+/// What the database says.
+pub async fn close_unfinished(
+    recordings: &Path,
+    store: &Store,
+    keeping: &Arc<Keeping>,
+) -> Result<(), StoreError> {
+    // A record that waits beside the database is newer than what its folder says.
+    let _ = store.catch_up().await;
+    for id in call_files::unfinished(recordings) {
+        // Several nodes may share the folder.
+        if store.is_up_elsewhere(&id).await? {
+            continue;
+        }
+        let folder = recordings.join(&id);
+        // Where the disk was full when the call ended, only the database knows how.
+        let known = store.call(&id).await?.filter(|r| r.outcome.is_some());
+        let close = |record| known.unwrap_or_else(|| ended_by_death(record));
+        match call_files::recover(&folder, &id, keeping, close) {
+            Ok(None) => {}
+            Ok(Some(record)) => {
+                tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
+                store.save_call(&record).await?;
+            }
+            Err(why) => {
+                tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}")
+            }
+        }
     }
     Ok(())
 }

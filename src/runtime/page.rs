@@ -76,6 +76,13 @@ pub fn transcript(record: &CallRecord) -> String {
             page.push_str("\n\n");
         }
     }
+    for paused in &record.paused {
+        let until = paused.to_ms.map_or("the end".to_owned(), clock);
+        page.push_str(&format!(
+            "- Not recorded, at the colleague's wish: {} to {until}\n",
+            clock(paused.from_ms)
+        ));
+    }
     for action in &record.actions {
         page.push_str(&format!(
             "- Action {}: {:?}, confirmed {}\n",

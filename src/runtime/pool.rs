@@ -17,6 +17,7 @@ use crate::edge::Leg;
 use crate::edge::http::Both;
 use crate::reason::Embedder;
 use crate::speech::{Synthesizer, Transcriber, TurnDetector};
+use crate::telemetry::{Metric, Metrics};
 
 use super::live::Live;
 use super::model::Models;
@@ -128,6 +129,7 @@ pub(super) struct Queue {
     live: Arc<Live>,
     /// The language models, and what they run on.
     models: Option<(Arc<Models>, tokio::runtime::Handle)>,
+    metrics: Arc<Metrics>,
     /// Workers at work: a recognition that has the machine to itself may use a second core.
     busy: AtomicUsize,
     workers: usize,
@@ -156,6 +158,7 @@ impl Pool {
         voice: Arc<Voice>,
         live: Arc<Live>,
         models: Option<(Arc<Models>, tokio::runtime::Handle)>,
+        metrics: Arc<Metrics>,
         make: impl Fn() -> Result<Engines, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let queue = Arc::new(Queue {
@@ -165,6 +168,7 @@ impl Pool {
             warm: Mutex::default(),
             live,
             models,
+            metrics,
             busy: AtomicUsize::new(0),
             workers,
             pressed: AtomicBool::new(false),
@@ -264,6 +268,7 @@ impl Pool {
         if guard.0.len() >= LONGEST_QUEUE {
             drop(guard);
             if let Some(to) = to {
+                self.queue.dropped(&work);
                 let _ = to.try_send(failed(&work, "busy"));
             }
             return;
@@ -338,9 +343,11 @@ fn work(queue: &Queue, mut engines: Engines) {
         };
         // A panic in an engine costs this job; the call hears of it and goes on.
         let msg = if late {
+            queue.dropped(&job.work);
             Some(failed(&job.work, "busy"))
         } else {
             let failure = failed(&job.work, "the engine failed");
+            let kind = job.work.kind();
             if let (Work::Transcribe { attempt, .. }, Some(stop)) =
                 (&job.work, engines.transcriber.stopper())
             {
@@ -356,7 +363,10 @@ fn work(queue: &Queue, mut engines: Engines) {
                     job.to.as_ref(),
                 )
             }))
-            .unwrap_or(Some(failure))
+            .unwrap_or_else(|_| {
+                queue.metrics.count(Metric::JobsDropped, &[kind]);
+                Some(failure)
+            })
         };
         queue.busy.fetch_sub(1, Ordering::Relaxed);
         if let Some(attempt) = recognises {
@@ -403,6 +413,11 @@ fn send(queue: &Queue, msg: Msg, to: mpsc::Sender<Msg>, early: bool) {
 }
 
 impl Queue {
+    /// A job that a call waits for is not done.
+    fn dropped(&self, work: &Work) {
+        self.metrics.count(Metric::JobsDropped, &[work.kind()]);
+    }
+
     /// A clause to be made ahead: when nobody is on the line, or (by one worker at a time) while nobody speaks.
     fn to_warm(&self) -> Option<String> {
         let alone = self.live.active() == 0;
@@ -465,5 +480,69 @@ impl Drop for Made<'_> {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(self.text);
         self.queue.made.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::speech::scripted::ScriptedVoice;
+    use crate::speech::{Hints, SpeechError, Transcript};
+
+    /// Breaks at the first sound, and never comes back from the second.
+    struct Broken(u32);
+
+    impl Transcriber for Broken {
+        fn transcribe(&mut self, _: &[i16], _: &Hints) -> Result<Transcript, SpeechError> {
+            self.0 += 1;
+            assert!(self.0 > 1, "a bug");
+            std::thread::sleep(Duration::from_secs(2));
+            Ok(Transcript::default())
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_that_were_not_done_are_counted_by_kind() {
+        let metrics = Arc::new(Metrics::new());
+        let voice = Arc::new(Voice::new("none", "en", Default::default()));
+        let make = || {
+            Ok(Engines {
+                transcriber: Box::new(Broken(0)),
+                synthesizer: Box::new(ScriptedVoice::default()),
+                embedder: None,
+                turn: None,
+                heard_in: None,
+            })
+        };
+        let pool = Pool::start(1, voice, Live::new(1), None, metrics.clone(), make).unwrap();
+        let (to, mut told) = mpsc::channel(2000);
+        let wanted = Arc::new(Wanted::default());
+        let hear = |attempt| Work::Transcribe {
+            attempt,
+            pcm: vec![9_000; 1_600],
+            hints: Hints::default(),
+            early: false,
+        };
+        pool.submit(hear(1), &wanted, &to);
+        let Some(Msg::Event(Event::Transcribed { result, .. })) = told.recv().await else {
+            panic!("the call hears nothing of it");
+        };
+        assert!(result.unwrap_err().contains("failed"));
+        let counted = |n: u32| {
+            let line = format!("firstline_jobs_dropped_total{{kind=\"transcribe\"}} {n}");
+            assert!(metrics.render().contains(&line), "{}", metrics.render());
+        };
+        counted(1);
+        // One at work, as many as may wait, and one too many.
+        pool.submit(hear(2), &wanted, &to);
+        while pool.queue.busy.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for _ in 0..=LONGEST_QUEUE {
+            pool.submit(hear(2), &wanted, &to);
+        }
+        counted(2);
+        wanted.over();
+        pool.stop();
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::call_files::{CallFiles, Keeping, close_late};
 use crate::audio::FRAME;
 use crate::desk::CallRecord;
+use crate::desk::redact::Span;
 
 /// Messages that may wait for the disk: about 20 seconds of ten calls.
 const BACKLOG: usize = 4096;
@@ -24,10 +25,10 @@ enum Note {
         id: String,
         sound: bool,
     },
-    /// The caller's sound from when to when, milliseconds, is to be covered.
+    /// What was said then is to be covered.
     Cover {
         id: String,
-        spans: Vec<(u64, u64)>,
+        spans: Vec<Span>,
     },
     /// Whether sound is kept from now on.
     Gate {
@@ -41,6 +42,11 @@ enum Note {
     Event {
         id: String,
         line: String,
+    },
+    Keep {
+        id: String,
+        name: String,
+        bytes: Vec<u8>,
     },
     Record {
         id: String,
@@ -97,8 +103,8 @@ impl Recorder {
         });
     }
 
-    /// Covers what the caller said from when to when, milliseconds since the call was begun.
-    pub fn cover(&self, id: &str, spans: Vec<(u64, u64)>) {
+    /// Covers what was said.
+    pub fn cover(&self, id: &str, spans: Vec<Span>) {
         if !spans.is_empty() {
             self.send(Note::Cover {
                 id: id.into(),
@@ -125,6 +131,15 @@ impl Recorder {
         self.send(Note::Event {
             id: id.into(),
             line,
+        });
+    }
+
+    /// A file more, of this name.
+    pub fn keep(&self, id: &str, name: String, bytes: Vec<u8>) {
+        self.send(Note::Keep {
+            id: id.into(),
+            name,
+            bytes,
         });
     }
 
@@ -199,6 +214,11 @@ fn write_all(root: &Path, keeping: &Arc<Keeping>, from: &Receiver<Note>) {
             Ok(Note::Event { id, line }) => {
                 if let Some(call) = calls.get_mut(&id) {
                     call.event(&line);
+                }
+            }
+            Ok(Note::Keep { id, name, bytes }) => {
+                if let Some(call) = calls.get_mut(&id) {
+                    call.keep(name, &bytes);
                 }
             }
             Ok(Note::Record { id, record }) => {

@@ -65,21 +65,16 @@ pub async fn run(
     }
 }
 
-/// What a call's files are called, in a bucket.
-const FILES: [&str; 4] = ["audio.wav", "events.jsonl", "transcript.md", "record.json"];
-
 /// Deletes a call's files from the bucket, where there is one; false: they are there yet, to be tried again.
-async fn delete_remote(bucket: Option<&Bucket>, id: &str, files: &[&str]) -> bool {
+async fn delete_remote(bucket: Option<&Bucket>, id: &str, record: bool) -> bool {
     let Some(bucket) = bucket else { return true };
-    for file in files {
-        for name in [format!("{id}/{file}"), format!("{id}/{file}.sealed")] {
-            if let Err(why) = bucket.delete(&name).await {
-                tracing::error!(call = %id, "a recording could not be deleted from the bucket: it {why}");
-                return false;
-            }
+    match bucket.delete_call(id, record).await {
+        Ok(()) => true,
+        Err(why) => {
+            tracing::error!(call = %id, "a recording could not be deleted from the bucket: it {why}");
+            false
         }
     }
-    true
 }
 
 /// Deletes what has been kept for long enough at `now`.
@@ -97,7 +92,7 @@ pub async fn sweep(
             let ids = store.calls_ended_before(before(days), BATCH).await?;
             let mut went = 0;
             for id in &ids {
-                if !delete_remote(bucket, id, &FILES).await {
+                if !delete_remote(bucket, id, true).await {
                     continue;
                 }
                 store.delete_call(id).await?;
@@ -117,7 +112,7 @@ pub async fn sweep(
         for id in store.calls_ended_before(before(days), u32::MAX).await? {
             let folder = recordings.join(&id);
             if deleted(&folder).is_none()
-                && delete_remote(bucket, &id, &FILES[..3]).await
+                && delete_remote(bucket, &id, false).await
                 && delete_recording(&folder, now)
             {
                 swept.recordings += 1;
@@ -168,7 +163,7 @@ pub async fn erase(
     let ids = store.calls_of(number).await?;
     let mut gone = 0;
     for id in &ids {
-        if !delete_remote(bucket, id, &FILES).await {
+        if !delete_remote(bucket, id, true).await {
             continue;
         }
         gone += 1;

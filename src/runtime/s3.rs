@@ -13,6 +13,12 @@ use crate::config::{S3 as Settings, Secret};
 
 /// In a call's folder: its files are not in the bucket yet.
 pub const WAITING: &str = ".s3";
+/// In the bucket, beside a call's files: their names, so that all of them can be handed out and deleted.
+const INDEX: &str = "files.json";
+/// What a call's files are called where there is no such list.
+const USUAL: [&str; 4] = ["audio.wav", "events.jsonl", "transcript.md", "record.json"];
+/// What stays on this machine when the bucket has a call's files.
+const STAYS: [&str; 2] = ["record.json", "record.json.sealed"];
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(5);
 /// After a failure: the first wait, doubled each time.
@@ -96,6 +102,35 @@ impl Bucket {
             }
             status => Err(format!("answered {status}")),
         }
+    }
+
+    /// Names of a call's files that are, or may be, there.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn names(&self, id: &str) -> Result<Vec<String>, String> {
+        let listed = self.get(&format!("{id}/{INDEX}")).await?;
+        let listed = listed.and_then(|bytes| serde_json::from_slice::<Vec<String>>(&bytes).ok());
+        Ok(listed.unwrap_or_else(|| {
+            let both = |name: &&str| [(*name).to_owned(), format!("{name}.sealed")];
+            USUAL.iter().flat_map(both).collect()
+        }))
+    }
+
+    /// Deletes a call's files; `record`: its record, too.
+    ///
+    /// # Errors
+    /// One sentence: some are there yet.
+    pub async fn delete_call(&self, id: &str, record: bool) -> Result<(), String> {
+        for name in self.names(id).await? {
+            if record || !STAYS.contains(&name.as_str()) {
+                self.delete(&format!("{id}/{name}")).await?;
+            }
+        }
+        if record {
+            self.delete(&format!("{id}/{INDEX}")).await?;
+        }
+        Ok(())
     }
 
     /// Deletes a file; one that is not there is as good.
@@ -215,7 +250,7 @@ pub async fn run(bucket: Bucket, recordings: PathBuf, stopping: CancellationToke
     }
 }
 
-/// Everything that waits; how many calls went.
+/// Everything that waits; how many calls went. What the bucket has taken is no longer kept here, but for the record.
 ///
 /// # Errors
 /// The first failure: the rest waits on.
@@ -228,6 +263,7 @@ pub async fn upload(bucket: &Bucket, recordings: &Path) -> Result<usize, String>
             continue;
         }
         let id = folder.file_name().to_string_lossy().into_owned();
+        let mut names = Vec::new();
         for file in std::fs::read_dir(&path)
             .map_err(|e| e.to_string())?
             .flatten()
@@ -240,6 +276,19 @@ pub async fn upload(bucket: &Bucket, recordings: &Path) -> Result<usize, String>
                 .await
                 .map_err(|e| e.to_string())?;
             bucket.put(&format!("{id}/{name}"), bytes).await?;
+            names.push(name);
+        }
+        // What was there before, where this is a second try: some of it went already, and is here no longer.
+        let before = bucket.get(&format!("{id}/{INDEX}")).await?;
+        let before = before.and_then(|b| serde_json::from_slice::<Vec<String>>(&b).ok());
+        let mut all = before.unwrap_or_default();
+        all.extend(names.iter().cloned());
+        all.sort();
+        all.dedup();
+        let list = serde_json::to_vec(&all).map_err(|e| e.to_string())?;
+        bucket.put(&format!("{id}/{INDEX}"), list).await?;
+        for name in names.iter().filter(|n| !STAYS.contains(&n.as_str())) {
+            let _ = std::fs::remove_file(path.join(name));
         }
         let _ = std::fs::remove_file(path.join(WAITING));
         calls += 1;
@@ -248,7 +297,7 @@ pub async fn upload(bucket: &Bucket, recordings: &Path) -> Result<usize, String>
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
@@ -285,7 +334,7 @@ mod tests {
         );
     }
 
-    type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+    pub(crate) type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
     fn answer(
         kept: &Kept,
@@ -313,7 +362,7 @@ mod tests {
     }
 
     /// Keeps what is put, gives what is asked for, refuses what is not signed.
-    async fn stand_in(kept: Kept) -> String {
+    pub(crate) async fn stand_in(kept: Kept) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -373,16 +422,38 @@ mod tests {
         std::fs::create_dir_all(dir.join("call")).unwrap();
         std::fs::create_dir_all(dir.join("going")).unwrap();
         std::fs::write(dir.join("call/audio.wav"), "sound").unwrap();
+        std::fs::write(dir.join("call/record.json"), "{}").unwrap();
+        std::fs::write(dir.join("call/note-1.wav"), "aside").unwrap();
         std::fs::write(dir.join("call").join(WAITING), "").unwrap();
         assert_eq!(upload(&bucket, &dir).await.unwrap(), 1);
         assert_eq!(upload(&bucket, &dir).await.unwrap(), 0, "once");
         let names: Vec<String> = kept.lock().unwrap().keys().cloned().collect();
-        assert_eq!(names, ["/bucket/calls/call/audio.wav"]);
+        let there = |name: &str| format!("/bucket/calls/call/{name}");
+        assert_eq!(
+            names,
+            ["audio.wav", "files.json", "note-1.wav", "record.json"].map(there)
+        );
+        let left: Vec<_> = std::fs::read_dir(dir.join("call"))
+            .unwrap()
+            .flatten()
+            .map(|e| e.file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(left, ["record.json"], "the bucket has the rest");
+        // It is found wherever it lies, and by its bytes.
+        let folder = dir.join("call");
+        let found = crate::runtime::kept::file(&folder, "audio.wav", None, Some(&bucket)).await;
+        assert_eq!(found.unwrap().as_deref(), Some(b"sound".as_slice()));
+        let none = crate::runtime::kept::file(&folder, "audio.wav", None, None).await;
+        assert_eq!(none.unwrap(), None);
         let got = bucket.get("call/audio.wav").await.unwrap();
         assert_eq!(got.as_deref(), Some(b"sound".as_slice()));
         assert_eq!(bucket.get("call/nothing").await.unwrap(), None);
-        bucket.delete("call/audio.wav").await.unwrap();
+        bucket.delete_call("call", false).await.unwrap();
         assert_eq!(bucket.get("call/audio.wav").await.unwrap(), None);
+        assert_eq!(bucket.get("call/note-1.wav").await.unwrap(), None);
+        assert!(bucket.get("call/record.json").await.unwrap().is_some());
+        bucket.delete_call("call", true).await.unwrap();
+        assert!(kept.lock().unwrap().is_empty());
         let _ = std::fs::remove_dir_all(&dir);
     }
 }

@@ -15,13 +15,13 @@ use crate::desk::redact::{Private, Redactor};
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
     Accept, Account, MediaPolicy, Net, Permit, SipConfig, SipEdge, TlsFiles, Transport, Trunk,
+    USUAL_SESSION,
 };
 use crate::store::Store;
 use crate::telemetry::{Metric, Metrics};
 use crate::wire::sdp::Srtp;
 
 use super::api::LineState;
-use super::call_files;
 use super::console::Console;
 pub use super::kept::{TRAIL_KEY, keeping, keys, open_store};
 use super::line::{self, Shared};
@@ -73,28 +73,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     tracing::info!(key = %keeping.signer.public(), "trails are signed; keep a copy of this public key elsewhere");
     let recorder =
         Recorder::start(&config.storage.recordings, keeping.clone()).map_err(anyhow::Error::msg)?;
-    // A record that waits beside the database is newer than what its folder says.
-    let _ = store.catch_up().await;
-    for id in call_files::unfinished(&config.storage.recordings) {
-        // Several nodes may share the folder.
-        if store.is_up_elsewhere(&id).await? {
-            continue;
-        }
-        let folder = config.storage.recordings.join(&id);
-        // Where the disk was full when the call ended, only the database knows how.
-        let known = store.call(&id).await?.filter(|r| r.outcome.is_some());
-        let close = |record| known.unwrap_or_else(|| node::ended_by_death(record));
-        match call_files::recover(&folder, &id, &keeping, close) {
-            Ok(None) => {}
-            Ok(Some(record)) => {
-                tracing::warn!(call = %id, "this call was up when the program last ended; its record is closed now");
-                store.save_call(&record).await?;
-            }
-            Err(why) => {
-                tracing::error!(call = %id, "this call was up when the program last ended, and cannot be closed: {why}")
-            }
-        }
-    }
+    node::close_unfinished(&config.storage.recordings, &store, &keeping).await?;
     let mut encoder = engines::encoder().map_err(anyhow::Error::msg)?;
     let desk = super::desks::load(&config.desk, Some(&mut encoder)).map_err(anyhow::Error::msg)?;
     let backoffice = super::actions::backoffice(&desk, line::BACKOFFICE_TIMEOUT, false)
@@ -132,8 +111,8 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     }
     metrics.set(Metric::Capacity, live.most() as f64);
     node.capacity = i64::try_from(live.most()).unwrap_or(i64::MAX);
-    let pool =
-        Pool::start(workers, voice, live.clone(), models, maker).map_err(anyhow::Error::msg)?;
+    let pool = Pool::start(workers, voice, live.clone(), models, metrics.clone(), maker)
+        .map_err(anyhow::Error::msg)?;
     let admit = {
         let (live, metrics) = (live.clone(), metrics.clone());
         Arc::new(move || match live.admit() {
@@ -461,6 +440,7 @@ pub async fn sip_config(
             },
         },
         trunks,
+        session_s: USUAL_SESSION,
         phones: config
             .phones
             .iter()

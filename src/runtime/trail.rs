@@ -192,6 +192,21 @@ pub fn is_seal(line: &str) -> bool {
     Link::read(line).is_some_and(|link| link.signature.is_some())
 }
 
+/// Names of the files that a trail was sealed with; plain names only, as they become part of paths.
+pub fn files(text: &str) -> Vec<String> {
+    let last = text.lines().last().unwrap_or_default();
+    let told: Value = serde_json::from_str(last).unwrap_or_default();
+    let names = told["files"].as_object().into_iter().flatten();
+    names
+        .map(|(name, _)| name.clone())
+        .filter(|name| is_plain(name))
+        .collect()
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.contains(['/', '\\']) && !name.starts_with('.')
+}
+
 /// What the last line says about a call's files.
 pub fn sealed(why: &str, at: &str, files: &[(String, u64, [u8; 32])], key: &Signer) -> String {
     let files: serde_json::Map<String, Value> = files
@@ -293,9 +308,7 @@ pub fn verify(
             .push("the signature is not that of the key".into());
     }
     for (name, told) in told["files"].as_object().into_iter().flatten() {
-        // A name from the file becomes part of a path only if it is a plain name.
-        let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
-        match file(name).filter(|_| plain) {
+        match file(name).filter(|_| is_plain(name)) {
             None => verdict.wrong.push(format!("{name} is gone")),
             Some(bytes) => {
                 verdict.files += 1;

@@ -56,7 +56,7 @@ pub async fn start(
     let human = || {
         config.transfer.targets.iter().find_map(|t| match &t.kind {
             TargetKind::Sip(uri) => Dial::of(uri),
-            TargetKind::Trunk(number) | TargetKind::Twilio(number) => Dial::of(number),
+            TargetKind::Trunk { number, .. } | TargetKind::Twilio(number) => Dial::of(number),
             TargetKind::Phone(_) => None,
         })
     };

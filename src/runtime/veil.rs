@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::call::Note;
 use crate::desk::CallRecord;
 use crate::desk::conversation::Conversation;
-use crate::desk::redact::{Private, Redactor};
+use crate::desk::redact::{Private, Redactor, Side, Span};
+use crate::store::Review;
 
 /// Of one call.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +22,8 @@ pub struct Veil {
 pub struct Veiled {
     pub note: Note,
     pub kinds: Vec<Private>,
-    /// When it was said, milliseconds: to be covered in the recording.
-    pub spans: Vec<(u64, u64)>,
+    /// When it was said: to be covered in the recording.
+    pub spans: Vec<Span>,
 }
 
 impl Veil {
@@ -41,9 +42,19 @@ impl Veil {
         }
     }
 
-    /// A record without what is private, and when that was said, milliseconds.
-    pub fn record(&self, record: &CallRecord) -> (CallRecord, Vec<(u64, u64)>) {
-        self.redactor.record(record, &self.secrets)
+    /// A record without what is private, and when that was said. `answered_ms`: since the recording began.
+    pub fn record(&self, record: &CallRecord, answered_ms: u64) -> (CallRecord, Vec<Span>) {
+        self.redactor.record(record, &self.secrets, answered_ms)
+    }
+
+    /// A review as it is stored: reviewers see the words as they were while the reply waits, and nobody does later.
+    pub fn review(&self, mut review: Review) -> Review {
+        let secret = u32::try_from(review.turn).is_ok_and(|turn| self.secrets.contains(&turn));
+        review.words = self.redactor.text(&review.words, secret).text;
+        for text in [&mut review.draft, &mut review.human, &mut review.said] {
+            self.redactor.clean(text);
+        }
+        review
     }
 
     /// `mind`: the conversation as it stands with this note.
@@ -68,7 +79,7 @@ impl Veil {
                 }
                 let redacted = self.redactor.text(text, self.secret);
                 veiled.kinds = redacted.taken.iter().map(|(_, kind)| *kind).collect();
-                veiled.spans = redacted.spans(text, *start_ms, *end_ms);
+                veiled.spans = redacted.spans(text, Side::Caller, *start_ms, *end_ms);
                 *text = redacted.text;
             }
             Note::Decision { decision, .. } => {
@@ -90,8 +101,23 @@ impl Veil {
                 if let Some(at) = path.find('?') {
                     path.truncate(at);
                 }
+                let parts: Vec<String> = path
+                    .split('/')
+                    .map(|part| redactor.text(part, false).text)
+                    .collect();
+                *path = parts.join("/");
             }
-            _ => {}
+            Note::RequestDone { result: text, .. }
+            | Note::Transfer { detail: text, .. }
+            | Note::Review { said: text, .. }
+            | Note::Ended { reason: text, .. } => clean(text),
+            Note::Callback { number, when } => {
+                clean(number);
+                if let Some(when) = when {
+                    clean(when);
+                }
+            }
+            Note::Answered { .. } => {}
         }
         veiled
     }

@@ -112,6 +112,19 @@ pub enum Work {
 }
 
 impl Work {
+    /// As it is counted.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Work::Transcribe { .. } => "transcribe",
+            Work::Decide { .. } => "decide",
+            Work::Judge { .. } => "judge",
+            Work::Warm { .. } => "warm",
+            Work::Understand { .. } => "understand",
+            Work::Consult { .. } => "consult",
+            Work::Synthesize { .. } => "synthesize",
+        }
+    }
+
     /// Nothing waits for it.
     pub(super) fn is_early(&self) -> bool {
         self.priority() == 1

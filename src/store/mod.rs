@@ -12,6 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod acts;
 mod callbacks;
 mod calls;
 mod db;
@@ -24,9 +25,11 @@ mod playbook;
 mod privacy;
 mod schema;
 mod sealing;
+mod search;
 mod spool;
 mod streams;
 
+pub use acts::{Act, ActsVerdict};
 pub use callbacks::{Callback, CallbackStatus};
 pub use calls::CallSummary;
 pub use error::StoreError;
@@ -34,9 +37,10 @@ pub use ledger::{Claim, Intent, OpenClaim};
 pub use nodes::{LEASE_MS, Node, NodeState};
 pub use outbox::Packet;
 pub use people::{Pass, User};
-pub use playbook::{Act, Grade, ModeSet, Review};
+pub use playbook::{Grade, ModeSet, Review};
 pub use privacy::CallerData;
 pub use sealing::Seal;
+pub use search::Found;
 
 use db::{Pool, query};
 use spool::Spool;

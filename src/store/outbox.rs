@@ -106,7 +106,8 @@ impl Store {
     }
 
     pub(super) async fn mark_packet_sent(&self, id: &str) -> Result<(), StoreError> {
-        query("update packets set status = 'sent', attempts = attempts + 1, last_error = null where id = $1")
+        // It names the caller and tells their matter, whole: once it is delivered nobody needs it here.
+        query("update packets set status = 'sent', body = '', attempts = attempts + 1, last_error = null where id = $1")
             .bind(id)
             .execute(&self.main)
             .await?;

@@ -98,16 +98,6 @@ pub struct ModeSet {
     pub at: String,
 }
 
-/// Something a person did at the console.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Act {
-    pub at: String,
-    pub by: String,
-    pub act: String,
-    pub subject: String,
-    pub detail: String,
-}
-
 const REVIEW: &str = "id, call_id, turn, mode, intent, words, draft, human, verdict, said, by_user, created_ms, decided_ms";
 
 impl Store {
@@ -125,11 +115,11 @@ impl Store {
         .bind(review.turn)
         .bind(&review.mode)
         .bind(&review.intent)
-        .bind(&review.words)
-        .bind(&review.draft)
-        .bind(&review.human)
+        .bind(self.sealed(review.words.clone()))
+        .bind(self.sealed(review.draft.clone()))
+        .bind(self.sealed(review.human.clone()))
         .bind(&review.verdict)
-        .bind(&review.said)
+        .bind(self.sealed(review.said.clone()))
         .bind(&review.by)
         .bind(now)
         .bind((!review.verdict.is_empty()).then_some(now))
@@ -151,7 +141,7 @@ impl Store {
         )
         .bind(id)
         .bind(verdict)
-        .bind(said)
+        .bind(self.sealed(said.to_owned()))
         .bind(by)
         .bind(self.now_ms())
         .execute(&self.main)
@@ -174,7 +164,7 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.main)
         .await?;
-        rows.iter().map(review).collect()
+        rows.iter().map(|row| self.review(row)).collect()
     }
 
     pub async fn put_grade(&self, grade: &Grade) -> Result<(), StoreError> {
@@ -292,149 +282,27 @@ impl Store {
         }
         Ok(())
     }
-
-    /// A line of the audit trail of what people did. Never changed, never deleted by this program.
-    pub async fn note_act(
-        &self,
-        by: &str,
-        act: &str,
-        subject: &str,
-        detail: &str,
-    ) -> Result<(), StoreError> {
-        query("insert into acts (id, at_ms, by_user, act, subject, detail) values ($1, $2, $3, $4, $5, $6)")
-            .bind(uuid::Uuid::now_v7().to_string())
-            .bind(self.now_ms())
-            .bind(by)
-            .bind(act)
-            .bind(subject)
-            .bind(detail)
-            .execute(&self.ledger)
-            .await?;
-        Ok(())
-    }
-
-    /// Newest first.
-    pub async fn acts(&self, limit: u32) -> Result<Vec<Act>, StoreError> {
-        let rows = query(
-            "select at_ms, by_user, act, subject, detail from acts order by at_ms desc, id desc limit $1",
-        )
-        .bind(i64::from(limit))
-        .fetch_all(&self.main)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Act {
-                    at: rfc3339(row.get(0)?),
-                    by: row.get(1)?,
-                    act: row.get(2)?,
-                    subject: row.get(3)?,
-                    detail: row.get(4)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Calls whose words, numbers or matter hold every word of `text`, newest first.
-    pub async fn search(
-        &self,
-        text: &str,
-        outcome: &str,
-        limit: u32,
-    ) -> Result<Vec<super::CallSummary>, StoreError> {
-        if self.seal.is_some() {
-            return self.search_sealed(text, outcome, limit).await;
-        }
-        let mut words: Vec<String> = text
-            .split_whitespace()
-            .take(4)
-            .map(|word| format!("%{}%", escaped(&word.to_lowercase())))
-            .collect();
-        words.resize(4, "%".into());
-        let rows = query(
-            "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns
-             from calls where (cast($1 as text) = '' or outcome = cast($1 as text))
-                and lower(record) like $2 escape '!' and lower(record) like $3 escape '!'
-                and lower(record) like $4 escape '!' and lower(record) like $5 escape '!'
-             order by started_ms desc, id desc limit $6",
-        )
-        .bind(outcome)
-        .bind(&words[0])
-        .bind(&words[1])
-        .bind(&words[2])
-        .bind(&words[3])
-        .bind(i64::from(limit))
-        .fetch_all(&self.main)
-        .await?;
-        rows.iter().map(|row| self.summary(row)).collect()
-    }
 }
 
 impl Store {
-    /// The same where records are encrypted: the latest ones are decrypted and looked at one by one.
-    async fn search_sealed(
-        &self,
-        text: &str,
-        outcome: &str,
-        limit: u32,
-    ) -> Result<Vec<super::CallSummary>, StoreError> {
-        const LOOKED_AT: i64 = 2000;
-        let words: Vec<String> = text
-            .to_lowercase()
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
-        let rows = query(
-            "select id, channel, from_number, to_number, started_ms, ended_ms, outcome, intent, summary, turns, record
-             from calls where ($1 = '' or outcome = $1) order by started_ms desc, id desc limit $2",
-        )
-        .bind(outcome)
-        .bind(LOOKED_AT)
-        .fetch_all(&self.main)
-        .await?;
-        let mut found = Vec::new();
-        for row in &rows {
-            if found.len() == limit as usize {
-                break;
-            }
-            let record = self.opened(row.get(10)?)?.to_lowercase();
-            if words.iter().all(|word| record.contains(word.as_str())) {
-                found.push(self.summary(row)?);
-            }
-        }
-        Ok(found)
+    fn review(&self, row: &Row) -> Result<Review, StoreError> {
+        let opened = |place| self.opened(row.get(place)?);
+        Ok(Review {
+            id: row.get(0)?,
+            call_id: row.get(1)?,
+            turn: row.get(2)?,
+            mode: row.get(3)?,
+            intent: row.get(4)?,
+            words: opened(5)?,
+            draft: opened(6)?,
+            human: opened(7)?,
+            verdict: row.get(8)?,
+            said: opened(9)?,
+            by: row.get(10)?,
+            created_at: rfc3339(row.get(11)?),
+            decided_at: row.get::<Option<i64>>(12)?.map(rfc3339),
+        })
     }
-}
-
-/// A word for `like ... escape '!'`. Records are JSON: what is escaped there is escaped here.
-fn escaped(word: &str) -> String {
-    let json = serde_json::Value::from(word).to_string();
-    let inner = json.trim_matches('"');
-    let mut out = String::new();
-    for c in inner.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            out.push('!');
-        }
-        out.push(c);
-    }
-    out
-}
-
-fn review(row: &Row) -> Result<Review, StoreError> {
-    Ok(Review {
-        id: row.get(0)?,
-        call_id: row.get(1)?,
-        turn: row.get(2)?,
-        mode: row.get(3)?,
-        intent: row.get(4)?,
-        words: row.get(5)?,
-        draft: row.get(6)?,
-        human: row.get(7)?,
-        verdict: row.get(8)?,
-        said: row.get(9)?,
-        by: row.get(10)?,
-        created_at: rfc3339(row.get(11)?),
-        decided_at: row.get::<Option<i64>>(12)?.map(rfc3339),
-    })
 }
 
 #[cfg(test)]
@@ -505,11 +373,6 @@ mod tests {
         assert_eq!(store.modes().await.unwrap()[0].mode, "shadow");
         store.set_mode("late_fee", None, "ada").await.unwrap();
         assert!(store.modes().await.unwrap().is_empty());
-        store
-            .note_act("ada", "mode set", "late_fee", "{}")
-            .await
-            .unwrap();
-        assert_eq!(store.acts(5).await.unwrap()[0].by, "ada");
         std::fs::remove_dir_all(dir).unwrap();
     }
 
@@ -557,39 +420,6 @@ mod tests {
         );
         assert_eq!(store.remove_token("ada").await.unwrap(), 1);
         assert_eq!(store.pass("t1").await.unwrap(), None);
-        std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[tokio::test]
-    async fn search_takes_words_as_words() {
-        let (dir, store) = store().await;
-        for (id, from, outcome) in [
-            ("a", "+15550100", Some(crate::desk::CallOutcome::Resolved)),
-            ("b_%", "+15550199", None),
-        ] {
-            let record = crate::desk::CallRecord {
-                id: id.into(),
-                from: Some(from.into()),
-                started_at: "2026-11-23T10:00:00Z".into(),
-                outcome,
-                ..crate::desk::CallRecord::default()
-            };
-            store.save_call(&record).await.unwrap();
-        }
-        let found = async |text: &str, outcome: &str| -> Vec<String> {
-            let found = store.search(text, outcome, 10).await.unwrap();
-            found.into_iter().map(|c| c.id).collect()
-        };
-        assert_eq!(found("", "").await.len(), 2);
-        assert_eq!(found("0100", "").await, ["a"]);
-        assert_eq!(
-            found("b_%", "").await,
-            ["b_%"],
-            "no wildcards of the caller's"
-        );
-        assert_eq!(found("_%_%_%_%_%", "").await, Vec::<String>::new());
-        assert_eq!(found("' or 1=1 --", "").await, Vec::<String>::new());
-        assert_eq!(found("+1555", "resolved").await, ["a"]);
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -112,6 +112,7 @@ const STEPS: &[&[&str]] = &[
     )",
     ],
     super::streams::TABLES,
+    super::acts::CHAIN,
 ];
 
 /// Runs the steps this database has not seen. Safe to run from two processes at once: each step is one transaction that begins

@@ -96,6 +96,8 @@ on_both! {
     a_call_that_has_ended_stays_ended,
     text_of_any_kind_comes_back,
     everything_of_a_caller_can_be_given_and_deleted,
+    acts_of_many_at_once_are_one_chain,
+    calls_are_found_by_what_is_in_them_encrypted_or_not,
 }
 
 fn record(id: &str, from: &str, started: &str) -> CallRecord {
@@ -762,6 +764,63 @@ async fn nothing_owed_is_lost_while_the_server_is_gone() {
     assert_eq!(open.len(), 1);
     assert_eq!(store.due_packets(9).await.unwrap().len(), 1);
     let _ = std::fs::remove_dir_all(&dir);
+}
+
+async fn acts_of_many_at_once_are_one_chain(db: &Db) {
+    let (one, other) = (db.open().await, db.open().await);
+    let note = async |n: usize| {
+        let store = if n.is_multiple_of(2) { &one } else { &other };
+        store
+            .note_act("ada", "listened in", &n.to_string(), "")
+            .await
+    };
+    let all = futures_util::future::join_all((0..16).map(note)).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let verdict = one.verify_acts(None).await.unwrap();
+    assert_eq!((verdict.acts, verdict.wrong), (16, vec![]));
+    let head = verdict.head.unwrap();
+    let verdict = other.verify_acts(Some(&head)).await.unwrap();
+    assert_eq!(verdict.wrong, Vec::<String>::new());
+    assert_eq!(one.acts(5).await.unwrap().len(), 5);
+}
+
+/// Backwards: found by no query.
+#[derive(Debug)]
+struct Backwards;
+
+impl Seal for Backwards {
+    fn seal(&self, text: &str) -> String {
+        text.chars().rev().collect()
+    }
+    fn open(&self, text: &str) -> Result<String, String> {
+        Ok(text.chars().rev().collect())
+    }
+}
+
+async fn calls_are_found_by_what_is_in_them_encrypted_or_not(db: &Db) {
+    for sealed in [false, true] {
+        let mut store = db.open().await;
+        if sealed {
+            store = store.with_seal(std::sync::Arc::new(Backwards));
+        }
+        let id = format!("call-{sealed}");
+        let call = record(&id, "+15550100", "2026-11-23T10:00:00Z");
+        store.save_call(&call).await.unwrap();
+        let found = store.search("PAYMENT due", "resolved", 10).await.unwrap();
+        assert!(found.calls.iter().any(|c| c.id == id), "{found:?}");
+        let none = store.search("payment", "failed", 10).await.unwrap();
+        assert_eq!((none.calls.len(), none.looked_at), (0, None));
+        let review = Review {
+            id: id.clone(),
+            call_id: id,
+            words: "when is it due".into(),
+            draft: "On Friday.".into(),
+            ..Review::default()
+        };
+        store.put_review(&review).await.unwrap();
+        let kept = &store.reviews(false, 0, 1).await.unwrap()[0];
+        assert_eq!((&kept.words, &kept.draft), (&review.words, &review.draft));
+    }
 }
 
 async fn everything_of_a_caller_can_be_given_and_deleted(db: &Db) {

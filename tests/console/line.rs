@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use firstline::audio::wav;
 use firstline::call::{Draft, Order};
+use firstline::desk::redact::{Private, Redactor};
 use firstline::desk::{
     AgentTurn, CallOutcome, CallRecord, CallerTurn, Decision, Desk, DeskFiles, Handoff,
     LineQuality, Route, Source, StagesMs, TargetOutcome, Termination, TurnRecord, parse,
@@ -16,6 +17,7 @@ use firstline::runtime::live::Live;
 use firstline::runtime::people;
 use firstline::runtime::pilot::Pilot;
 use firstline::runtime::pool::{Control, Msg};
+use firstline::runtime::veil::Veil;
 use firstline::store::Store;
 use firstline::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -150,7 +152,9 @@ impl Line {
             words: turn.caller.as_ref().unwrap().text.clone(),
             decision: turn.decision.clone().unwrap(),
         };
-        self.state.review_wanted(&self.pilot, &record.id, &draft);
+        let veil = Veil::new(Redactor::new(Private::ALL));
+        self.state
+            .review_wanted(&self.pilot, &record.id, &draft, &veil);
     }
 }
 

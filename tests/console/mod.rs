@@ -6,7 +6,13 @@ mod line;
 use browser::{Browser, installed};
 use firstline::call::{Order, Verdict};
 use firstline::desk::CallOutcome;
+use firstline::edge::http::{Ask, Line as _, Role, Who};
+use firstline::runtime::api::Kept;
+use firstline::runtime::call_files::Keeping;
 use firstline::runtime::pool::Control;
+use firstline::runtime::seal::Keys;
+use firstline::runtime::trail::Signer;
+use firstline::runtime::veil::Veil;
 use line::{Line, PASSWORD, call, order, told};
 
 /// What a caller might say, and a page must not do.
@@ -312,7 +318,7 @@ async fn replies_wait_for_a_reviewer_and_trust_is_given_by_a_person() {
         };
         assert_eq!((n, by.as_str()), (number, "ada"));
         line.state
-            .review_over(&line.pilot, "live-1", number, &verdict);
+            .review_over(&line.pilot, "live-1", number, &verdict, &Veil::default());
         verdict
     };
     line.draft(&record, 1);
@@ -458,3 +464,63 @@ if (document.querySelectorAll("main h1").length !== 1) wrong.push("not one headi
 if (document.querySelector("nav a[aria-current]") === null) wrong.push("the menu does not say where one is");
 return [...new Set(wrong)];
 "##;
+
+/// Encrypted, and without the key they are nothing: a call's page has its events and its waveform all the same.
+#[tokio::test]
+async fn a_calls_page_reads_what_is_encrypted() {
+    let line = Line::start().await;
+    line.past("sealed-1", CallOutcome::Resolved, "is there a late fee")
+        .await;
+    let folder = line.state.folder("sealed-1");
+    let keys = Keys::read("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
+    for name in ["audio.wav", "events.jsonl"] {
+        let sealed = keys.whole(&std::fs::read(folder.join(name)).unwrap());
+        std::fs::write(folder.join(format!("{name}.sealed")), sealed).unwrap();
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    let who = Who {
+        name: "ada".into(),
+        role: Role::Admin,
+        csrf: None,
+    };
+    let ask = |ask| line.state.ask(&who, ask);
+    assert!(ask(Ask::Trail("sealed-1".into())).await.is_err(), "no key");
+    line.state.give_out(Kept {
+        keeping: std::sync::Arc::new(Keeping {
+            keys: Some(keys),
+            signer: Signer::open(&line.dir.join("trail.key")).unwrap(),
+            metrics: std::sync::Arc::default(),
+            to_s3: false,
+        }),
+        bucket: None,
+    });
+    let events = ask(Ask::Trail("sealed-1".into())).await.unwrap();
+    assert_eq!(events[0]["event"], "answered");
+    let wave = ask(Ask::Peaks("sealed-1".into())).await.unwrap();
+    assert_eq!(wave["ms"], 11_000);
+    assert!(ask(Ask::Trail("nobody".into())).await.is_err());
+}
+
+/// Reviewers see a caller's words as they are while a reply waits; what is kept of it is without what is private.
+#[tokio::test]
+async fn a_draft_is_stored_without_what_is_private() {
+    let line = Line::start().await;
+    let mut record = call(
+        "live-2",
+        "my card is 4111 1111 1111 1111 what is the late fee",
+    );
+    record.turns[1].decision.as_mut().unwrap().reply = "On 4111 1111 1111 1111 it is $7.".into();
+    line.draft(&record, 7);
+    let shown = line.pilot.waiting();
+    assert!(shown[0].review.words.contains("4111"));
+    let mut kept = Vec::new();
+    for _ in 0..100 {
+        kept = line.state.store.reviews(false, 0, 10).await.unwrap();
+        if !kept.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(kept[0].words, "my card is [card] what is the late fee");
+    assert_eq!(kept[0].draft, "On [card] it is $7.");
+}

@@ -422,5 +422,9 @@ async fn two_machines_share_the_calls_and_one_may_leave_or_die() {
         },
     )
     .await;
-    assert_eq!(database.sql("line", "select count(*) from under_way"), "0");
+    // A call's row and the note that it is up go one after the other.
+    until("no call is under way", Duration::from_secs(5), || {
+        database.sql("line", "select count(*) from under_way") == "0"
+    })
+    .await;
 }

@@ -21,7 +21,11 @@ pub const SDP: &str = "v=0\r\no=hand 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127
 
 impl Hand {
     pub async fn new(edge: &SipEdge, over_tcp: bool) -> Self {
-        let peer = address(edge, over_tcp);
+        Self::at(address(edge, over_tcp), over_tcp).await
+    }
+
+    /// To this listener of a line's.
+    pub async fn at(peer: SocketAddr, over_tcp: bool) -> Self {
         let (udp, tcp) = if over_tcp {
             (None, Some(TcpStream::connect(peer).await.unwrap()))
         } else {

@@ -15,10 +15,12 @@ use tokio::sync::mpsc::Receiver;
 use crate::ports::free_port;
 
 mod by_hand;
+mod called;
 mod extensions;
 mod leaks;
 mod limits;
 mod linphone;
+mod listeners;
 mod network;
 mod phone;
 mod phones;
@@ -27,6 +29,7 @@ mod refer;
 mod secure;
 mod torture;
 mod trunk;
+mod trunks;
 mod two_edges;
 
 /// What an answerer does with a call.
@@ -60,6 +63,7 @@ pub fn config() -> SipConfig {
         media: MediaPolicy::default(),
         trunks: Vec::new(),
         phones: Vec::new(),
+        session_s: firstline::edge::sip::USUAL_SESSION,
         trusted: vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
     }
 }

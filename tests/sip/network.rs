@@ -105,3 +105,45 @@ async fn both_families_at_once() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_came_and_what_came_too_late_are_told_apart() {
+    let (line, mut calls) = edge().await;
+    let taken = tokio::spawn(async move {
+        let mut leg = calls.recv().await.unwrap().leg;
+        leg.answer();
+        drive(&mut *leg, Duration::from_secs(20), |_, _, _, _| [0; FRAME]).await;
+        leg.info()
+    });
+    let mut hand = Hand::new(&line, false).await;
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let own = socket.local_addr().unwrap().port().to_string();
+    let sdp = SDP.replace("29000", &own);
+    hand.request("INVITE", 1, "Content-Type: application/sdp\r\n", &sdp)
+        .await;
+    let answer = hand.answer_to("1 INVITE").await;
+    hand.request("ACK", 1, "", "").await;
+    let port: u16 = answer
+        .split("m=audio ")
+        .nth(1)
+        .and_then(|r| r.split(' ').next()?.parse().ok())
+        .unwrap();
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    for n in 0..150u16 {
+        ticks.tick().await;
+        // Three never come; two come when their time was over.
+        if ![30, 31, 32, 60, 61].contains(&n) {
+            socket.send_to(&packet(n), ("127.0.0.1", port)).unwrap();
+        }
+        if n == 80 {
+            socket.send_to(&packet(60), ("127.0.0.1", port)).unwrap();
+            socket.send_to(&packet(61), ("127.0.0.1", port)).unwrap();
+        }
+    }
+    hand.request("BYE", 2, "", "").await;
+    let info = taken.await.unwrap();
+    assert_eq!(
+        (info.packets_in, info.packets_lost, info.packets_late),
+        (147, 3, 2)
+    );
+}

@@ -9,11 +9,32 @@ use super::real::have;
 use super::*;
 
 /// Kamailio on a port of its own; gone when dropped.
-struct Registrar {
-    port: u16,
+pub struct Registrar {
+    pub port: u16,
     tls_port: u16,
     folder: PathBuf,
     child: Child,
+}
+
+impl Registrar {
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Asked rather than killed: only then does it end the processes that it started itself.
+    pub async fn stop(&mut self) {
+        if let Some(pid) = self.child.id() {
+            let _ = std::process::Command::new("kill")
+                .arg(pid.to_string())
+                .status();
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+    }
+
+    pub async fn start_again(&mut self) {
+        let text = std::fs::read_to_string(self.folder.join("kamailio.cfg")).unwrap();
+        self.child = kamailio(&self.folder, &text);
+    }
 }
 
 impl Drop for Registrar {
@@ -48,11 +69,18 @@ fn kamailio(folder: &std::path::Path, text: &str) -> Child {
 }
 
 async fn registrar() -> Registrar {
-    registrar_with(None).await
+    registrar_with(None, "").await
 }
 
-/// `certificates`: it listens for TLS too, with its own among them, and asks for SHA-256.
-async fn registrar_with(certificates: Option<&super::secure::Certificates>) -> Registrar {
+pub async fn registrar_over_tcp() -> Registrar {
+    registrar_with(None, "#!define WITH_TCP\n").await
+}
+
+/// `certificates`: it listens for TLS too, with its own among them, and asks for SHA-256. `before`: what its file begins with.
+async fn registrar_with(
+    certificates: Option<&super::secure::Certificates>,
+    before: &str,
+) -> Registrar {
     let port = free_port();
     let tls_port = free_port();
     let folder = std::env::temp_dir().join(format!("firstline-registrar-{port}"));
@@ -66,6 +94,7 @@ async fn registrar_with(certificates: Option<&super::secure::Certificates>) -> R
         text =
             "#!define WITH_TLS\n".to_owned() + &text.replace("FOLDER", files.trim_end_matches('/'));
     }
+    text.insert_str(0, before);
     let child = kamailio(&folder, &text);
     Registrar {
         port,
@@ -106,7 +135,7 @@ async fn customer(
 }
 
 /// A call of two seconds.
-async fn talk(mut leg: Box<dyn Leg>) -> Saw {
+pub async fn talk(mut leg: Box<dyn Leg>) -> Saw {
     drive(&mut *leg, Duration::from_secs(15), |turn, leg, saw, _| {
         if saw.has(&Signal::Answered) && turn >= 150 {
             leg.hangup(200, "done");
@@ -116,7 +145,7 @@ async fn talk(mut leg: Box<dyn Leg>) -> Saw {
     .await
 }
 
-async fn state(edge: &SipEdge, wanted: impl Fn(&Registration) -> bool) -> Registration {
+pub async fn state(edge: &SipEdge, wanted: impl Fn(&Registration) -> bool) -> Registration {
     let until = Instant::now() + Duration::from_secs(15);
     loop {
         let (_, state) = edge.registrations().remove(0);
@@ -198,7 +227,7 @@ async fn over_tls_and_by_sha_256() {
         return;
     }
     let certificates = super::secure::Certificates::new();
-    let registrar = registrar_with(Some(&certificates)).await;
+    let registrar = registrar_with(Some(&certificates), "").await;
     let mut settings = SipConfig {
         trunks: vec![Trunk {
             host: "localhost".into(),

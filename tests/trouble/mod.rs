@@ -14,14 +14,14 @@ use crate::sip::edge;
 use crate::speech::there;
 
 /// A line of its own: where it listens, and the program.
-struct Line {
-    sip: u16,
+pub(crate) struct Line {
+    pub(crate) sip: u16,
     http: u16,
     folder: PathBuf,
     program: Running,
 }
 
-fn models_there() -> bool {
+pub(crate) fn models_there() -> bool {
     let models = [
         "minilm",
         "silero-vad",
@@ -34,7 +34,7 @@ fn models_there() -> bool {
 }
 
 /// `command` is what starts the program: itself, or something that prepares its place.
-fn line(place: &Folder, folder: &Path, command: Command, more: &[(&str, &str)]) -> Line {
+pub(crate) fn line(place: &Folder, folder: &Path, command: Command, more: &[(&str, &str)]) -> Line {
     let (sip, http) = (free_port(), free_port());
     let desk = place.0.join("desk");
     std::fs::create_dir_all(desk.join("knowledge")).unwrap();
@@ -85,7 +85,7 @@ impl Line {
         found.unwrap_or_else(|| panic!("no {name} in {text}"))
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_str(&fetched(self.http, path).unwrap()).unwrap()
     }
 
@@ -195,6 +195,9 @@ async fn the_wall_clock_jumps_by_an_hour_and_the_call_does_not_notice() {
     assert!(from.as_u64().unwrap() <= to.as_u64().unwrap(), "{record}");
     assert!(to.as_u64().unwrap() < 15_000, "{record}");
     assert_eq!(line.metric("firstline_clock_steps_total"), 2.);
+    // What comes over the wire is counted where it comes.
+    assert!(line.metric("firstline_rtp_packets_in_total") > 100.);
+    assert_eq!(line.metric("firstline_panics_total"), 0.);
 
     // Its trail is whole, and goes forward.
     let id = record["id"].as_str().unwrap();

@@ -429,3 +429,82 @@ fn a_spoken_yes_is_a_yes_and_a_mailbox_greeting_is_none() {
     sim.pass(600);
     assert_eq!(sim.call.callback_result(), Some(CallbackResult::Done));
 }
+
+fn joined() -> Sim {
+    let mut sim = human_waits(&["sip:a@h"]);
+    press(&mut sim, 1, "1");
+    sim.pass(4000);
+    sim
+}
+
+fn pressed(sim: &Sim) -> Vec<&str> {
+    let keys = sim.log.iter();
+    keys.filter_map(|l| l.strip_prefix("press ")).collect()
+}
+
+#[test]
+fn keys_reach_the_other_one_and_orders_to_us_do_not() {
+    let mut sim = human_waits(&["sip:a@h"]);
+    press(&mut sim, 0, "5");
+    assert!(pressed(&sim).is_empty(), "nobody is there to hear it");
+    press(&mut sim, 1, "1");
+    sim.pass(4000);
+    press(&mut sim, 0, "42#");
+    assert_eq!(pressed(&sim), ["1 4", "1 2", "1 #"]);
+    sim.log.clear();
+    // "*5" is no order of ours: somebody's menu may want it.
+    press(&mut sim, 1, "3*5*1#");
+    assert_eq!(pressed(&sim), ["0 3", "0 *", "0 5", "0 #"]);
+    assert_eq!(handoff(&sim).closing.unwrap().status, "resolved");
+}
+
+#[test]
+fn a_human_keeps_a_card_out_of_the_recording() {
+    let mut sim = joined();
+    assert!(!sim.call.recording_paused());
+    press(&mut sim, 1, "*9");
+    assert!(sim.call.recording_paused() && pressed(&sim).is_empty());
+    assert!(noted(&sim, "recording paused"));
+    sim.pass(20_000);
+    press(&mut sim, 1, "*9");
+    assert!(!sim.call.recording_paused() && noted(&sim, "recording resumed"));
+    let paused = sim.call.record().paused;
+    let [once] = paused[..] else {
+        panic!("{paused:?}")
+    };
+    assert!((20_000..21_000).contains(&(once.to_ms.unwrap() - once.from_ms)));
+    // Forgotten: the caller who is given back is recorded as before.
+    press(&mut sim, 1, "*9*7");
+    assert!(!sim.call.recording_paused());
+    assert_eq!(sim.call.record().paused.len(), 2);
+}
+
+#[test]
+fn a_pause_ends_when_the_human_leaves_and_nothing_is_noted_in_it() {
+    let mut sim = Sim::answered(&["sip:a@h"]);
+    sim.call.config.notes = true;
+    sim.pass(5000);
+    sim.says("a human please", 900);
+    sim.pass(2000);
+    sim.signal(LegId(1), LegSignal::Answered);
+    sim.signal(LegId(1), LegSignal::Media);
+    sim.pass(1500);
+    press(&mut sim, 1, "1");
+    sim.pass(6000);
+    human_says(&mut sim, 1, "what is your card number", 1200);
+    sim.pass(1000);
+    assert_eq!(handoff(&sim).notes.len(), 1);
+    press(&mut sim, 1, "*9");
+    human_says(&mut sim, 1, "so that is four one one one", 1200);
+    sim.pass(1000);
+    assert_eq!(handoff(&sim).notes.len(), 1, "{:?}", handoff(&sim).notes);
+    sim.signal(
+        LegId(1),
+        LegSignal::Ended {
+            outcome: "hung_up",
+            detail: "BYE".into(),
+            by_remote: true,
+        },
+    );
+    assert!(!sim.call.recording_paused());
+}

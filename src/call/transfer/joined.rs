@@ -6,7 +6,7 @@ use super::HOLD_WORD_MS;
 use super::human::{Ear, Human, Phase};
 use crate::audio::MediaTime;
 use crate::desk::handoff::closing;
-use crate::desk::{Closing, NoteLine, TargetOutcome};
+use crate::desk::{Closing, NoteLine, Paused, TargetOutcome};
 
 /// Lines of notes kept.
 const NOTES: usize = 400;
@@ -114,18 +114,27 @@ impl<M: Mind> Call<M> {
             return;
         }
         let Some(human) = self.human(leg) else { return };
-        if key == '*' {
-            human.star = true;
-            return;
-        }
-        if !std::mem::take(&mut human.star) || self.stage != Stage::Bridged {
+        let starred = std::mem::take(&mut human.star);
+        human.star = key == '*' && !starred;
+        if human.star || self.stage != Stage::Bridged {
             return;
         }
         let status = match key {
-            '7' => return self.hand_back(leg, out),
-            '1' => "resolved",
-            '2' => "follow_up",
-            _ => return,
+            '7' if starred => return self.hand_back(leg, out),
+            '9' if starred => return self.pause_recording(leg, out),
+            '1' if starred => "resolved",
+            '2' if starred => "follow_up",
+            // No order to us: it is for the caller's end. A star before it was, too.
+            key => {
+                if starred {
+                    out.push(Command::Press {
+                        leg: CALLER,
+                        key: '*',
+                    });
+                }
+                out.push(Command::Press { leg: CALLER, key });
+                return;
+            }
         };
         if let Some(handoff) = &mut self.record.handoff {
             handoff.closing = Some(Closing {
@@ -136,8 +145,46 @@ impl<M: Mind> Call<M> {
         out.push(Command::Chime { leg });
     }
 
+    /// The human who has the caller.
+    pub(in crate::call) fn joined(&self) -> Option<LegId> {
+        self.transfer.as_ref().and_then(|t| t.joined)
+    }
+
+    /// The human stops the recording, or has it go on: nothing of a card that is read out may be kept.
+    fn pause_recording(&mut self, leg: LegId, out: &mut Vec<Command<M>>) {
+        if self.recording_paused() {
+            self.resume_recording(out);
+        } else {
+            let from_ms = self.now.since(self.answered_at);
+            self.record.paused.push(Paused {
+                from_ms,
+                to_ms: None,
+            });
+            // What is being said is no note either.
+            if let Some(transfer) = &mut self.transfer {
+                transfer.noting.clear();
+            }
+            self.caller.noted_from = None;
+            if let Some(human) = self.human(leg) {
+                human.said_from = None;
+            }
+            self.note_transfer("recording paused", "", "", out);
+        }
+        out.push(Command::Chime { leg });
+    }
+
+    /// Where it was paused.
+    pub(in crate::call) fn resume_recording(&mut self, out: &mut Vec<Command<M>>) {
+        let now = self.now.since(self.answered_at);
+        if let Some(paused) = self.record.paused.last_mut().filter(|p| p.to_ms.is_none()) {
+            paused.to_ms = Some(now);
+            self.note_transfer("recording resumed", "", "", out);
+        }
+    }
+
     /// The human gives the caller back: the caller holds while the human says what is to be done.
     fn hand_back(&mut self, leg: LegId, out: &mut Vec<Command<M>>) {
+        self.resume_recording(out);
         self.stage = Stage::Transferring;
         self.cut_line(out);
         out.push(Command::Mix(Mix::Hold));
@@ -213,6 +260,7 @@ impl<M: Mind> Call<M> {
         out: &mut Vec<Command<M>>,
     ) {
         self.forget_human(&human, out);
+        self.resume_recording(out);
         self.note_transfer("human left", &human.target, detail, out);
         if self.stage == Stage::Calling {
             return self.colleague_left(out);
@@ -261,7 +309,7 @@ impl<M: Mind> Call<M> {
         to: MediaTime,
         out: &mut Vec<Command<M>>,
     ) {
-        if !self.config.notes || self.stage != Stage::Bridged {
+        if !self.config.notes || self.stage != Stage::Bridged || self.recording_paused() {
             return;
         }
         let attempt = self.next_attempt;

@@ -9,14 +9,15 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::CallRecord;
 use super::types::{Decision, Pending};
 
 mod find;
+mod stored;
 mod words;
 
 pub use find::luhn;
 use find::{answer, births, names, numbers};
+pub use stored::speakable;
 use words::words;
 
 /// What is kept out.
@@ -70,6 +71,22 @@ impl Private {
     }
 }
 
+/// Whose words they were: which side of a recording they are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    Caller,
+    /// What the caller heard: the line, or the human who took the call.
+    Heard,
+}
+
+/// When something private was said, milliseconds since the recording began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    pub side: Side,
+    pub from: u64,
+    pub to: u64,
+}
+
 /// A text without what is private.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redacted {
@@ -111,30 +128,22 @@ impl Redactor {
 
     /// Words of this customer's record are taken out wherever they stand: `field` is what the record calls them.
     pub fn know(&mut self, field: &str, value: &str) {
-        let field = field.to_lowercase();
-        let kind = if field.contains("name") {
-            Private::Names
-        } else if field.contains("mail") {
-            Private::Emails
-        } else if field.contains("birth") || field == "dob" {
-            Private::Births
-        } else if ["post", "zip", "phone", "address", "street"]
-            .iter()
-            .any(|w| field.contains(w))
-        {
-            Private::Proof
-        } else {
+        let Some(kind) = stored::kind_of(field) else {
             return;
         };
-        let value = value.trim().to_lowercase();
-        let mut add = |value: &str| {
-            if value.chars().count() >= 3 && !self.known.iter().any(|(v, _)| v == value) {
-                self.known.push((value.to_owned(), kind));
-            }
-        };
-        add(&value);
+        self.remember(value, kind);
         if kind == Private::Names {
-            value.split_whitespace().for_each(&mut add);
+            value
+                .split_whitespace()
+                .for_each(|part| self.remember(part, kind));
+        }
+    }
+
+    /// These words are of this kind wherever they stand.
+    fn remember(&mut self, value: &str, kind: Private) {
+        let value = value.trim().to_lowercase();
+        if value.chars().count() >= 3 && !self.known.iter().any(|(v, _)| *v == value) {
+            self.known.push((value, kind));
         }
     }
 
@@ -198,74 +207,6 @@ impl Redactor {
             }
         }
     }
-
-    /// A record without what is private, and from when to when it was said (milliseconds, as in the record). `secrets`: turns whose
-    /// words are known to have been one.
-    pub fn record(
-        &self,
-        record: &CallRecord,
-        secrets: &BTreeSet<u32>,
-    ) -> (CallRecord, Vec<(u64, u64)>) {
-        let mut clean = record.clone();
-        let mut said = Vec::new();
-        if self.is_off() {
-            return (clean, said);
-        }
-        let mut proof = false;
-        for turn in &mut clean.turns {
-            if let Some(caller) = &mut turn.caller {
-                let redacted = self.text(&caller.text, proof || secrets.contains(&turn.index));
-                said.extend(redacted.spans(&caller.text, caller.start_ms, caller.end_ms));
-                caller.text = redacted.text;
-            }
-            if let Some(decision) = &mut turn.decision {
-                proof = asks_for_proof(decision);
-                decision.reply = self.text(&decision.reply, false).text;
-                decision.reason = self.text(&decision.reason, false).text;
-            }
-            if let Some(agent) = &mut turn.agent {
-                agent.text = self.text(&agent.text, false).text;
-                agent.heard = self.text(&agent.heard, false).text;
-            }
-        }
-        for earlier in &mut clean.history {
-            earlier.summary = self.text(&earlier.summary, false).text;
-        }
-        for action in &mut clean.actions {
-            for (name, value) in &mut action.slots {
-                match is_card_slot(name) && self.kinds.contains(&Private::Cards) {
-                    true => *value = Private::Cards.mark().into(),
-                    false => self.value(value),
-                }
-            }
-            self.value(&mut action.result);
-        }
-        if let Some(handoff) = &mut clean.handoff {
-            for text in [
-                &mut handoff.summary,
-                &mut handoff.spoken_brief,
-                &mut handoff.open_question,
-            ] {
-                *text = self.text(text, false).text;
-            }
-            for text in &mut handoff.tried {
-                *text = self.text(text, false).text;
-            }
-        }
-        (clean, said)
-    }
-
-    /// Every text in a JSON value.
-    pub fn value(&self, value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::String(text) => *text = self.text(text, false).text,
-            serde_json::Value::Array(items) => items.iter_mut().for_each(|v| self.value(v)),
-            serde_json::Value::Object(map) => {
-                map.iter_mut().for_each(|(_, v)| self.value(v));
-            }
-            _ => {}
-        }
-    }
 }
 
 /// A slot that takes a card's number or what belongs to one, by its name.
@@ -285,25 +226,41 @@ pub fn asks_for_proof(decision: &Decision) -> bool {
 impl Redacted {
     /// From when to when the words that were taken out were spoken, where the whole text took from `start` to `end`. Speech is not even:
     /// half a second is added on both sides, and where most of it is private all of it is.
-    pub fn spans(&self, text: &str, start: u64, end: u64) -> Vec<(u64, u64)> {
+    pub fn spans(&self, text: &str, side: Side, start: u64, end: u64) -> Vec<Span> {
         const MARGIN: u64 = 500;
-        let (length, took) = (text.len().max(1) as u64, end.saturating_sub(start));
-        let private: usize = self.taken.iter().map(|(range, _)| range.len()).sum();
-        if private * 2 >= text.len() && private > 0 {
-            return vec![(start.saturating_sub(MARGIN), end + MARGIN)];
+        let (length, took) = (breath(text).max(1), end.saturating_sub(start));
+        let private: u64 = self
+            .taken
+            .iter()
+            .map(|(range, _)| breath(&text[range.clone()]))
+            .sum();
+        if private * 2 >= length && private > 0 {
+            return vec![Span {
+                side,
+                from: start.saturating_sub(MARGIN),
+                to: end + MARGIN,
+            }];
         }
         self.taken
             .iter()
             .map(|(range, _)| {
-                let from = start + took * range.start as u64 / length;
-                let to = start + took * range.end as u64 / length;
-                (
-                    from.saturating_sub(MARGIN).max(start),
-                    (to + MARGIN).min(end + MARGIN),
-                )
+                let from = start + took * breath(&text[..range.start]) / length;
+                let to = start + took * breath(&text[..range.end]) / length;
+                Span {
+                    side,
+                    from: from.saturating_sub(MARGIN).max(start),
+                    to: (to + MARGIN).min(end + MARGIN),
+                }
             })
             .collect()
     }
+}
+
+/// How long a text takes to say, in letters: a digit is a word.
+fn breath(text: &str) -> u64 {
+    text.chars()
+        .map(|c| if c.is_ascii_digit() { 5 } else { 1 })
+        .sum()
 }
 
 fn take_out(text: &str, mut found: Vec<(Range<usize>, Private)>) -> Redacted {

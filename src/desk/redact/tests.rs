@@ -1,7 +1,10 @@
 //! What is taken out of texts, and what is left.
 
 use super::*;
-use crate::desk::{CallerTurn, Route, TurnRecord};
+use crate::desk::{
+    ActionRecord, ActionStatus, AgentTurn, Asked, CallRecord, CallbackRequest, CallerTurn, Closing,
+    Handoff, LineQuality, NoteLine, Route, TurnRecord,
+};
 
 fn clean(text: &str) -> String {
     Redactor::new(Private::ALL).text(text, false).text
@@ -175,6 +178,22 @@ fn only_the_kinds_asked_for_and_nothing_when_off() {
     );
 }
 
+fn decision(pending: Option<Pending>) -> Decision {
+    Decision {
+        id: "1".into(),
+        route: Route::Act,
+        intent: None,
+        in_scope: 1.,
+        confidence: 1.,
+        sources: vec![],
+        action: None,
+        reply: "Thank you.".into(),
+        reason: String::new(),
+        model: None,
+        pending,
+    }
+}
+
 #[test]
 fn a_record_and_when_it_was_said() {
     let turn = |text: &str, pending: Option<Pending>, start_ms, end_ms| TurnRecord {
@@ -184,19 +203,7 @@ fn a_record_and_when_it_was_said() {
             end_ms,
             ..CallerTurn::default()
         }),
-        decision: Some(Decision {
-            id: "1".into(),
-            route: Route::Act,
-            intent: None,
-            in_scope: 1.,
-            confidence: 1.,
-            sources: vec![],
-            action: None,
-            reply: "Thank you.".into(),
-            reason: String::new(),
-            model: None,
-            pending,
-        }),
+        decision: Some(decision(pending)),
         ..TurnRecord::default()
     };
     let record = CallRecord {
@@ -209,7 +216,7 @@ fn a_record_and_when_it_was_said() {
             ),
             turn("60614", None, 5_000, 7_000),
             turn(
-                "so my card number is 4111 1111 1111 1111 and I would like to know whether it is the one that you have",
+                "so my card number is 4111 1111 1111 1111 and I would like to know whether it is the one that you have on file for my account",
                 None,
                 10_000,
                 20_000,
@@ -217,14 +224,16 @@ fn a_record_and_when_it_was_said() {
         ],
         ..CallRecord::default()
     };
-    let (clean, said) = Redactor::new(Private::ALL).record(&record, &BTreeSet::new());
+    let (clean, said) = Redactor::new(Private::ALL).record(&record, &BTreeSet::new(), 0);
     let text = serde_json::to_string(&clean).unwrap();
     assert!(!text.contains("60614") && !text.contains("4111"), "{text}");
     assert!(text.contains("move my payment"));
-    assert_eq!(said[0], (4_500, 7_500), "all of an answer");
-    let (from, to) = said[1];
+    let spans: Vec<_> = said.iter().map(|s| (s.side, s.from, s.to)).collect();
+    assert_eq!(spans[0], (Side::Caller, 4_500, 7_500), "all of an answer");
+    let (_, from, to) = spans[1];
+    // Sixteen digits are sixteen words: nearly half of what was said.
     assert!(
-        (10_000..12_100).contains(&from) && (13_900..15_500).contains(&to),
+        (10_000..11_500).contains(&from) && (15_500..17_000).contains(&to),
         "{from} {to}"
     );
 }
@@ -244,6 +253,160 @@ proptest::proptest! {
         for (range, _) in &once.taken {
             proptest::prop_assert!(text.get(range.clone()).is_some());
         }
-        let _ = once.spans(&text, 0, 1_000);
+        let _ = once.spans(&text, Side::Caller, 0, 1_000);
     }
+}
+
+const CARD: &str = "4111 1111 1111 1111";
+
+/// Every text in a hand-over, and a few more.
+fn told_everything() -> Handoff {
+    let text = |what: &str| format!("{what} Maria Alvarez, card {CARD}, born March 3 1980");
+    Handoff {
+        reason: "asked".into(),
+        summary: text("summary"),
+        spoken_brief: text("brief"),
+        tried: vec![text("tried")],
+        open_question: text("open"),
+        caller_name: Some("Maria Alvarez".into()),
+        questions: vec![Asked {
+            question: text("question"),
+            answer: text("answer"),
+        }],
+        note: Some(text("note")),
+        handed_back: Some(text("back")),
+        notes: vec![
+            NoteLine {
+                by: "caller".into(),
+                text: text("line"),
+                at_ms: 90_000,
+            },
+            NoteLine {
+                by: "colleague".into(),
+                text: text("line"),
+                at_ms: 99_000,
+            },
+        ],
+        draft: Some(text("draft")),
+        closing: Some(Closing {
+            status: "resolved".into(),
+            said: text("closing"),
+        }),
+        accepted_by: Some("sip:care@192.0.2.5".into()),
+        ..Handoff::default()
+    }
+}
+
+#[test]
+fn nothing_private_is_left_in_any_text_of_a_handover_or_a_callback() {
+    let redactor = Redactor::new(Private::ALL);
+    let asserted = "\"Maria Alvarez\" <sip:+12025550163@carrier.example>";
+    let record = CallRecord {
+        handoff: Some(told_everything()),
+        line: Some(LineQuality {
+            headers: vec![("P-Asserted-Identity".into(), asserted.into())],
+            ..LineQuality::default()
+        }),
+        ..CallRecord::default()
+    };
+    let (clean, said) = redactor.record(&record, &BTreeSet::new(), 0);
+    let mut callback = CallbackRequest {
+        number: "+12025550163".into(),
+        when: Some(format!("when {CARD} is paid")),
+        reason: "asked".into(),
+        handoff: told_everything(),
+    };
+    redactor.callback(&mut callback);
+    for text in [
+        serde_json::to_string(&clean).unwrap(),
+        serde_json::to_string(&callback).unwrap(),
+    ] {
+        for private in ["4111", "Maria", "Alvarez", "1980"] {
+            assert!(!text.contains(private), "{private} in {text}");
+        }
+        for kept in [
+            "summary", "brief", "tried", "open", "question", "answer", "note", "back",
+        ] {
+            assert!(text.contains(&format!("{kept} [name]")), "{kept}: {text}");
+        }
+        assert!(text.contains("sip:care@192.0.2.5"));
+    }
+    assert_eq!(callback.number, "+12025550163", "it is to be called");
+    // What was said between the two is covered on the side of who said it.
+    assert!(
+        said.iter()
+            .any(|s| s.side == Side::Caller && s.to >= 89_000)
+    );
+    assert!(said.iter().any(|s| s.side == Side::Heard && s.to >= 98_000));
+    assert_eq!(
+        speakable(&callback.handoff.spoken_brief),
+        "brief the caller, card a card number, born a date of birth"
+    );
+    assert_eq!(
+        speakable("[name], number verified. About the [proof]."),
+        "The caller, number verified. About the their proof."
+    );
+    let mut as_it_was = told_everything();
+    Redactor::default().handoff(&mut as_it_was);
+    assert_eq!(as_it_was, told_everything(), "off");
+}
+
+#[test]
+fn our_own_voice_that_reads_a_secret_back_is_covered_too() {
+    let heard = "Thank you. I have 4111 1111 1111 1111, is that the card you mean?";
+    let code = "And 737 on its back?";
+    let record = CallRecord {
+        actions: vec![ActionRecord {
+            name: "pay".into(),
+            slots: serde_json::json!({ "card_security_code": "737" })
+                .as_object()
+                .cloned()
+                .unwrap(),
+            confirmed: true,
+            idempotency_key: None,
+            status: ActionStatus::Done,
+            result: serde_json::Value::Null,
+        }],
+        turns: vec![TurnRecord {
+            agent: Some(AgentTurn {
+                text: heard.into(),
+                heard: heard.into(),
+                start_ms: 10_000,
+                end_ms: 20_000,
+            }),
+            decision: Some(Decision {
+                reply: code.into(),
+                ..decision(None)
+            }),
+            ..TurnRecord::default()
+        }],
+        ..CallRecord::default()
+    };
+    // The call was answered half a second after its recording began.
+    let (clean, said) = Redactor::new(Private::ALL).record(&record, &BTreeSet::new(), 500);
+    let text = serde_json::to_string(&clean).unwrap();
+    assert!(!text.contains("4111") && !text.contains("737"), "{text}");
+    let [span] = said[..] else { panic!("{said:?}") };
+    assert_eq!(span.side, Side::Heard);
+    assert!((10_000..12_000).contains(&span.from), "{span:?}");
+    assert!((18_000..21_500).contains(&span.to), "{span:?}");
+}
+
+#[test]
+fn a_systems_answer_is_judged_by_the_names_of_its_fields() {
+    let redactor = Redactor::new(Private::ALL);
+    let mut value = serde_json::json!({
+        "first_name": "Ada", "last_name": "Brook", "postcode": "60614", "date_of_birth": "1990-02-01",
+        "email": "ada", "security_pin": "9", "plan_name": "Basic", "status_name": "open", "amount": 1_250_000,
+        "account": 123_456_789_u64, "card": 4_111_111_111_111_111_u64, "cards": [{"holder_name": "A"}], "ok": true,
+    });
+    redactor.value(&mut value);
+    assert_eq!(
+        value,
+        serde_json::json!({
+            "first_name": "[name]", "last_name": "[name]", "postcode": "[proof]", "date_of_birth": "[date of birth]",
+            "email": "[email]", "security_pin": "[proof]", "plan_name": "Basic", "status_name": "open", "amount": 1_250_000,
+            "account": "[number]", "card": "[card]", "cards": [{"holder_name": "[name]"}], "ok": true,
+        })
+    );
 }

@@ -124,6 +124,7 @@ impl RtpSession {
             });
         info.packets_in = packets_in;
         info.packets_lost = packets_lost;
+        info.packets_late = self.receiver.late();
         info.packets_out = u64::from(self.sender.packets);
         info.jitter_ms = jitter.jitter_ms;
         info.longest_gap_ms = ms(self.receiver.longest_gap());

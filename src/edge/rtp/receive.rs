@@ -61,8 +61,9 @@ pub(super) struct Receiver {
     /// Keys found in the sound and not told yet.
     found: Vec<char>,
     pub(super) packets: u64,
-    /// Lost in streams before this one.
+    /// Lost in streams before this one, and late.
     lost_before: u64,
+    late_before: u64,
     last_sound: Option<Instant>,
     longest_gap: Duration,
 }
@@ -88,6 +89,7 @@ impl Receiver {
             found: Vec::new(),
             packets: 0,
             lost_before: 0,
+            late_before: 0,
             last_sound: None,
             longest_gap: Duration::ZERO,
         }
@@ -139,6 +141,10 @@ impl Receiver {
         self.lost_before + stats.lost.saturating_sub(stats.late)
     }
 
+    pub(super) fn late(&self) -> u64 {
+        self.late_before + self.jitter.stats().late
+    }
+
     pub(super) fn longest_gap(&self) -> Duration {
         self.longest_gap
     }
@@ -163,7 +169,9 @@ impl Receiver {
         let rate = codec.rate() != self.codec.rate();
         let clock = codec.clock_hz() != self.codec.clock_hz();
         if clock || packet_ms != self.packet_ms {
-            self.lost_before += self.jitter.stats().lost;
+            let stats = self.jitter.stats();
+            self.lost_before += stats.lost.saturating_sub(stats.late);
+            self.late_before += stats.late;
             self.jitter = buffer(codec, packet_ms);
         }
         self.codec = codec;

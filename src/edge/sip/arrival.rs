@@ -224,7 +224,7 @@ fn invite(
         .take(32)
         .collect();
     headers.extend(passport.map(|p| ("Identity-Claims".to_owned(), p.said())));
-    let contact = shared.contact(Some("firstline"), source, incoming.transport());
+    let contact = shared.contact_for(&incoming, source);
     let cseq = incoming.cseq().unwrap_or(0);
     let (dialog, steps) = match shared.stack.accept_invite(incoming, &contact) {
         Ok(made) => made,

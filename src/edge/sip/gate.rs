@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::limiter::{Limiter, Offence};
 use super::listen::with_via;
+use super::sockets::UdpSockets;
 use super::{ALLOW, SUPPORTED, Transport};
 use crate::wire::sip::frame::{Framer, Piece};
 use crate::wire::sip::nat::reachable;
@@ -121,22 +122,24 @@ pub(super) struct GatedUdp {
     socket: Arc<UdpSocket>,
     gate: Arc<Gate>,
     buffer: Mutex<Vec<u8>>,
-    /// The stack sends everything by the first socket. What is for the other family of addresses goes out here, with this address in its
-    /// Via.
-    other_family: Arc<OnceLock<(Arc<UdpSocket>, SocketAddr)>>,
+    /// All of the line's, this one among them, and which it is: the stack sends every request by the first.
+    sockets: Arc<UdpSockets>,
+    number: usize,
 }
 
 impl GatedUdp {
     pub(super) fn new(
         socket: Arc<UdpSocket>,
         gate: Arc<Gate>,
-        other_family: Arc<OnceLock<(Arc<UdpSocket>, SocketAddr)>>,
+        sockets: Arc<UdpSockets>,
+        number: usize,
     ) -> Self {
         Self {
             socket,
             gate,
             buffer: Mutex::new(vec![0; 65_536]),
-            other_family,
+            sockets,
+            number,
         }
     }
 
@@ -163,6 +166,7 @@ impl GatedUdp {
             }
             match self.gate.judge(datagram, source, false) {
                 Verdict::Pass(message) => {
+                    self.sockets.heard(self.number, source);
                     let bytes = message.to_bytes();
                     if let Some(slot) = out.get_mut(..bytes.len()) {
                         slot.copy_from_slice(&bytes);
@@ -181,14 +185,14 @@ impl GatedUdp {
     pub(super) async fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
         let plain = plain_out(bytes);
         let bytes = plain.as_deref().unwrap_or(bytes);
-        let own = self.socket.local_addr()?;
-        match self.other_family.get() {
-            Some((socket, shown)) if own.is_ipv4() != to.is_ipv4() => {
+        match self.sockets.other_for(self.number, bytes, to) {
+            Some(other) => {
                 let request = !bytes.starts_with(b"SIP/2.0 ");
-                let seen = request.then(|| with_via(bytes, Transport::Udp, *shown));
-                socket.send_to(seen.as_deref().unwrap_or(bytes), to).await
+                let seen = request.then(|| with_via(bytes, Transport::Udp, other.shown));
+                let bytes = seen.as_deref().unwrap_or(bytes);
+                other.socket.send_to(bytes, to).await
             }
-            _ => self.socket.send_to(bytes, to).await,
+            None => self.socket.send_to(bytes, to).await,
         }
     }
 }

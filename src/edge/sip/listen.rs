@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rsipstack::platform::net::UdpSocket as StackUdp;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::{Carried, Gate, GatedUdp, carry};
 use super::limiter::Limiter;
+use super::sockets::UdpSockets;
 use super::tls::{self, TlsFiles};
 use super::{SipError, Transport};
 
@@ -41,6 +42,7 @@ pub(super) struct Bound {
     server: Option<tokio_rustls::TlsAcceptor>,
     client: tokio_rustls::TlsConnector,
     advertise: Option<IpAddr>,
+    pub(super) sockets: Arc<UdpSockets>,
 }
 
 /// Binds every listener. UDP sockets are handed to `transports` at once; connections are served by [`Streams`] later, when the stack
@@ -54,8 +56,7 @@ pub(super) async fn bind(
     limiter: Arc<Limiter>,
 ) -> Result<Bound, SipError> {
     let gate = Arc::new(Gate::new(limiter));
-    let families = [true, false].map(|_| Arc::new(OnceLock::new()));
-    let [v4, v6] = &families;
+    let sockets = Arc::new(UdpSockets::default());
     let client = tls::client(files).map_err(SipError::Listen)?;
     let mut bound = Bound {
         listeners: Vec::new(),
@@ -64,6 +65,7 @@ pub(super) async fn bind(
         server: None,
         client: tokio_rustls::TlsConnector::from(client),
         advertise,
+        sockets: sockets.clone(),
     };
     for text in listen {
         let (transport, wanted) = parse(text)?;
@@ -74,9 +76,8 @@ pub(super) async fn bind(
             let addr = socket.local_addr().map_err(|e| in_use(&e))?;
             let shown = shown(addr, advertise);
             let socket = Arc::new(socket);
-            let (own, other) = if addr.is_ipv4() { (v4, v6) } else { (v6, v4) };
-            let _ = own.set((socket.clone(), shown));
-            let socket = Gated(GatedUdp::new(socket, gate.clone(), other.clone()));
+            let number = sockets.add(socket.clone(), addr, shown);
+            let socket = Gated(GatedUdp::new(socket, gate.clone(), sockets.clone(), number));
             let connection = UdpConnection::from_socket(
                 Arc::new(socket),
                 Some(shown),
@@ -153,6 +154,12 @@ impl StackUdp for Gated {
     }
 }
 
+/// A connection that we opened, and our own end of it.
+struct Ours {
+    open: CancellationToken,
+    local: SocketAddr,
+}
+
 /// Connections: those that others open to our listeners, and those we open.
 pub(super) struct Streams {
     endpoint: Arc<EndpointInner>,
@@ -161,7 +168,9 @@ pub(super) struct Streams {
     /// Where we are reached over each transport, as Via shows it.
     shown: Vec<(Transport, SocketAddr)>,
     advertise: Option<IpAddr>,
-    ours: Mutex<HashMap<(Transport, SocketAddr), CancellationToken>>,
+    ours: Mutex<HashMap<(Transport, SocketAddr), Ours>>,
+    /// Which of our addresses those that others opened came to.
+    theirs: Mutex<HashMap<(Transport, SocketAddr), SocketAddr>>,
     cancel: CancellationToken,
 }
 
@@ -183,6 +192,7 @@ impl Streams {
                 .collect(),
             advertise: bound.advertise,
             ours: Mutex::default(),
+            theirs: Mutex::default(),
             cancel: cancel.clone(),
         });
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -210,7 +220,10 @@ impl Streams {
         target: SocketAddr,
         name: &str,
     ) -> Result<CancellationToken, String> {
-        let up = self.lock().get(&(transport, target)).cloned();
+        let up = self
+            .lock()
+            .get(&(transport, target))
+            .map(|o| o.open.clone());
         if let Some(open) = up.filter(|open| !open.is_cancelled()) {
             return Ok(open);
         }
@@ -244,17 +257,28 @@ impl Streams {
         let open = carried.open.clone();
         {
             let mut ours = self.lock();
-            ours.retain(|_, token| !token.is_cancelled());
-            ours.insert((transport, target), open.clone());
+            ours.retain(|_, ours| !ours.open.is_cancelled());
+            let open = open.clone();
+            ours.insert((transport, target), Ours { open, local });
         }
         self.attach(carried, transport, target, local).await?;
         Ok(open)
     }
 
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<(Transport, SocketAddr), CancellationToken>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Transport, SocketAddr), Ours>> {
         self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_theirs(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<(Transport, SocketAddr), SocketAddr>> {
+        self.theirs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Our own end of the connection with `peer`, whoever opened it.
+    pub(super) fn own_end(&self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
+        let theirs = self.lock_theirs().get(&(transport, peer)).copied();
+        theirs.or_else(|| Some(self.lock().get(&(transport, peer))?.local))
     }
 
     fn carried<S>(&self, io: S, peer: SocketAddr) -> Carried
@@ -410,6 +434,9 @@ async fn accept(
                 }
             };
             let open = carried.open.clone();
+            let key = (transport, peer);
+            streams.lock_theirs().insert(key, local);
+            let weak = Arc::downgrade(&streams);
             if streams
                 .attach(carried, transport, peer, local)
                 .await
@@ -417,6 +444,9 @@ async fn accept(
             {
                 drop(streams);
                 open.cancelled().await;
+            }
+            if let Some(streams) = weak.upgrade() {
+                streams.lock_theirs().remove(&key);
             }
             drop((place, held));
         });
@@ -471,7 +501,8 @@ fn in_use(kind: &str, addr: SocketAddr, error: &std::io::Error) -> SipError {
 }
 
 fn shown(bound: SocketAddr, advertise: Option<IpAddr>) -> SocketAddr {
-    let advertise = advertise.filter(|a| a.is_ipv4() == bound.is_ipv4());
+    let advertise =
+        advertise.filter(|a| a.is_ipv4() == bound.is_ipv4() && !bound.ip().is_loopback());
     SocketAddr::new(
         advertise.unwrap_or_else(|| visible(bound.ip())),
         bound.port(),

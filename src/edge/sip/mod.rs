@@ -3,6 +3,7 @@
 //! ```text
 //! gate       every message is judged before the stack sees it
 //! listen     listeners and connections, as the stack is given them
+//! sockets    which of several UDP sockets a request goes out by
 //! net        whose calls are taken
 //! tls        certificates
 //! stack      rsipstack's transactions and dialogs behind our own types
@@ -43,6 +44,7 @@ mod registrar;
 mod sending_on;
 mod session;
 mod signalling;
+mod sockets;
 mod stack;
 mod timer;
 mod tls;
@@ -53,6 +55,7 @@ pub use limiter::Ban;
 pub use listen::Listener;
 pub use net::{Accept, Net};
 pub use session::MediaPolicy;
+pub use timer::USUAL as USUAL_SESSION;
 pub use tls::TlsFiles;
 pub use trunk::{Account, Registration, Trunk};
 pub use uri::{SipUri, address_of, party_of};
@@ -128,6 +131,8 @@ pub struct SipConfig {
     pub trunks: Vec<Trunk>,
     /// Desk phones that may register here.
     pub phones: Vec<Account>,
+    /// How long a call of ours may go without a sign of life, seconds (RFC 4028; [`USUAL_SESSION`]).
+    pub session_s: u32,
     /// Never banned or rate-limited.
     pub trusted: Vec<Net>,
 }
@@ -283,15 +288,15 @@ impl SipEdge {
         self.shared.stack.stop();
     }
 
-    /// A number's address at the first trunk.
+    /// A number's address at a trunk: `+15550100`, or `carrier:+15550100` at that one.
     pub fn at_trunk(&self, number: &str) -> Option<String> {
-        let trunk = self.shared.config.trunks.first()?;
+        let (trunk, number) = self.shared.trunk_for(number).ok()?;
         Some(trunk.uri(Some(number)).to_string())
     }
 
     /// Places a call. The leg's signals say how it goes; what is wrong with the address comes as `Ended(Failed)` too.
     ///
-    /// `uri` is a SIP address, `trunk:+15550100` for a number through the first trunk, or `phone:maria` for a phone that registered here. `from` is a number or a SIP address;
+    /// `uri` is a SIP address, `trunk:+15550100` for a number through the first trunk that stands, `trunk:carrier:+15550100` for one by its name, or `phone:maria` for a phone that registered here. `from` is a number or a SIP address;
     /// `ring_s` the longest it may ring (a `ring_s` in the address wins).
     pub fn dial(
         &self,
@@ -309,7 +314,7 @@ impl SipEdge {
         };
         let through = uri
             .strip_prefix("trunk:")
-            .map(|number| (number, self.shared.config.trunks.first()));
+            .map(|number| self.shared.trunk_for(number));
         let phone = uri
             .strip_prefix("phone:")
             .map(|user| self.shared.phones.find(user));
@@ -319,12 +324,10 @@ impl SipEdge {
                 .map_or_else(|| Err(String::new()), Clone::clone)
                 .map(|bound| bound.contact),
             None => uri.parse::<SipUri>(),
-            Some((number, Some(trunk))) => Ok(trunk.uri(Some(number))),
-            Some((number, None)) => Err(format!(
-                "{number} is to be called through a trunk, and no [[trunk]] is configured"
-            )),
+            Some(Ok((trunk, number))) => Ok(trunk.uri(Some(number))),
+            Some(Err(why)) => Err(why.clone()),
         };
-        let through = through.and_then(|(_, trunk)| trunk.cloned());
+        let through = through.and_then(Result::ok).map(|(trunk, _)| trunk.clone());
         let flow = phone
             .and_then(Result::ok)
             .map(|bound| (bound.transport, bound.source));
@@ -367,6 +370,8 @@ impl Shared {
         // A line that listens on one address only takes media there only, too.
         let mut own = self.stack.listeners.iter().map(|l| l.addr.ip());
         let only = own.next().filter(|first| own.all(|ip| ip == *first));
+        // Behind a proxy on this computer sound comes from elsewhere all the same, to the address that is advertised for it.
+        let only = only.filter(|ip| !ip.is_loopback() || self.config.advertise.is_none());
         let any = match v6 {
             true => IpAddr::from([0u16; 8]),
             false => IpAddr::from([0, 0, 0, 0]),
@@ -386,23 +391,43 @@ impl Shared {
             .unwrap_or_else(|| local_towards(peer))
     }
 
+    /// Where `peer` reaches us over this transport. Without a listener of that kind that is our own end of the connection: whoever is at
+    /// the other one has it, and nobody else could use any address of ours.
     fn contact(&self, user: Option<&str>, peer: SocketAddr, transport: Transport) -> SipUri {
-        let listeners = &self.stack.listeners;
-        let alike = |l: &&Listener| l.transport == transport;
-        let own = listeners
-            .iter()
-            .filter(alike)
-            .find(|l| l.addr.is_ipv4() == peer.is_ipv4())
-            .or_else(|| listeners.iter().find(alike));
-        let listener = own.or_else(|| listeners.first());
-        // Without a listener of that kind answers come back on the connection that we opened.
-        let transport = listener.map_or(transport, |l| l.transport);
-        SipUri::new(
-            user,
-            self.our_address(peer).to_string(),
-            listener.map(|l| l.addr.port()),
-            transport,
-        )
+        match self.stack.own_end(transport, peer) {
+            Some(own) => self.at(own, user, peer, transport),
+            // Nothing of that kind at all: what there is, is better than nothing.
+            None => match self.stack.listeners.first() {
+                Some(l) => self.at(l.addr, user, peer, l.transport),
+                None => SipUri::new(user, self.our_address(peer).to_string(), None, transport),
+            },
+        }
+    }
+
+    /// The same for whoever sent this: the listener that they sent it to.
+    fn contact_for(&self, incoming: &Incoming, peer: SocketAddr) -> SipUri {
+        let (user, transport) = (Some("firstline"), incoming.transport());
+        match self.stack.arrived_at(incoming) {
+            Some(own) => self.at(own, user, peer, transport),
+            None => self.contact(user, peer, transport),
+        }
+    }
+
+    fn at(
+        &self,
+        own: SocketAddr,
+        user: Option<&str>,
+        peer: SocketAddr,
+        transport: Transport,
+    ) -> SipUri {
+        // A listener on one address is reached there and nowhere else, unless we are known by another outside. Whoever reaches loopback is on
+        // this computer: a proxy in front of us, to whom no address outside leads to us.
+        let only = Some(own.ip()).filter(|ip| !ip.is_unspecified());
+        let advertised = self.config.advertise.is_some() && !own.ip().is_loopback();
+        let ip = only
+            .filter(|_| !advertised)
+            .unwrap_or_else(|| self.our_address(peer));
+        SipUri::new(user, ip.to_string(), Some(own.port()), transport)
     }
 
     fn route(&self, key: (String, String), media_port: u16) -> signalling::Mail {

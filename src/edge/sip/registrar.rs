@@ -11,10 +11,11 @@ use super::stack::{Incoming, header};
 use super::uri::address_of;
 use super::{Account, Shared, SipUri, Transport, party_of};
 
-/// Seconds granted where a phone asks for none, and the least and the most.
-const USUAL: u32 = 600;
+/// Seconds granted where a phone asks for none, and the least and the most. Bindings are kept in memory: a connection's other end is gone
+/// after a restart whatever is written down, and a phone that comes back within five minutes is one nobody misses for an hour.
+const USUAL: u32 = 300;
 const LEAST: u32 = 30;
-const MOST: u32 = 3_600;
+const MOST: u32 = 300;
 /// Devices of one person.
 const DEVICES: usize = 8;
 

@@ -110,6 +110,8 @@ pub(super) struct Talk<'a> {
     offered: bool,
     /// A re-INVITE or UPDATE of ours is not answered yet.
     refreshing: bool,
+    /// It carries an offer.
+    refresh_offers: bool,
     /// A transfer of the far end under way: until when we wait to hear how it went.
     pub(super) sending_on: Option<Instant>,
     /// The far end asked for a transfer, and has not been told what became of it.
@@ -182,6 +184,7 @@ pub(super) async fn inbound(
         takes_places: call.takes_places,
         offered: false,
         refreshing: false,
+        refresh_offers: false,
         sending_on: None,
         asked_to_send_on: false,
     };
@@ -219,7 +222,10 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         Some(trunk) => trunk.destination().await,
         None => Ok(None),
     };
-    let name = uri.host.clone();
+    let name = match &through {
+        Some(trunk) => trunk.certified_name(),
+        None => uri.host.clone(),
+    };
     let found = match (flow, proxy) {
         (Some((_, at)), _) => Ok((uri, at)),
         (None, Ok(Some(proxy))) => Ok((uri, proxy)),
@@ -258,12 +264,15 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
     }
     let mut session = Session::new(shared.our_address(peer), port, &media);
     let offer = session.offer();
+    let keeper = Keeper::offering(shared.config.session_s);
+    let mut headers = headers.to_vec();
+    headers.extend(keeper.offer());
     let (dialog, steps, invite) = match shared.stack.invite(
         &uri,
         Some((peer, transport)),
         &from,
         &contact,
-        headers,
+        &headers,
         offer,
         account.as_ref(),
     ) {
@@ -291,11 +300,12 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         last_cseq: 0,
         waiting: VecDeque::new(),
         events,
-        keeper: Keeper::new(Terms::none()),
+        keeper,
         reliable: None,
         takes_places: false,
         offered: false,
         refreshing: false,
+        refresh_offers: false,
         sending_on: None,
         asked_to_send_on: false,
     };
@@ -568,7 +578,8 @@ impl Talk<'_> {
         let offer = request.body().to_vec();
         let contact = ("Contact", format!("<{}>", self.contact));
         // Two changes at once cross (RFC 3261 section 14.2, RFC 3311 section 5.2): theirs waits for ours to be settled.
-        if self.refreshing && invite || self.offered && (invite || !offer.is_empty()) {
+        let ours = self.refreshing && (invite || self.refresh_offers && !offer.is_empty());
+        if ours || self.offered && (invite || !offer.is_empty()) {
             return request.reply(491, &[contact], None).await;
         }
         let mut headers = match self.keeper.refreshed(&request, Instant::now()) {
@@ -689,6 +700,7 @@ impl Talk<'_> {
             Act::Nothing => {}
             Act::Refresh { update, headers } => {
                 self.refreshing = true;
+                self.refresh_offers = !update;
                 let (events, dialog) = (self.events.clone(), self.dialog.clone());
                 let description = self.session.last_answer();
                 tokio::spawn(async move {
@@ -795,6 +807,7 @@ impl Talk<'_> {
         self.takes_places = call.takes_places;
         self.offered = false;
         self.refreshing = false;
+        self.refresh_offers = false;
         self.sending_on = None;
         self.asked_to_send_on = false;
     }

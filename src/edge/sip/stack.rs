@@ -27,6 +27,7 @@ use rsipstack::transport::TransportLayer;
 use tokio_util::sync::CancellationToken;
 
 use super::listen::{self, Listener, Streams, sip_addr};
+use super::sockets::UdpSockets;
 use super::tls::TlsFiles;
 use super::trunk::Account;
 use super::uri::SipUri;
@@ -41,6 +42,7 @@ pub(super) struct Stack {
     cancel: CancellationToken,
     pub(super) listeners: Vec<Listener>,
     streams: Arc<Streams>,
+    sockets: Arc<UdpSockets>,
     /// Registrars are told goodbye.
     pub(super) goodbye: CancellationToken,
 }
@@ -119,6 +121,7 @@ impl Stack {
         let transports = TransportLayer::new(cancel.clone());
         let bound = listen::bind(listen, advertise, tls, &transports, &cancel, limiter).await?;
         let listeners = bound.listeners.clone();
+        let sockets = bound.sockets.clone();
         let endpoint = EndpointBuilder::new()
             .with_user_agent(agent)
             .with_transport_layer(transports)
@@ -142,6 +145,7 @@ impl Stack {
                 cancel,
                 listeners,
                 streams,
+                sockets,
             },
             incoming,
         ))
@@ -273,6 +277,51 @@ impl Stack {
             },
             invite,
         ))
+    }
+
+    /// The address of ours that `peer` has to do with, or will have when we send it something: over UDP a socket's, else our own end of
+    /// the connection, or the listener for such connections. None: nothing of the kind.
+    pub(super) fn own_end(&self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
+        if transport == Transport::Udp {
+            return self.sockets.towards(peer);
+        }
+        let alike = |l: &&Listener| l.transport == transport;
+        let connected = self.streams.own_end(transport, peer);
+        let mut listeners = self.listeners.iter().filter(alike);
+        // They may have to open one themselves, later: then it is to a listener.
+        let exact = listeners.clone().find(|l| Some(l.addr) == connected);
+        let family = || {
+            let mut here = listeners.clone();
+            here.find(|l| l.addr.is_ipv4() == peer.is_ipv4())
+        };
+        exact
+            .or_else(|| connected.and_then(|at| self.wildcard(transport, at)))
+            .or_else(family)
+            .or_else(|| listeners.next())
+            .map(|l| l.addr)
+            .or(connected)
+    }
+
+    /// The listener on every address that a connection to `at` came to.
+    fn wildcard(&self, transport: Transport, at: SocketAddr) -> Option<&Listener> {
+        self.listeners.iter().find(|l| {
+            l.transport == transport
+                && l.addr.port() == at.port()
+                && l.addr.ip().is_unspecified()
+                && l.addr.is_ipv4() == at.is_ipv4()
+        })
+    }
+
+    /// The address of ours that a request came to.
+    pub(super) fn arrived_at(&self, incoming: &Incoming) -> Option<SocketAddr> {
+        match incoming.transport() {
+            Transport::Udp => {
+                let connection = incoming.tx.connection.as_ref()?;
+                let at = connection.get_addr().get_socketaddr().ok()?;
+                self.sockets.known_as(at)
+            }
+            transport => self.own_end(transport, incoming.source()?),
+        }
     }
 
     /// Opens (or finds) the connection to `target`, so that a refusal is known at once and not after 32 seconds. Nothing is done for

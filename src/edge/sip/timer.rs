@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::stack::{Headers, Incoming, header, lists};
 
-/// What we ask for where the far end asks for nothing, seconds.
-const OURS: u32 = 1_800;
+/// What we ask for, seconds: as RFC 4028 recommends (section 4), and no far end refuses it as too short.
+pub const USUAL: u32 = 1_800;
 /// Shorter sessions than this are refused (section 4's least).
 const LEAST: u32 = 90;
 
@@ -25,24 +25,15 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn none() -> Self {
-        Self {
-            expires: None,
-            theirs: false,
-            supported: false,
-            update: false,
-        }
-    }
-
     /// Reads a request.
     ///
     /// # Errors
     /// The least we take, where it asks for less and can be told so (422).
     pub(super) fn of(request: &Incoming) -> Result<Self, u32> {
-        Self::read(&request.headers())
+        Self::read(&request.headers(), LEAST)
     }
 
-    fn read(headers: &Headers) -> Result<Self, u32> {
+    fn read(headers: &Headers, least: u32) -> Result<Self, u32> {
         let asked = header(headers, "Session-Expires");
         let supported = lists(headers, "Supported", "timer") || lists(headers, "Require", "timer");
         let expires = asked.and_then(|v| v.split(';').next()?.trim().parse::<u32>().ok());
@@ -52,11 +43,11 @@ impl Terms {
                 (name.trim().eq_ignore_ascii_case("refresher")).then(|| value.trim().to_owned())
             })
         });
-        if expires.is_some_and(|e| e < LEAST) && supported {
-            return Err(LEAST);
+        if expires.is_some_and(|e| e < least) && supported {
+            return Err(least);
         }
         Ok(Self {
-            expires: expires.map(|e| e.max(LEAST)),
+            expires: expires.map(|e| e.max(least)),
             // Whoever asked refreshes, unless it says otherwise.
             theirs: supported && refresher.is_none_or(|r| !r.eq_ignore_ascii_case("uas")),
             supported,
@@ -83,15 +74,47 @@ pub(super) enum Act {
 pub(super) struct Keeper {
     terms: Terms,
     due: Option<Instant>,
+    /// What we ask for, seconds.
+    ours: u32,
 }
 
 impl Keeper {
     pub(super) fn new(terms: Terms) -> Self {
-        Self { terms, due: None }
+        Self {
+            terms,
+            due: None,
+            ours: USUAL,
+        }
+    }
+
+    /// Of a call that we make.
+    pub(super) fn offering(seconds: u32) -> Self {
+        Self {
+            terms: Terms {
+                expires: None,
+                theirs: false,
+                supported: false,
+                update: false,
+            },
+            due: None,
+            ours: seconds,
+        }
+    }
+
+    /// What our INVITE says (section 7.1). Who refreshes is left to the far end.
+    pub(super) fn offer(&self) -> Vec<(String, String)> {
+        vec![
+            ("Session-Expires".to_owned(), self.ours.to_string()),
+            ("Min-SE".to_owned(), self.least().to_string()),
+        ]
     }
 
     fn seconds(&self) -> u32 {
-        self.terms.expires.unwrap_or(OURS)
+        self.terms.expires.unwrap_or(self.ours)
+    }
+
+    fn least(&self) -> u32 {
+        LEAST.min(self.ours)
     }
 
     fn header(&self) -> String {
@@ -119,13 +142,21 @@ impl Keeper {
         });
     }
 
-    /// The answer to our INVITE: its far end may ask for a timer (section 7.2).
+    /// The answer to our INVITE: which timer its far end runs (section 7.2).
     pub(super) fn agreed(&mut self, headers: &Headers, now: Instant) {
-        let Ok(mut terms) = Terms::read(headers) else {
+        let Ok(mut terms) = Terms::read(headers, self.least()) else {
             return;
         };
-        // Without the header it does not run one; we do not press.
         if terms.expires.is_none() {
+            // It runs none. An UPDATE asks it whether the call is still there, and changes nothing; one that does not know UPDATE is left
+            // alone, for a re-INVITE every so often is more than it agreed to.
+            if terms.update {
+                self.terms = Terms {
+                    theirs: false,
+                    ..terms
+                };
+                self.start(now);
+            }
             return;
         }
         let asked = header(headers, "Session-Expires").unwrap_or_default();
@@ -146,7 +177,7 @@ impl Keeper {
         request: &Incoming,
         now: Instant,
     ) -> Result<Vec<(&'static str, String)>, u32> {
-        let terms = Terms::of(request)?;
+        let terms = Terms::read(&request.headers(), self.least())?;
         if terms.expires.is_some() || terms.supported {
             self.terms = Terms {
                 update: terms.update || self.terms.update,
@@ -187,7 +218,7 @@ impl Keeper {
             format!("{};refresher=uac", self.seconds()),
         )];
         if self.terms.supported {
-            headers.push(("Min-SE", LEAST.to_string()));
+            headers.push(("Min-SE", self.least().to_string()));
         }
         Act::Refresh {
             update: self.terms.update,
@@ -213,7 +244,7 @@ mod tests {
             ("Supported", "timer"),
             ("Session-Expires", "90;refresher=uac"),
         ]);
-        let mut keeper = Keeper::new(Terms::read(&asked).unwrap());
+        let mut keeper = Keeper::new(Terms::read(&asked, LEAST).unwrap());
         let now = Instant::now();
         keeper.start(now);
         assert_eq!(
@@ -230,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn where_nobody_asked_we_refresh() {
         let mut keeper =
-            Keeper::new(Terms::read(&headers(&[("Allow", "INVITE, UPDATE")])).unwrap());
+            Keeper::new(Terms::read(&headers(&[("Allow", "INVITE, UPDATE")]), LEAST).unwrap());
         let now = Instant::now();
         keeper.start(now);
         assert_eq!(keeper.act(now + Duration::from_secs(800)), Act::Nothing);
@@ -244,8 +275,11 @@ mod tests {
     #[test]
     fn too_short_is_refused_where_that_is_understood() {
         let short = [("Session-Expires", "30")];
-        assert_eq!(Terms::read(&headers(&short)).unwrap().expires, Some(90));
+        assert_eq!(
+            Terms::read(&headers(&short), LEAST).unwrap().expires,
+            Some(90)
+        );
         let both = [("Session-Expires", "30"), ("Supported", "100rel, timer")];
-        assert_eq!(Terms::read(&headers(&both)), Err(90));
+        assert_eq!(Terms::read(&headers(&both), LEAST), Err(90));
     }
 }

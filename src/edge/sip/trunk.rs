@@ -76,6 +76,20 @@ impl Trunk {
             .map(Some)
     }
 
+    /// Whom the certificate at the other end of a connection must name: whoever the connection is made to (RFC 5922 section 4). A proxy
+    /// that is named by its address alone is the carrier's own door, and shows the carrier's name.
+    pub(super) fn certified_name(&self) -> String {
+        let proxy = self.proxy.as_ref().and_then(|p| host_port(p).ok());
+        proxy
+            .map(|(host, _)| host)
+            .filter(|host| {
+                host.trim_matches(['[', ']'])
+                    .parse::<std::net::IpAddr>()
+                    .is_err()
+            })
+            .unwrap_or_else(|| self.host.clone())
+    }
+
     fn usual_port(&self) -> u16 {
         self.uri(None).usual_port()
     }
@@ -120,6 +134,31 @@ impl Trunk {
 }
 
 impl Shared {
+    /// Which trunk a number goes through, and the number: `carrier:+15550100` names one; else it is the first that is not known to be
+    /// down.
+    ///
+    /// # Errors
+    /// A sentence: there is no trunk, or none of that name.
+    pub(super) fn trunk_for<'a>(&self, number: &'a str) -> Result<(&Trunk, &'a str), String> {
+        let trunks = &self.config.trunks;
+        if let Some((name, number)) = number.split_once(':') {
+            let named = trunks.iter().find(|t| t.name == name);
+            return named
+                .map(|t| (t, number))
+                .ok_or_else(|| format!("no [[trunk]] is called `{name}`"));
+        }
+        let states = self.lock_registrations();
+        let down = |t: &&Trunk| matches!(states.get(&t.name), Some(Registration::Failed(_)));
+        trunks
+            .iter()
+            .find(|t| !down(t))
+            .or_else(|| trunks.first())
+            .map(|t| (t, number))
+            .ok_or_else(|| {
+                format!("{number} is to be called through a trunk, and no [[trunk]] is configured")
+            })
+    }
+
     /// Where trunks are now. A name that cannot be looked up keeps what it had.
     pub(super) async fn look_up_trunks(&self) {
         let mut trunks = Vec::new();
@@ -199,7 +238,7 @@ pub(super) fn keep_registered(shared: &Arc<Shared>, stop: &CancellationToken) {
         let (weak, trunk, stop) = (Arc::downgrade(shared), trunk.clone(), stop.clone());
         tokio::spawn(async move {
             let mut failures = 0u32;
-            let mut binding: Option<Binding> = None;
+            let mut binding: Option<(Binding, SipUri)> = None;
             while !stop.is_cancelled() {
                 // Weak between attempts: a line that was dropped is not kept up by its registrations.
                 let Some(shared) = weak.upgrade() else { return };
@@ -234,7 +273,7 @@ pub(super) fn keep_registered(shared: &Arc<Shared>, stop: &CancellationToken) {
                     () = stop.cancelled() => {}
                 }
             }
-            if let Some(mut binding) = binding {
+            if let Some((mut binding, _)) = binding {
                 let _ = tokio::time::timeout(GOODBYE, binding.register(0)).await;
             }
         });
@@ -246,25 +285,28 @@ async fn once(
     shared: &Arc<Shared>,
     trunk: &Trunk,
     account: &Account,
-    binding: &mut Option<Binding>,
+    binding: &mut Option<(Binding, SipUri)>,
 ) -> Result<(u32, Option<CancellationToken>), String> {
     let (peer, elsewhere) = trunk.place(shared).await?;
     let connection = shared
         .stack
-        .connect(trunk.transport, peer, &trunk.host)
+        .connect(trunk.transport, peer, &trunk.certified_name())
         .await?;
+    let contact = shared.contact(Some(&account.user), peer, trunk.transport);
+    // Another connection than before, with another end of ours: what was registered leads nowhere, and would have callers wait.
+    if let Some((mut stale, _)) = binding.take_if(|(_, at)| *at != contact) {
+        let _ = tokio::time::timeout(GOODBYE, stale.register(0)).await;
+    }
     if binding.is_none() {
-        let contact = shared.contact(Some(&account.user), peer, trunk.transport);
         // A connection of ours is found by its address; a name would open another.
         let proxy = (elsewhere || trunk.transport != Transport::Udp).then_some(peer);
         let registrar = trunk.uri(None);
-        *binding = Some(
-            shared
-                .stack
-                .registration(&registrar, proxy, account, &contact)?,
-        );
+        let made = shared
+            .stack
+            .registration(&registrar, proxy, account, &contact)?;
+        *binding = Some((made, contact));
     }
-    let Some(made) = binding.as_mut() else {
+    let Some((made, _)) = binding.as_mut() else {
         return Err("no registration".into());
     };
     let mut answered = made.register(EXPIRES).await;

@@ -7,11 +7,18 @@ use super::Shared;
 use super::inflow::BLOCK;
 use super::link::{Closing, Link};
 use super::room::{self, ROOM};
+use crate::audio::dtmf;
 use crate::audio::g711::Law;
 use crate::audio::resample::Resampler;
 use crate::audio::{FRAME, FRAME_MS};
 use crate::edge::sip::Permit;
 use crate::edge::{Inbound, Leg, LegInfo, Signal};
+
+/// A key lasts this long, and so many samples of silence follow it.
+const KEY_MS: u32 = 100;
+const KEY_GAP: usize = 480;
+/// Samples of keys that may wait: a long number, keyed fast.
+const MOST_KEYS: usize = 8_000 * 6;
 
 /// Below this a frame to be played is silence.
 const SILENCE: u16 = 100;
@@ -28,6 +35,8 @@ pub(super) struct TwilioLeg {
     heard: VecDeque<i16>,
     down: Resampler,
     to_send: Vec<i16>,
+    /// Keys on their way out, as tones: a media stream carries them in no other way.
+    keys: VecDeque<i16>,
     codes: Vec<u8>,
     /// Sound may go out.
     answered: bool,
@@ -53,6 +62,7 @@ impl TwilioLeg {
             heard: VecDeque::with_capacity(2 * FRAME),
             down: Resampler::new(16_000, 8_000),
             to_send: Vec::with_capacity(2 * BLOCK),
+            keys: VecDeque::new(),
             codes: Vec::with_capacity(BLOCK),
             answered: false,
             ended: false,
@@ -94,6 +104,12 @@ impl Leg for TwilioLeg {
         for (slot, sample) in block.iter_mut().zip(self.to_send.drain(..ready)) {
             *slot = sample;
         }
+        for slot in &mut block {
+            match self.keys.pop_front() {
+                Some(sample) => *slot = sample,
+                None => break,
+            }
+        }
         if !self.answered || self.ended {
             return;
         }
@@ -123,8 +139,13 @@ impl Leg for TwilioLeg {
         });
     }
 
-    /// A media stream carries no keys outwards: ignored.
-    fn send_digit(&mut self, _key: char) {}
+    fn send_digit(&mut self, key: char) {
+        // A far end that is slow to take them is not flooded.
+        if self.keys.len() < MOST_KEYS {
+            self.keys.extend(dtmf::tone(key, KEY_MS, 8_000, -10.0));
+            self.keys.extend([0; KEY_GAP]);
+        }
+    }
 
     fn clear(&mut self) -> u64 {
         self.to_send.clear();

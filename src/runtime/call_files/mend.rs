@@ -32,6 +32,21 @@ pub fn unfinished(recordings: &Path) -> Vec<String> {
     found
 }
 
+/// What humans said aside, kept beside the recording.
+fn sounds_aside(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.file_name().into_string().ok())
+        .map(|name| {
+            name.strip_suffix(SUFFIX)
+                .map_or(name.clone(), str::to_owned)
+        })
+        .filter(|name| name.ends_with(".wav") && name != AUDIO && !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
 /// A file of a call's folder, decrypted where it is encrypted; none where there is none.
 ///
 /// # Errors
@@ -171,6 +186,7 @@ impl CallFiles {
             open: false,
             trail: None,
             covered: Vec::new(),
+            kept: sounds_aside(folder),
             ahead: Vec::new(),
             written: 0,
             told: Cell::new(false),

@@ -16,6 +16,7 @@ use super::trail::{self, Chain, Signer};
 use crate::audio::wav::{FileOp, WavStream};
 use crate::audio::{FRAME, RATE};
 use crate::desk::CallRecord;
+use crate::desk::redact::{Side, Span};
 use crate::telemetry::{Metric, Metrics};
 
 mod mend;
@@ -56,9 +57,11 @@ pub(super) struct CallFiles {
     /// Sound is kept; else silence is, in its place.
     open: bool,
     trail: Option<Trail>,
-    covered: Vec<(u64, u64)>,
-    /// Samples to be covered that have not come yet, and how many were written.
-    ahead: Vec<(u64, u64)>,
+    covered: Vec<Span>,
+    /// Files beside the usual ones.
+    kept: Vec<String>,
+    /// What is to be covered and has not come yet, in samples; and how many were written.
+    ahead: Vec<Span>,
     written: u64,
     /// The disk was complained about.
     told: Cell<bool>,
@@ -98,6 +101,7 @@ impl CallFiles {
             open: sound,
             trail: None,
             covered: Vec::new(),
+            kept: Vec::new(),
             ahead: Vec::new(),
             written: 0,
             told: Cell::new(false),
@@ -208,14 +212,15 @@ impl CallFiles {
         }
         let first = self.written;
         self.written += self.waiting[0].len() as u64;
-        for (from, to) in &self.ahead {
-            let begin = from.saturating_sub(first) as usize;
-            let end = (to.saturating_sub(first) as usize).min(self.waiting[0].len());
-            for (n, sample) in self.waiting[0].iter_mut().enumerate().take(end).skip(begin) {
+        for span in &self.ahead {
+            let waiting = &mut self.waiting[place(span.side)];
+            let begin = span.from.saturating_sub(first) as usize;
+            let end = (span.to.saturating_sub(first) as usize).min(waiting.len());
+            for (n, sample) in waiting.iter_mut().enumerate().take(end).skip(begin) {
                 *sample = tone(first + n as u64);
             }
         }
-        self.ahead.retain(|(_, to)| *to > self.written);
+        self.ahead.retain(|span| span.to > self.written);
         let done = match &mut self.audio {
             None => Ok(()),
             Some(Audio::Plain { file, wav }) => {
@@ -255,25 +260,33 @@ impl CallFiles {
         }
     }
 
-    /// Puts a tone over what the caller said from when to when, milliseconds.
-    pub(super) fn cover(&mut self, spans: &[(u64, u64)]) {
+    /// Puts a tone over what was said then, on the side of who said it.
+    pub(super) fn cover(&mut self, spans: &[Span]) {
         self.flush();
-        for &(from, to) in spans {
-            if self.covered.iter().any(|(f, t)| *f <= from && to <= *t) {
+        for &span in spans {
+            let within = |known: &Span| {
+                known.side == span.side && known.from <= span.from && span.to <= known.to
+            };
+            if self.covered.iter().any(within) {
                 continue;
             }
-            self.covered.push((from, to));
+            self.covered.push(span);
             let per_ms = u64::from(RATE) / 1000;
-            if to * per_ms > self.written {
-                self.ahead.push((from * per_ms, to * per_ms));
+            let samples = Span {
+                from: span.from * per_ms,
+                to: span.to * per_ms,
+                ..span
+            };
+            if samples.to > self.written {
+                self.ahead.push(samples);
             }
-            if let Err(e) = self.cover_samples(from * per_ms, to * per_ms) {
+            if let Err(e) = self.cover_samples(samples) {
                 self.complain("a tone over private words", &e);
             }
         }
     }
 
-    fn cover_samples(&mut self, from: u64, to: u64) -> std::io::Result<()> {
+    fn cover_samples(&mut self, Span { side, from, to }: Span) -> std::io::Result<()> {
         match &mut self.audio {
             None => Ok(()),
             Some(Audio::Plain { file, .. }) => {
@@ -285,7 +298,7 @@ impl CallFiles {
                 let mut bytes = vec![0; ((to - from) * SAMPLE) as usize];
                 file.seek(SeekFrom::Start(WAV_HEAD + from * SAMPLE))?;
                 file.read_exact(&mut bytes)?;
-                beep(&mut bytes, from);
+                beep(&mut bytes, side, from);
                 file.seek(SeekFrom::Start(WAV_HEAD + from * SAMPLE))?;
                 file.write_all(&bytes)
             }
@@ -308,7 +321,7 @@ impl CallFiles {
                             .ok_or_else(|| std::io::Error::other("it cannot be decrypted"))?;
                         let range =
                             ((begin - first) * SAMPLE) as usize..((end - first) * SAMPLE) as usize;
-                        beep(&mut bytes[range], begin);
+                        beep(&mut bytes[range], side, begin);
                         if let Some(sealing) = keys.resume(head, 0) {
                             file.seek(SeekFrom::Start(at))?;
                             file.write_all(&sealing.at(place as u64, &bytes))?;
@@ -337,6 +350,13 @@ impl CallFiles {
             self.complain("its events", e);
         }
         written.is_ok()
+    }
+
+    /// A file more: what a human said aside.
+    pub(super) fn keep(&mut self, name: String, bytes: &[u8]) {
+        if self.replace(&self.path(&name), &self.dressed(bytes)) && !self.kept.contains(&name) {
+            self.kept.push(name);
+        }
     }
 
     /// The record as it stands: what is left if the power goes.
@@ -373,11 +393,13 @@ impl CallFiles {
             &self.dressed(transcript(record).as_bytes()),
         );
         let mut files = Vec::new();
-        for (name, path) in [
+        let usual = [
             (AUDIO, self.path(AUDIO)),
             (PAGE, self.path(PAGE)),
             (RECORD, self.path(&next)),
-        ] {
+        ];
+        let kept = self.kept.iter().map(|n| (n.as_str(), self.path(n)));
+        for (name, path) in usual.into_iter().chain(kept) {
             match hash(&path) {
                 Ok((length, hash)) => {
                     let name = match self.keeping.keys {
@@ -503,10 +525,19 @@ fn apply(file: &mut File, op: FileOp) -> std::io::Result<()> {
     }
 }
 
-/// A tone of 1 kHz, about -23 dBFS, over the caller's side of interleaved samples. `first`: the place of the first of them.
-fn beep(bytes: &mut [u8], first: u64) {
+/// A tone of 1 kHz, about -23 dBFS, over one side of interleaved samples. `first`: the place of the first of them.
+fn beep(bytes: &mut [u8], side: Side, first: u64) {
+    let at = place(side) * 2;
     for (n, sample) in bytes.chunks_exact_mut(SAMPLE as usize).enumerate() {
-        sample[..2].copy_from_slice(&tone(first + n as u64).to_le_bytes());
+        sample[at..at + 2].copy_from_slice(&tone(first + n as u64).to_le_bytes());
+    }
+}
+
+/// Which of a recording's two channels.
+fn place(side: Side) -> usize {
+    match side {
+        Side::Caller => 0,
+        Side::Heard => 1,
     }
 }
 

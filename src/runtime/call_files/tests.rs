@@ -115,7 +115,12 @@ fn private_words_are_covered_and_what_is_around_them_is_not() {
         let place = Place::new();
         let keeping = keeping(&place, sealed);
         let mut files = call(&place, &keeping, 2_960);
-        files.cover(&[(800, 1_300), (2_900, 9_000)]);
+        let span = |side, from, to| Span { side, from, to };
+        files.cover(&[
+            span(Side::Caller, 800, 1_300),
+            span(Side::Caller, 2_900, 9_000),
+            span(Side::Heard, 1_500, 2_000),
+        ]);
         // What is private yet when it comes is covered as it comes.
         files.sound(&[1000; FRAME], &[-1000; FRAME]);
         files.sound(&[1000; FRAME], &[-1000; FRAME]);
@@ -130,8 +135,33 @@ fn private_words_are_covered_and_what_is_around_them_is_not() {
         assert!(words.iter().any(|s| *s > 3_000) && words.iter().any(|s| *s < -3_000));
         assert!(caller[20_800..46_400].iter().all(|s| *s == 1000));
         assert!(caller[46_400..].iter().filter(|s| **s == 1000).count() < 20);
-        assert!(wav.channel(1).iter().all(|s| *s == -1000));
+        // What we read back is covered on our side, and nothing else is there.
+        let ours = wav.channel(1);
+        assert!(ours[..24_000].iter().all(|s| *s == -1000));
+        let words = &ours[24_000..32_000];
+        assert!(words.iter().any(|s| *s > 3_000));
+        assert!(words.iter().filter(|s| **s == -1000).count() < 50);
+        assert!(ours[32_000..].iter().all(|s| *s == -1000));
         assert_eq!(look(&place, &keeping).wrong, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_a_human_said_aside_is_kept_like_the_rest_and_sealed_with_it() {
+    for sealed in [false, true] {
+        let place = Place::new();
+        let keeping = keeping(&place, sealed);
+        let mut files = call(&place, &keeping, 200);
+        files.keep("note-1.wav".into(), b"RIFF spoken");
+        files.end(&record(true), "ended").unwrap();
+        let suffix = if sealed { SUFFIX } else { "" };
+        let there = fs::read(place.call().join(format!("note-1.wav{suffix}"))).unwrap();
+        assert_eq!(there == b"RIFF spoken", !sealed);
+        let keys = keeping.keys.as_ref();
+        let opened = read(&place.call(), "note-1.wav", keys).unwrap();
+        assert_eq!(opened.as_deref(), Some(b"RIFF spoken".as_slice()));
+        let verdict = look(&place, &keeping);
+        assert_eq!((verdict.wrong.len(), verdict.files), (0, 4));
     }
 }
 

@@ -3,16 +3,33 @@
 use std::collections::HashMap;
 
 use super::super::ear::{Ear, Turn};
-use super::super::pool::Msg;
+use super::super::pool::{Control, Msg};
 use super::super::work::Work;
 use super::Task;
 use crate::audio::playout::Playout;
 use crate::audio::{FRAME, FRAME_MS, MediaTime, RATE, wav};
-use crate::call::{CALLER, Event, LegId, LegSignal, Mix, SendTo};
+use crate::call::{CALLER, Event, LegId, LegSignal, Mix, Order, SendTo};
 use crate::desk::Listen;
+use crate::desk::redact::Side;
 use crate::speech::{Expect, Hints};
 
+/// People who may listen in on one call.
+const LISTENERS: usize = 8;
+
 impl Task {
+    pub(super) fn control(&mut self, control: Control) {
+        match control {
+            Control::End => self.event(Event::Shutdown),
+            Control::Order(order) => self.event(Event::Ordered(order)),
+            Control::Listen(to) if self.listeners.len() < LISTENERS => self.listeners.push(to),
+            Control::Listen(_) => {}
+            Control::Take { target, name, leg } => {
+                self.offered.insert(target.clone(), leg);
+                self.event(Event::Ordered(Order::Take { target, name }));
+            }
+        }
+    }
+
     /// Voice activity of the caller, and of humans who are attended to.
     pub(super) fn listen(&mut self, said: &HashMap<LegId, [i16; FRAME]>) {
         let silence = [0; FRAME];
@@ -90,13 +107,7 @@ impl Task {
         };
         let pcm = ear.map(|e| e.cut(from, to)).unwrap_or_default();
         if let Some(name) = keep {
-            let path = self.shared.recorder.folder(&self.id).join(name);
-            let pcm = pcm.clone();
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = std::fs::write(&path, wav::write(&pcm, RATE, 1)) {
-                    tracing::error!("{} could not be kept: {error}", path.display());
-                }
-            });
+            self.to_keep = Some((attempt, name, pcm.clone()));
         }
         let work = Work::Understand {
             attempt,
@@ -104,6 +115,37 @@ impl Task {
             hints: self.hints(Listen::Open),
         };
         self.shared.pool.submit(work, &self.wanted, &self.inbox);
+    }
+
+    /// The words of a sound that is to be kept are known: it is, with what is private covered.
+    pub(super) fn keep(&mut self, attempt: u64, words: Result<&str, ()>) {
+        let Some((_, name, mut pcm)) = self.to_keep.take_if(|(a, ..)| *a == attempt) else {
+            return;
+        };
+        let redactor = &self.veil.redactor;
+        // Without its words nobody knows what is in it.
+        let Ok(words) = words else {
+            if redactor.is_off() {
+                let wav = wav::write(&pcm, RATE, 1);
+                self.shared.recorder.keep(&self.id, name, wav);
+            }
+            return;
+        };
+        let per_ms = RATE as usize / 1000;
+        let whole = (pcm.len() / per_ms) as u64;
+        for span in redactor
+            .text(words, false)
+            .spans(words, Side::Heard, 0, whole)
+        {
+            let (from, to) = (span.from as usize * per_ms, span.to as usize * per_ms);
+            let end = to.min(pcm.len());
+            pcm.get_mut(from..end)
+                .into_iter()
+                .flatten()
+                .for_each(|s| *s = 0);
+        }
+        let wav = wav::write(&pcm, RATE, 1);
+        self.shared.recorder.keep(&self.id, name, wav);
     }
 
     pub(super) fn perform(&self, request: crate::desk::Request) {
@@ -136,6 +178,7 @@ impl Task {
 
     /// A human's leg is over.
     pub(super) fn human_gone(&mut self, leg: LegId) {
+        self.meter_last(leg);
         self.legs.remove(&leg);
         self.voices.remove(&leg);
         self.sound.forget(leg);

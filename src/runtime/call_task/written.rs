@@ -3,7 +3,8 @@
 use super::Task;
 use crate::call::{CALLER, Event, LegSignal, Note, Time};
 use crate::desk::conversation::Conversation;
-use crate::desk::{CallOutcome, CallRecord};
+use crate::desk::redact::{Side, Span};
+use crate::desk::{CallOutcome, CallRecord, LineQuality, Listen};
 use crate::edge::LegInfo;
 use crate::runtime::inputs::{self, Input};
 use crate::runtime::leg::quality;
@@ -26,8 +27,16 @@ impl Task {
             && !self.veil.redactor.is_off()
         {
             // A key's tones can be read from a recording.
-            let span = (now.0.saturating_sub(400), now.0 + 60);
+            let span = Span {
+                side: Side::Caller,
+                from: now.0.saturating_sub(400),
+                to: now.0 + 60,
+            };
             self.shared.recorder.cover(&self.id, vec![span]);
+        }
+        if let Event::HumanHeard { attempt, result } = event {
+            let words = result.as_ref().map(|h| h.text.as_str()).map_err(drop);
+            self.keep(*attempt, words);
         }
         // What is written stands before what comes of it.
         let mut played = None;
@@ -59,8 +68,14 @@ impl Task {
 
     /// One event of the engine into the trail. Without a key on the recordings what is private is left out of it, too.
     fn write_input(&self, at: Time, mut input: Input) {
-        let hidden = !self.shared.recorder.is_sealed()
-            && input.redact(&self.veil.redactor, self.veil.secret);
+        // What is keyed to a human may be anything, a card as likely as not; what is keyed where a number was asked for is that number.
+        let asked = matches!(
+            self.call.listening_for(),
+            Listen::Digits | Listen::Postcode | Listen::Date
+        );
+        let keyed = matches!(input, Input::Signal { leg: 0, .. });
+        let secret = self.veil.secret || keyed && (asked || self.call.is_bridged());
+        let hidden = !self.shared.recorder.is_sealed() && input.redact(&self.veil.redactor, secret);
         if let Some(line) = inputs::line(at.0, &input, hidden) {
             self.shared.recorder.event(&self.id, line);
         }
@@ -81,7 +96,7 @@ impl Task {
 
     /// Sound is kept from the moment it may be, and while no card is being read out.
     pub(super) fn look_at_consent(&mut self) {
-        let may = self.call.mind().may_record();
+        let may = self.call.mind().may_record() && !self.call.recording_paused();
         if may == self.recording {
             return;
         }
@@ -93,9 +108,17 @@ impl Task {
 
     /// The record as it is stored: without what is private, which is covered in the recording, too.
     pub(super) fn kept(&self) -> CallRecord {
-        let (record, spans) = self.veil.record(&self.call.record());
+        let answered_ms = self.call.answered_at().0;
+        let (record, spans) = self.veil.record(&self.call.record(), answered_ms);
         self.shared.recorder.cover(&self.id, spans);
         record
+    }
+
+    /// How the caller's line fares, where there is one.
+    pub(super) fn line(&self) -> Option<LineQuality> {
+        let mut line = quality(&self.legs.get(&CALLER)?.info());
+        self.veil.redactor.line(&mut line);
+        Some(line)
     }
 
     pub(super) fn note(&mut self, note: &Note) {
@@ -124,7 +147,7 @@ impl Task {
                 | Note::Agent { .. }
         ) {
             let mut record = self.kept();
-            record.line = self.legs.get(&CALLER).map(|leg| quality(&leg.info()));
+            record.line = self.line();
             self.shared.state.changed(&record);
             self.shared.is_up(record.clone());
             self.shared.recorder.record(&self.id, record);

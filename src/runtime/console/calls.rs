@@ -1,7 +1,6 @@
 //! Today at a glance, the list, one call's events and waveform, and a hand in a call that goes on.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -74,29 +73,48 @@ pub(super) async fn search(line: &LineState, search: Search) -> Answer {
 }
 
 pub(super) async fn trail(line: &LineState, id: String) -> Answer {
-    let path = line.folder(&id).join("events.jsonl");
-    let text = aside(move || std::fs::read_to_string(path)).await?;
-    let text = text.map_err(|_| ApiError::NotFound(format!("call {id} has no events")))?;
-    let events: Vec<Value> = text
-        .lines()
-        .take(EVENTS)
-        .filter_map(|l| serde_json::from_str(l).ok())
-        .collect();
+    let bytes = line
+        .file(&id, "events.jsonl")
+        .await
+        .map_err(ApiError::Unavailable)?
+        .ok_or_else(|| ApiError::NotFound(format!("call {id} has no events")))?;
+    let events: Vec<Value> = aside(move || {
+        String::from_utf8_lossy(&bytes)
+            .lines()
+            .take(EVENTS)
+            .filter_map(|l| serde_json::from_str(l).ok())
+            .collect()
+    })
+    .await?;
     Ok(json!(events))
 }
 
 pub(super) async fn wave(line: &LineState, id: String) -> Answer {
+    // In the open and here it is read as it lies, however long it is.
     let path = line.folder(&id).join("audio.wav");
-    aside(move || peaks(&path, SLICES))
+    let here = aside(move || {
+        let file = std::fs::File::open(path).ok()?;
+        let length = file.metadata().ok()?.len();
+        peaks(file, length, SLICES)
+    });
+    if let Some(wave) = here.await? {
+        return Ok(wave);
+    }
+    let none = || ApiError::NotFound(format!("call {id} has no recording"));
+    let bytes = line
+        .file(&id, "audio.wav")
+        .await
+        .map_err(ApiError::Unavailable)?
+        .ok_or_else(none)?;
+    let length = bytes.len() as u64;
+    aside(move || peaks(std::io::Cursor::new(bytes), length, SLICES))
         .await?
-        .ok_or_else(|| ApiError::NotFound(format!("call {id} has no recording")))
+        .ok_or_else(none)
 }
 
 /// The loudest sample of each of at most `slices` equal parts of a two-channel recording of 16-bit samples: `{"ms","caller","line"}`, each 0
-/// to 100. A recording that is still growing is read as far as it goes.
-pub fn peaks(path: &Path, slices: usize) -> Option<Value> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
+/// to 100. A recording that is still growing is read as far as it goes: `length` bytes.
+fn peaks(mut file: impl Read + Seek, length: u64, slices: usize) -> Option<Value> {
     let mut head = [0; 44];
     file.read_exact(&mut head).ok()?;
     let word = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
@@ -163,24 +181,22 @@ mod tests {
 
     #[test]
     fn a_waveform_shows_who_spoke_when() {
-        let path =
-            std::env::temp_dir().join(format!("firstline-peaks-{}.wav", uuid::Uuid::new_v4()));
         let mut pcm = Vec::new();
         for n in 0..16_000 {
             // The caller in the first half, the line in the second.
             pcm.extend(if n < 8_000 { [16_384, 0] } else { [0, -32_768] });
         }
-        std::fs::write(&path, crate::audio::wav::write(&pcm, 16_000, 2)).unwrap();
-        let wave = peaks(&path, 10).unwrap();
+        let look = |bytes: &[u8]| {
+            let length = bytes.len() as u64;
+            peaks(std::io::Cursor::new(bytes), length, 10)
+        };
+        let wave = look(&crate::audio::wav::write(&pcm, 16_000, 2)).unwrap();
         assert_eq!(wave["ms"], 1000);
         assert_eq!(wave["caller"], json!([50, 50, 50, 50, 50, 0, 0, 0, 0, 0]));
         assert_eq!(
             wave["line"],
             json!([0, 0, 0, 0, 0, 100, 100, 100, 100, 100])
         );
-        std::fs::write(&path, b"RIFF").unwrap();
-        assert!(peaks(&path, 10).is_none());
-        std::fs::remove_file(&path).unwrap();
-        assert!(peaks(&path, 10).is_none());
+        assert!(look(b"RIFF").is_none() && look(b"").is_none());
     }
 }

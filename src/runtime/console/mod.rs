@@ -18,7 +18,6 @@ use crate::edge::http::{ApiError, Ask, Who};
 use crate::store::StoreError;
 
 pub use accounts::{log_in, log_out, who};
-pub use calls::peaks;
 
 /// What the console needs besides the line's state.
 #[derive(Debug)]

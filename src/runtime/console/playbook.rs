@@ -7,6 +7,7 @@ use super::super::api::LineState;
 use super::super::pilot::{Pilot, mode};
 use super::super::pool::Control;
 use super::super::report;
+use super::super::veil::Veil;
 use super::{Answer, Console, act, unavailable};
 use crate::call::{Order, REVIEW_MS, Verdict};
 use crate::desk::{Mode, Risk};
@@ -208,13 +209,14 @@ impl LineState {
         pilot: &Pilot,
         call: &str,
         draft: &crate::call::Draft,
+        veil: &Veil,
     ) {
         let waiting = pilot.wanted(call, draft);
         let mut shown = json!(waiting.review);
         shown["decision"] = waiting.decision.clone();
         shown["left_ms"] = json!(REVIEW_MS);
         self.hub.publish("review", &shown);
-        self.keep_review(waiting.review);
+        self.keep_review(veil.review(waiting.review));
     }
 
     pub fn review_over(
@@ -223,6 +225,7 @@ impl LineState {
         call: &str,
         number: u64,
         verdict: &Verdict,
+        veil: &Veil,
     ) {
         if let Some(review) = pilot.over(call, number, verdict) {
             self.metrics
@@ -231,7 +234,7 @@ impl LineState {
                 "review_over",
                 &json!({ "id": review.id, "verdict": review.verdict, "by": review.by }),
             );
-            self.keep_review(review);
+            self.keep_review(veil.review(review));
         }
     }
 
