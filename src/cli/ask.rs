@@ -143,14 +143,14 @@ pub(super) fn decide(
     word: &dyn Fn(&mut Conversation, &mut Reply),
 ) -> anyhow::Result<Decision> {
     let now = clock::now();
+    let mut talk = Conversation::rehearsal(desk.clone(), &id, now);
     let said = Said {
         text: text.to_owned(),
         vector: super::chat::vector(encoder, text)?,
-        parts: super::chat::parts(encoder, text),
+        beside: super::chat::beside(encoder, &talk, text),
         now,
         ..Said::default()
     };
-    let mut talk = Conversation::rehearsal(desk.clone(), &id, now);
     let mut reply = talk.hear(&said);
     word(&mut talk, &mut reply);
     let mut decision = reply.decision;

@@ -160,7 +160,7 @@ async fn talk(
         }
         let said = Said {
             vector: vector(&mut encoder, &line.say)?,
-            parts: parts(&mut encoder, &line.say),
+            beside: beside(&mut encoder, &call.talk, &line.say),
             text: line.say.clone(),
             keyed: line.keys.clone(),
             now: clock::now(),
@@ -366,11 +366,15 @@ pub(super) fn load(
     desks::load(dir, embedder).map_err(super::ask::desk_error)
 }
 
-/// Vectors of the matters of one utterance; none where it is one, or by words.
-pub(super) fn parts(encoder: &mut Option<Box<dyn Embedder>>, text: &str) -> Vec<Vec<f32>> {
+/// Readings of what else the words may mean; none by words.
+pub(super) fn beside(
+    encoder: &mut Option<Box<dyn Embedder>>,
+    talk: &Conversation,
+    text: &str,
+) -> Vec<(String, Vec<f32>)> {
     encoder
         .as_mut()
-        .map(|encoder| crate::runtime::matters(text, encoder.as_mut()))
+        .map(|encoder| crate::runtime::beside(talk, text, encoder.as_mut()))
         .unwrap_or_default()
 }
 

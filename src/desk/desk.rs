@@ -30,6 +30,8 @@ pub struct Desk {
     pub(super) written: Vec<Option<Passage>>,
     pub(super) rows: Rows,
     by_id: HashMap<String, usize>,
+    /// Stems of the words each action is asked for with.
+    pub(super) deeds: HashMap<String, std::collections::HashSet<String>>,
     /// The articles that serve each intent.
     pub(super) serving: HashMap<String, Vec<usize>>,
     pub(crate) calibration: Option<BTreeMap<String, f32>>,
@@ -162,6 +164,7 @@ impl Desk {
             learned.escalation.clone(),
         );
         let policies = policies(&source);
+        let deeds = super::deeds::deeds(&source, &stems);
         let numbered = super::naming::numbered(
             source
                 .passages
@@ -186,6 +189,7 @@ impl Desk {
         Desk {
             by_id: ids.map(|(at, a)| (a.id.clone(), at)).collect(),
             serving,
+            deeds,
             named,
             numbered,
             readings: Readings::default(),

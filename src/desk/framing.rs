@@ -18,6 +18,10 @@ const OPENERS: &[&str] = &[
     "er",
     "erm",
     "hmm",
+    "hm",
+    "mm",
+    "ah",
+    "uhm",
     "okay",
     "ok",
     "so",
@@ -237,13 +241,14 @@ pub fn bare(text: &str) -> &str {
     }
 }
 
-struct Word {
-    plain: String,
-    at: (usize, usize),
+pub(super) struct Word {
+    pub plain: String,
+    /// Where it begins and ends, in bytes.
+    pub at: (usize, usize),
 }
 
 /// Words in lower case without apostrophes, and where each stands.
-fn spans(text: &str) -> Vec<Word> {
+pub(super) fn spans(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut start = None;
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}');
@@ -269,7 +274,7 @@ fn spans(text: &str) -> Vec<Word> {
 }
 
 /// Whether words begin with a phrase: its length.
-fn begins(words: &[Word], phrase: &str) -> Option<usize> {
+pub(super) fn begins(words: &[Word], phrase: &str) -> Option<usize> {
     let mut n = 0;
     for part in phrase.split(' ') {
         if words.get(n)?.plain != part {

@@ -13,6 +13,7 @@ pub mod confidence;
 pub mod config;
 mod consult;
 pub mod conversation;
+mod deeds;
 #[expect(
     clippy::module_inception,
     reason = "the layer is named after its main type"
@@ -24,6 +25,7 @@ mod features;
 pub mod framing;
 pub mod grounding;
 pub mod handoff;
+mod how;
 pub mod identity;
 mod index;
 pub mod inquiry;
@@ -39,6 +41,7 @@ pub mod parse;
 mod patterns;
 pub mod phrase;
 mod places;
+mod pointed;
 mod ranking;
 pub mod record;
 pub mod redact;

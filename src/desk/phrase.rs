@@ -27,6 +27,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("history_no", &["OK. What can I do for you?"]),
     ("go_on", &["Sure, what is it?", "Of course, go ahead."]),
     ("hello", &["Hello! What can I do for you?", "Hi there. How can I help?"]),
+    ("hello_name", &["Hello {name}! What can I do for you?", "Hi {name}. How can I help?"]),
+    ("can_hear", &["Yes, I can hear you. Go ahead."]),
+    ("louder", &["Sorry about that. Here it is again.", "Let me say that once more."]),
+    ("recorded_yes", &["Yes, this call may be recorded."]),
+    ("recorded_no", &["No, this call isn't being recorded."]),
     ("thanks", &["You're welcome. Anything else?", "No problem at all. Is there anything else?", "Glad to help. Anything else I can do?"]),
     ("robot", &["I'm an automated assistant, not a person. I can bring one in whenever you like; just say so.", "You're talking to a machine, not to a person. If you'd rather have a colleague, say the word."]),
     ("help", &["I can help with things like {topics}. What do you need?"]),
@@ -44,6 +49,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("goodbye_silence", &["It's gone quiet, so I'll hang up now. Call us again any time. Bye."]),
     // Not sure.
     ("clarify_two", &["Just so I get it right: is it about {first}, or about {second}?", "Do you mean {first}, or {second}?"]),
+    ("clarify_which", &["Which of them: {choices}?", "Which one do you mean: {choices}?"]),
     ("clarify_one", &["Is this about {first}?", "Do you mean {first}?"]),
     ("clarify_open", &["Could you tell me a bit more about what you need?", "Could you put that another way for me?"]),
     ("outside", &["That's not something I can help with here. I can help with things like {topics}. What do you need?", "I'm afraid that's outside what this line does. I know about {topics}."]),
@@ -74,6 +80,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("transfer_policy", &["That's one for a colleague. I'll bring them in now.", "A colleague looks after that. Let me bring them in."]),
     ("transfer_third_party", &["I can only talk about an account with its holder. A colleague can tell you what's possible; I'll bring one in."]),
     ("transfer_verify", &["I couldn't match those details, so I can't go into the account here. I'll bring in a colleague."]),
+    ("verify_other", &["That's all right, there's another way.", "No problem, we can do it differently."]),
+    ("verify_declined", &["That's fine, you don't have to. Without it I can't go into the account, but a colleague can check it's you some other way. Shall I bring one in?"]),
     ("transfer_locked", &["For that, a colleague needs to check who I'm speaking to. I'll bring one in."]),
     ("transfer_limit", &["I've already done that once on this call, so a colleague needs to look at it. I'll bring them in."]),
     ("transfer_slot", &["Let's not go round in circles. I'll bring in a colleague to sort this out."]),
@@ -88,6 +96,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("callback_promised_when", &["That's arranged: you asked for {when}, and I've passed that on. They'll know what it's about, so you won't have to explain again."]),
     ("callback_declined", &["OK, no callback. Is there anything I can do for you meanwhile?"]),
     // Doing.
+    ("not_wanted", &["All right, I won't {what}. What can I do for you instead?", "OK, I won't {what}. What would you like?"]),
+    ("not_wanted_plain", &["All right, I won't do that. What can I do for you?", "OK, nothing like that is done. What would you like instead?"]),
+    ("aside_unknown", &["I don't have the answer to that here. A colleague would; just say so.", "That I can't tell you for certain. If you need to know first, say \"colleague\"."]),
+    ("nothing_there", &["I've looked up {matter}, and there's nothing there on your account."]),
+    ("told_done", &["Yes, that's done.", "Yes, it went through."]),
+    ("told_all", &["That's what I have on it. Is there something in particular you'd like to know?"]),
+    ("told_no_more", &["That's all I can see from here. Would you like me to bring in a colleague?"]),
+    ("source_article", &["That's from our help article \"{title}\"."]),
+    ("source_system", &["That's what our system has on your account."]),
     ("cancelled", &["OK, I've left that alone. Anything else?"]),
     ("back_to", &["Now, back to where we were.", "Let's go back to your request."]),
     ("confirm", &["Let me read that back: {what}. Shall I go ahead?", "So, {what}. Is that right?"]),
@@ -102,6 +119,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("too_much", &["The most I can do is {limit}."]),
     ("too_little", &["It has to be at least {limit}."]),
     ("slot_again", &["Sorry, I didn't get that.", "Let me ask once more."]),
+    ("slot_reason", &["I need it to do what you asked for."]),
     ("slot_choices", &["You can choose {choices}."]),
     ("which_one", &["Which one do you mean: {choices}?", "There's more than one: {choices}. Which is it?"]),
     ("done", &["That's done."]),
@@ -211,9 +229,10 @@ pub fn wordings(key: &str) -> &'static [&'static str] {
 
 /// Whether a key of `phrases.toml` means anything. Beside the table: `confirm.ACTION` is an action's read-back (slots in braces),
 /// `topic.INTENT` what an intent is called in a sentence ("a late fee"), `topics` what the line says it can help with, `language.es`
-/// what callers who speak Spanish hear, in Spanish, on their way to a person who does.
+/// what callers who speak Spanish hear, in Spanish, on their way to a person who does, `nothing.ACTION` what is said where it looked
+/// something up and there is none ("I can see nothing due").
 pub fn is_key(key: &str) -> bool {
-    ["confirm.", "topic.", "language."]
+    ["confirm.", "nothing.", "topic.", "language."]
         .iter()
         .any(|kind| key.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
         || key == "topics"

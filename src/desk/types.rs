@@ -75,14 +75,28 @@ pub struct Said {
     /// `text` as the desk's encoder reads it: the whole, and its words after it ([`super::meaning`]). Empty: the desk falls back on
     /// words alone.
     pub vector: Vec<f32>,
-    /// Readings of the matters of `text` ([`super::inquiry::context::matters`]), in order. Empty where it is one matter, or by words.
-    pub parts: Vec<Vec<f32>>,
+    /// Readings of what else the words may mean ([`super::Conversation::beside`]), each with its text. Empty by words.
+    pub beside: Vec<(String, Vec<f32>)>,
     /// Keys pressed in this turn, in order ("0" is the wish for a human).
     pub keyed: Option<String>,
     /// The recogniser's evidence; none for typed text.
     pub heard: Option<HeardEvidence>,
     /// Wall clock.
     pub now: jiff::Timestamp,
+}
+
+impl Said {
+    /// The reading of a text beside; empty where it was not read.
+    pub fn reading_of(&self, text: &str) -> Vec<f32> {
+        if text == self.text {
+            return self.vector.clone();
+        }
+        let mut beside = self.beside.iter();
+        let found = beside.find(|(known, _)| known == text);
+        found
+            .map(|(_, reading)| reading.clone())
+            .unwrap_or_default()
+    }
 }
 
 /// A recogniser's evidence for a transcript.

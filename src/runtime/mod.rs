@@ -60,4 +60,4 @@ pub fn call_id() -> String {
 }
 pub mod phone;
 
-pub(crate) use perform::matters;
+pub(crate) use perform::beside;

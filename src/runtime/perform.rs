@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::call::{Event, Heard};
-use crate::desk::{HeardEvidence, Said, entity};
+use crate::desk::{Conversation, HeardEvidence, Said, entity};
 use crate::reason::Embedder;
 use crate::speech::{Expect, Hints};
 
@@ -80,14 +80,14 @@ pub(super) fn perform(
                     .unwrap_or_default(),
                 _ => Vec::new(),
             };
-            let parts = match &mut engines.embedder {
-                Some(embedder) => matters(&text, embedder.as_mut()),
+            let beside = match &mut engines.embedder {
+                Some(embedder) => beside(&mind, &text, embedder.as_mut()),
                 None => Vec::new(),
             };
             let said = Said {
                 text,
                 vector,
-                parts,
+                beside,
                 keyed,
                 heard: evidence,
                 now: super::clock::now(),
@@ -189,11 +189,17 @@ pub(super) fn failed(work: &Work, why: &str) -> Msg {
     }
 }
 
-/// Vectors of the matters of one utterance; none where it is one.
-pub(crate) fn matters(text: &str, embedder: &mut dyn Embedder) -> Vec<Vec<f32>> {
-    let parts = crate::desk::inquiry::context::matters(text);
-    if parts.len() < 2 {
+/// Readings of what else the words may mean in this conversation, each with its text.
+pub(crate) fn beside(
+    mind: &Conversation,
+    text: &str,
+    embedder: &mut dyn Embedder,
+) -> Vec<(String, Vec<f32>)> {
+    let texts = mind.beside(text);
+    if texts.is_empty() {
         return Vec::new();
     }
-    embedder.read_said(&parts).unwrap_or_default()
+    let read: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let readings = embedder.read_said(&read).unwrap_or_default();
+    texts.into_iter().zip(readings).collect()
 }

@@ -164,7 +164,7 @@ fn decide(
     let now = clock
         .parse()
         .map_err(|_| "a decision's time cannot be read")?;
-    let (mut vector, mut parts) = (Vec::new(), Vec::new());
+    let (mut vector, mut beside) = (Vec::new(), Vec::new());
     if let Some(embedder) = embedder
         && !text.is_empty()
     {
@@ -173,12 +173,12 @@ fn decide(
             .ok()
             .and_then(|mut v| v.pop())
             .unwrap_or_default();
-        parts = super::matters(&text, embedder);
+        beside = super::beside(&mind, &text, embedder);
     }
     let reply = mind.hear(&Said {
         text,
         vector,
-        parts,
+        beside,
         keyed,
         heard: evidence,
         now,

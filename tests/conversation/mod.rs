@@ -9,3 +9,4 @@ mod history;
 mod people;
 mod proof;
 mod rules;
+mod turns;

@@ -97,9 +97,13 @@ fn score(dir: &Path, desk: &Arc<Desk>, encoder: &mut dyn Embedder) -> Score {
         let (relevant, must) = (strings(&question["relevant"]), strings(&question["must"]));
         let mut talk = Conversation::rehearsal(desk.clone(), "quality", now);
         let mut hear = |text: &str| {
+            let beside = talk.beside(text);
+            let read: Vec<&str> = beside.iter().map(String::as_str).collect();
+            let readings = encoder.read_said(&read).expect("readings");
             talk.hear(&Said {
                 text: text.to_owned(),
                 vector: encoder.read_said(&[text]).expect("a reading").remove(0),
+                beside: beside.into_iter().zip(readings).collect(),
                 now,
                 ..Said::default()
             })

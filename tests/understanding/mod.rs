@@ -212,3 +212,57 @@ fn nobody_talks_the_line_out_of_its_rules() {
         }
     }
 }
+
+/// A call to the sample desk, as it goes with the encoder; requests are not answered.
+fn larch(lines: &[&str]) -> Option<Vec<Reply>> {
+    let mut encoder = encoder()?;
+    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/larchpay"));
+    let desk = desks::load(dir, Some(encoder.as_mut())).expect("the sample desk");
+    let mut talk = Conversation::new(desk, Default::default(), "call", brook::now());
+    talk.opening();
+    let mut said = |text: &&str| {
+        let beside = talk.beside(text);
+        let read: Vec<&str> = beside.iter().map(String::as_str).collect();
+        let readings = encoder.read_said(&read).expect("readings");
+        talk.hear(&Said {
+            text: (*text).to_owned(),
+            vector: encoder.read_said(&[*text]).expect("a reading").remove(0),
+            beside: beside.into_iter().zip(readings).collect(),
+            now: brook::now(),
+            ..Said::default()
+        })
+    };
+    Some(lines.iter().map(&mut said).collect())
+}
+
+#[test]
+fn a_turn_is_read_for_what_it_means() {
+    for (lines, told) in [
+        (
+            &["I want to mo- actually no, what's the late fee"][..],
+            "$7",
+        ),
+        (
+            &["what's the late fee", "on a thirty five dollar order?"],
+            "under $40",
+        ),
+        (
+            &["turn off my autopay and also stop texting me"],
+            "phone number on your account",
+        ),
+        (
+            &["please don't pause my payments, just tell me what it costs"],
+            "free",
+        ),
+        (&["I don't want to pause my payments"], "won't pause"),
+        (
+            &["how do I move a payment", "and the other payments?"],
+            "other payments",
+        ),
+    ] {
+        let Some(replies) = larch(lines) else { return };
+        let last = &replies.last().expect("a reply").decision;
+        assert!(last.reply.contains(told), "{lines:?}: {last:?}");
+        assert_ne!(last.route, Route::Transfer, "{lines:?}: {last:?}");
+    }
+}

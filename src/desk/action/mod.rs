@@ -37,6 +37,10 @@ pub struct Running {
     pub confirmed: bool,
     /// The confirmation was asked for and the caller gave no clear answer, times.
     pub unclear: u32,
+    /// Questions beside it that nothing answered.
+    pub unknown: u32,
+    /// A value that was given and is outside the limits: phrase key and limit, to be said when the slot is asked for.
+    pub outside: BTreeMap<String, (&'static str, String)>,
     pub retried: bool,
     /// It takes back what was done before in this call.
     pub undoes: bool,
@@ -58,6 +62,8 @@ impl Running {
             due: None,
             confirmed: false,
             unclear: 0,
+            unknown: 0,
+            outside: BTreeMap::new(),
             retried: false,
             undoes: false,
         }

@@ -48,6 +48,9 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
     } = words;
     match slot.type_ {
         SlotType::Date => {
+            // "I can't do the tenth, anything after": the day that is ruled out is not the one that is wished for.
+            let left = without_ruled_out(text);
+            let text = left.as_str();
             let found = keyed
                 .and_then(|keys| keyed_date(keys, today, locale))
                 .or_else(|| {
@@ -101,6 +104,7 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
                     entity::choice(text, &slot.choices)
                         .filter(|at| !turned_down(&slot.choices[*at], text))
                 })
+                .or_else(|| none_of_them(text, &slot.choices))
                 .map_or(Reading::Nothing, |at| plain(slot.choices[at].clone()))
         }
         SlotType::Text => {
@@ -186,6 +190,142 @@ pub(super) fn turned_down(option: &str, text: &str) -> bool {
         .split([',', '.', ';', '!', '?'])
         .find_map(refused_in)
         .unwrap_or(false)
+}
+
+/// "Neither", "none of those", where one of the options is to have none.
+fn none_of_them(text: &str, choices: &[String]) -> Option<usize> {
+    const NONE: [&str; 7] = [
+        "neither",
+        "none",
+        "nothing",
+        "not any",
+        "no",
+        "neither of them",
+        "none of those",
+    ];
+    let said = words_of(text);
+    let said: Vec<&str> = said
+        .iter()
+        .map(String::as_str)
+        .filter(|w| {
+            ![
+                "please", "thanks", "just", "i'd", "like", "say", "of", "those", "them", "the",
+            ]
+            .contains(w)
+        })
+        .collect();
+    let [said] = said.as_slice() else { return None };
+    if !["neither", "none", "nothing"].contains(said) {
+        return None;
+    }
+    choices
+        .iter()
+        .position(|choice| NONE.contains(&choice.to_lowercase().as_str()))
+}
+
+/// Without the clauses that rule a day out: "I can't do the tenth", "not the third", "the fifth is no good".
+fn without_ruled_out(text: &str) -> String {
+    const RULED_OUT: [&str; 14] = [
+        "can't do",
+        "cant do",
+        "can't make",
+        "cant make",
+        "can't manage",
+        "cannot do",
+        "cannot make",
+        "doesn't work",
+        "won't work",
+        "no good",
+        "isn't good",
+        "doesn't suit",
+        "not free",
+        "anything but",
+    ];
+    let lower = text.to_lowercase().replace('\u{2019}', "'");
+    let clauses: Vec<&str> = lower.split([',', ';', '.']).collect();
+    if clauses
+        .iter()
+        .all(|clause| !RULED_OUT.iter().any(|sign| clause.contains(sign)))
+    {
+        return text.to_owned();
+    }
+    let left: Vec<&str> = clauses
+        .into_iter()
+        .flat_map(|clause| clause.split(" so "))
+        .filter(|clause| !RULED_OUT.iter().any(|sign| clause.contains(sign)))
+        .collect();
+    left.join(", ")
+}
+
+fn words_of(text: &str) -> Vec<String> {
+    text.to_lowercase()
+        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+        .filter(|w| !w.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a slot allows, where the words ask for that: "how far can I move it", "what's the most I can pay". Nothing where they ask for
+/// something else, or it has no such limit.
+pub fn limit_asked(slot: &Slot, words: Words<'_>) -> Reading {
+    let asked = words_of(words.text).join(" ");
+    let has = |signs: &[&str]| {
+        signs
+            .iter()
+            .any(|sign| format!(" {asked} ").contains(&format!(" {sign} ")))
+    };
+    let most = has(&[
+        "how far",
+        "how late",
+        "latest",
+        "furthest",
+        "farthest",
+        "maximum",
+        "max",
+        "most",
+        "how much can i",
+        "limit",
+        "how long can i",
+        "highest",
+        "how many days",
+    ]);
+    let least = has(&[
+        "earliest",
+        "soonest",
+        "how soon",
+        "how early",
+        "minimum",
+        "least",
+        "smallest",
+        "lowest",
+    ]);
+    let limit = if most {
+        &slot.max
+    } else if least {
+        &slot.min
+    } else {
+        return Reading::Nothing;
+    };
+    let Some(limit) = limit else {
+        return Reading::Nothing;
+    };
+    match slot.type_ {
+        SlotType::Date => match limit.day(words.today) {
+            Some(day) => Reading::Outside(
+                if most { "too_late" } else { "too_early" },
+                render::date(day, words.locale, words.today),
+            ),
+            None => Reading::Nothing,
+        },
+        SlotType::Money => match limit {
+            Limit::Number(major) => Reading::Outside(
+                if most { "too_much" } else { "too_little" },
+                render::money((major * 100.0).round() as i64, &words.locale.currency),
+            ),
+            _ => Reading::Nothing,
+        },
+        _ => Reading::Nothing,
+    }
 }
 
 fn shares_a_word(option: &str, text: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Changes of mind: a value taken back, another value after it was done, more said than was asked for.
 
-use crate::desk::action::slots::{self, Reading};
+use crate::desk::action::slots::{self, Filled, Reading};
 use crate::desk::config::{ActionKind, Slot, SlotType};
-use crate::desk::inquiry::{Verdict, context, inquire};
+use crate::desk::entity;
+use crate::desk::inquiry::{Verdict, context, inquire, social};
 use crate::desk::record::ActionStatus;
 use crate::desk::types::{Reply, Said};
 
@@ -31,6 +32,45 @@ impl Conversation {
                 self.fill(&slot.name, filled);
             }
         }
+    }
+
+    /// "No, eight nine at the end", "0144": fewer digits than were read back are the last of them, said again. True where they were.
+    pub(super) fn ends_otherwise(&mut self, text: &str) -> bool {
+        let Some(running) = &self.running else {
+            return false;
+        };
+        let Some(digits) = entity::digits(text).filter(|d| (2..=6).contains(&d.len())) else {
+            return false;
+        };
+        let words = social::plain(text);
+        let ends = ["end", "ends", "ending", "last"]
+            .iter()
+            .any(|sign| social::holds(&words, sign));
+        let only =
+            entity::figures_alone(text).is_some() || text.chars().all(|c| !c.is_alphabetic());
+        if !ends && !(only && digits.len() >= 3) {
+            return false;
+        }
+        let slots = running.action.slots.iter();
+        let mut known = slots
+            .filter(|slot| slot.type_ == SlotType::Digits)
+            .filter_map(|slot| {
+                let value = running.filled.get(&slot.name)?.value.as_str()?.to_owned();
+                (value.len() > digits.len()).then(|| (slot.name.clone(), value))
+            });
+        let (Some((name, value)), None) = (known.next(), known.next()) else {
+            return false;
+        };
+        let now = format!("{}{digits}", &value[..value.len() - digits.len()]);
+        let said = now.chars().map(String::from).collect::<Vec<_>>().join(" ");
+        self.fill(
+            &name,
+            Filled {
+                value: now.into(),
+                said,
+            },
+        );
+        true
     }
 
     /// "No, the one before": a changed value goes back to what it was. True where one did.

@@ -33,8 +33,14 @@ impl Conversation {
         running.due = due;
         let text = text.as_str();
         for slot in &running.action.slots {
-            if let Reading::Value(filled) = slots::glean(slot, self.words(text, None)) {
-                running.filled.insert(slot.name.clone(), filled);
+            match slots::glean(slot, self.words(text, None)) {
+                Reading::Value(filled) => {
+                    running.filled.insert(slot.name.clone(), filled);
+                }
+                Reading::Outside(key, limit) => {
+                    running.outside.insert(slot.name.clone(), (key, limit));
+                }
+                Reading::Nothing => {}
             }
         }
         // The number of "on the fifteenth" or "forty pounds" is the date's or the amount's, where one of those was found.
@@ -195,7 +201,13 @@ impl Conversation {
         if *asked > ASKS {
             return self.transfer("slot");
         }
+        // What they said at first could not be taken: they are told, and not asked as if they had said nothing.
+        let outside = running.outside.remove(name);
         self.waiting = Waiting::Slot(name.to_owned());
+        if let Some((key, limit)) = outside {
+            let told = self.phrase(key, &[("limit", &limit)]);
+            self.lead(told);
+        }
         let ask = self.slot_question(name);
         self.lead(ask);
         let next = self.listen();
@@ -243,12 +255,18 @@ impl Conversation {
                 self.ask_slot(name)
             }
             Reading::Nothing => {
+                if social::asks_why(&said.text) && said.text.split_whitespace().count() <= 7 {
+                    self.lead_phrase("slot_reason");
+                    self.ask_again();
+                    let next = self.listen();
+                    return self.reply(Route::Act, "why it is asked", next);
+                }
                 if self.correct(&said.text) {
                     self.lead_phrase("corrected");
                     return self.advance();
                 }
-                if let Some(inquiry) = self.aside(said) {
-                    return self.answer_aside(inquiry);
+                if let Some(reply) = self.asked_back(said) {
+                    return reply;
                 }
                 if let Some(reply) = self.change_of_subject(said) {
                     return reply;
@@ -311,7 +329,7 @@ impl Conversation {
 
     /// Changes values already given ("no, I meant the 14th"). True where one changed.
     pub(super) fn correct(&mut self, text: &str) -> bool {
-        if self.go_back(text) {
+        if self.go_back(text) || self.ends_otherwise(text) {
             return true;
         }
         let Some(running) = self.running.clone() else {
@@ -402,8 +420,8 @@ impl Conversation {
                 self.say_and_listen(Route::Act, "not confirmed", "confirm_no")
             }
             None => {
-                if let Some(inquiry) = self.aside(said) {
-                    return self.answer_aside(inquiry);
+                if let Some(reply) = self.asked_back(said) {
+                    return reply;
                 }
                 if let Some(reply) = self.change_of_subject(said) {
                     return reply;

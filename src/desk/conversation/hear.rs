@@ -1,9 +1,10 @@
 //! A turn of the caller's, sent where it belongs.
 
+use crate::desk::action::slots::{self, Reading};
 use crate::desk::entity;
-use crate::desk::inquiry;
-use crate::desk::inquiry::guard;
 use crate::desk::inquiry::social::{self, Social};
+use crate::desk::inquiry::turns::{self, Meant};
+use crate::desk::inquiry::{self, context, guard};
 use crate::desk::meaning::content_words;
 use crate::desk::tone;
 use crate::desk::types::{Listen, Next, Reply, Route, Said};
@@ -64,6 +65,9 @@ impl Conversation {
         if let Some(reply) = self.consent_said(&said) {
             return reply;
         }
+        // "I want to mo- actually no, what's the late fee": what counts is the rest.
+        let said = self.without_false_start(&said);
+        let text = said.text.as_str();
         // "Undo that", right after something was done, is about that and nothing else.
         if said.text.split_whitespace().count() <= 6
             && !entity::wants_human(&said.text)
@@ -79,6 +83,12 @@ impl Conversation {
             return reply;
         }
         if let Some(reply) = self.undo_said(&said) {
+            return reply;
+        }
+        if self.meant(text) == Meant::Nothing {
+            return self.cancel();
+        }
+        if let Some(reply) = self.leaves_it(&said) {
             return reply;
         }
         match self.waiting.clone() {
@@ -147,6 +157,11 @@ impl Conversation {
                     | Social::Slower
                     | Social::Hold
                     | Social::Help
+                    | Social::Louder
+                    | Social::CanHear
+                    | Social::Recorded
+                    | Social::Source
+                    | Social::Named
             )
         ) || moves == Some(Social::Cancel) && social::drops_it(text);
         if !calling_back {
@@ -154,7 +169,13 @@ impl Conversation {
             let answers = !matches!(self.waiting, Waiting::Open | Waiting::More)
                 && (social::cannot(text)
                     || (entity::yes_no(text).is_some() && text.split_whitespace().count() <= 3));
-            let found = inquiry::alarm(&self.desk, text, &said.vector, &understood);
+            // "None, please" chooses one of what was offered, and wishes for nobody.
+            let answers = answers || self.chooses(said);
+            let found =
+                inquiry::alarm(&self.desk, text, &said.vector, &understood).filter(|found| {
+                    found.plain
+                        || !self.harmless_apart(said, &found.kind) && !self.false_alarm(text)
+                });
             // "My boss says you must refund it" sounds like a dispute; a set phrase of distress would still be heard.
             if guard::manipulates(text) && !found.is_some_and(|found| found.plain) {
                 return Some(self.refuse(said));
@@ -170,7 +191,10 @@ impl Conversation {
                 }
                 return Some(self.transfer(&kind));
             }
-            if moves != Some(Social::Robot) && entity::wants_human(text) {
+            if let Some(reply) = self.callback_wished(said) {
+                return Some(reply);
+            }
+            if moves != Some(Social::Robot) && !self.chooses(said) && entity::wants_human(text) {
                 // Whatever the route, the decision says what the words were nearest to.
                 if self.basis.is_none() {
                     self.rest_on(said);
@@ -191,7 +215,54 @@ impl Conversation {
             self.seen = Some((text.to_owned(), understood));
             return None;
         };
+        let open = matches!(self.waiting, Waiting::Open | Waiting::More);
         match moves {
+            Social::Louder => {
+                self.lead_phrase("louder");
+                let last = std::mem::take(&mut self.last);
+                self.lead.extend(last);
+            }
+            Social::CanHear => {
+                self.lead_phrase("can_hear");
+                self.ask_again();
+            }
+            Social::Recorded => {
+                // The company's own words for it go first.
+                let asked = inquiry::inquire_with(
+                    &self.desk,
+                    understood,
+                    text,
+                    &said.vector,
+                    said.heard.as_ref(),
+                );
+                if open
+                    && matches!(&asked.verdict, inquiry::Verdict::Answer { text, .. } if text.contains("record"))
+                {
+                    return None;
+                }
+                self.lead_phrase(if self.may_record() {
+                    "recorded_yes"
+                } else {
+                    "recorded_no"
+                });
+                self.ask_again();
+            }
+            Social::Source if open || matches!(self.waiting, Waiting::Parked) => {
+                return self.source_said();
+            }
+            Social::All if open && self.last_answer.is_some() => {
+                self.waiting = Waiting::More;
+                self.lead_phrase("told_all");
+            }
+            Social::Opener if open => {
+                self.waiting = Waiting::Open;
+                self.lead_phrase("go_on");
+            }
+            Social::Named if open => {
+                let name = social::name_said(&social::plain(text)).unwrap_or_default();
+                let text = self.phrase("hello_name", &[("name", &name)]);
+                self.lead(text);
+            }
             Social::Help => self.say_topics(),
             Social::Robot => {
                 self.lead_phrase("robot");
@@ -231,10 +302,9 @@ impl Conversation {
                 return Some(self.goodbye());
             }
             Social::Thanks
-                if matches!(
-                    self.waiting,
-                    Waiting::Open | Waiting::More | Waiting::Human(_)
-                ) =>
+                if open
+                    || matches!(self.waiting, Waiting::Human(_))
+                        && entity::yes_no(text) != Some(true) =>
             {
                 self.waiting = Waiting::More;
                 self.lead_phrase("thanks");
@@ -249,6 +319,76 @@ impl Conversation {
         }
         let next = self.listen();
         Some(self.reply(Route::Answer, "a move in the talk", next))
+    }
+
+    /// One of the choices that a slot offers, in a word or two.
+    fn chooses(&self, said: &Said) -> bool {
+        let Waiting::Slot(name) = &self.waiting else {
+            return false;
+        };
+        let slots = self.running.as_ref().map(|running| &running.action.slots);
+        let slot = slots.and_then(|slots| slots.iter().find(|slot| slot.name == *name));
+        said.text.split_whitespace().count() <= 4
+            && slot.is_some_and(|slot| {
+                !slot.choices.is_empty()
+                    && matches!(
+                        slots::read(slot, self.words(&said.text, None)),
+                        Reading::Value(_)
+                    )
+            })
+    }
+
+    /// Whether the words are several matters, and none of them by itself is what they seem to be together.
+    pub(super) fn harmless_apart(&self, said: &Said, kind: &str) -> bool {
+        let parts = context::matters(&said.text);
+        matches!(kind, "closure" | "human" | "asked")
+            && parts.len() > 1
+            && parts.iter().all(|part| {
+                let reading = said.reading_of(part);
+                let understood = self.desk.understand(part, &reading);
+                inquiry::alarm(&self.desk, part, &reading, &understood).is_none()
+            })
+    }
+
+    /// "I don't want to move it", while that is being seen to: it is left alone, and what else was said is taken up.
+    fn leaves_it(&mut self, said: &Said) -> Option<Reply> {
+        let running = self.running.as_ref()?;
+        let asked = matches!(
+            self.waiting,
+            Waiting::Slot(_)
+                | Waiting::Which
+                | Waiting::Change
+                | Waiting::Confirm
+                | Waiting::Number
+                | Waiting::Factor(_)
+        );
+        let refusal = turns::refusal(&said.text).filter(|_| asked)?;
+        if !self.desk.does(&running.action, &refusal.verbs) {
+            return None;
+        }
+        let Some(rest) = refusal.rest else {
+            return Some(self.cancel());
+        };
+        // "Don't move it to the tenth, make it the ninth" is no refusal of the whole.
+        let alters = running.action.slots.iter().any(|slot| {
+            matches!(
+                slots::glean(slot, self.words(rest, None)),
+                Reading::Value(_)
+            )
+        });
+        if alters {
+            return None;
+        }
+        let what = running.in_words();
+        self.tried
+            .push(format!("Began to {what} and left it at their wish"));
+        let rest = Said {
+            text: rest.to_owned(),
+            vector: said.reading_of(rest),
+            beside: Vec::new(),
+            ..said.clone()
+        };
+        Some(self.question(&rest))
     }
 
     /// An attempt to talk the line out of its rules: it is declined in the same words whatever it was, and what was asked stays asked.
@@ -320,6 +460,12 @@ impl Conversation {
     fn more(&mut self, said: &Said) -> Reply {
         if social::declines(&said.text) || said.keyed.as_deref() == Some("2") {
             return self.goodbye();
+        }
+        // "Lovely" is content with what was said, and no yes to "anything else?".
+        if social::is_pleased(&said.text) {
+            self.lead_phrase("thanks");
+            let next = self.listen();
+            return self.reply(Route::Answer, "a move in the talk", next);
         }
         self.waiting = Waiting::Open;
         let short = said.text.split_whitespace().count() <= 3;

@@ -133,6 +133,31 @@ impl Conversation {
         self.reply(Route::Transfer, "nobody took the call", next)
     }
 
+    /// "Can someone ring me back tomorrow?", with nothing else to see to first: it is arranged.
+    pub(super) fn callback_wished(&mut self, said: &Said) -> Option<Reply> {
+        let open = matches!(
+            self.waiting,
+            Waiting::Open | Waiting::More | Waiting::Human(_) | Waiting::Clarify { .. }
+        );
+        let when = when(&said.text);
+        if !open
+            || !wishes_callback(&said.text)
+            || when.is_none() && entity::wants_human(&said.text)
+        {
+            return None;
+        }
+        if self.basis.is_none() {
+            self.rest_on(said);
+        }
+        self.settled = false;
+        self.callback = Some(super::Promise {
+            number: self.caller.number.clone(),
+            asked: 0,
+            promised: false,
+        });
+        Some(self.callback_next(when))
+    }
+
     pub(super) fn callback_question(&mut self) {
         let known = self
             .callback
@@ -354,6 +379,68 @@ pub(super) fn means_callback(text: &str) -> bool {
     ]
     .iter()
     .any(|phrase| social::holds(&words, phrase))
+}
+
+/// A wish to be rung back, put as one; not "you said you'd call me back".
+fn wishes_callback(text: &str) -> bool {
+    let words = social::plain(text);
+    let back = [
+        "call me back",
+        "ring me back",
+        "phone me back",
+        "callback",
+        "call back",
+        "ring back",
+        "call me tomorrow",
+        "ring me tomorrow",
+        "call me later",
+        "ring me later",
+    ];
+    let wish = [
+        "can",
+        "could",
+        "would",
+        "will",
+        "please",
+        "id like",
+        "i would like",
+        "i want",
+        "i need",
+        "have",
+        "get",
+        "arrange",
+        "schedule",
+        "book",
+        "request",
+        "is it possible",
+        "call me",
+        "ring me",
+    ];
+    let past = [
+        "said",
+        "supposed",
+        "promised",
+        "never",
+        "nobody",
+        "no one",
+        "didnt",
+        "why",
+        "was going to",
+        "were going to",
+        "told",
+        "still",
+        "yesterday",
+        "got",
+        "missed",
+        "ill",
+        "how do",
+        "when will",
+        "how long",
+        "dont",
+        "not",
+    ];
+    let any = |of: &[&str]| of.iter().any(|phrase| social::holds(&words, phrase));
+    any(&back) && any(&wish) && !any(&past) && words.split(' ').count() <= 16
 }
 
 /// The time named in an answer ("yes, tomorrow morning please"), in the caller's words.

@@ -89,8 +89,8 @@ impl Conversation {
             self.take_item(&name, &items, at);
             return self.advance();
         }
-        if let Some(inquiry) = self.aside(said) {
-            return self.answer_aside(inquiry);
+        if let Some(reply) = self.asked_back(said) {
+            return reply;
         }
         if let Some(reply) = self.change_of_subject(said) {
             return reply;

@@ -3,12 +3,16 @@
 //! A step machine. Words or an outcome go in, one [`Reply`] comes out; nothing here reads a clock or waits. A clone is cheap, so
 //! the runtime may decide on a clone before the caller has finished and keep it if the turn becomes final.
 //!
-//! Where things are: `hear` sends a turn where it belongs, `question` answers and clarifies, `doing` gathers what an action needs, `change`
+//! Where things are: `hear` sends a turn where it belongs, `question` answers, `clarify` asks which is meant, `beside` names what else words
+//! may mean, `aside` answers between two steps, `told` answers about what was just done, `doing` gathers what an action needs, `change`
 //! takes back and alters, `items` finds which of the customer's things is meant, `send` and `result` carry it out, `verify` finds out
 //! who is calling, `history` takes up what was before, `human` hands over and promises callbacks, `saying` words the replies.
 
+mod aside;
 mod back;
+mod beside;
 mod change;
+mod clarify;
 mod consent;
 mod doing;
 mod hear;
@@ -16,10 +20,12 @@ mod history;
 mod human;
 mod items;
 mod model;
+mod otherwise;
 mod question;
 mod result;
 mod saying;
 mod send;
+mod told;
 mod undo;
 mod verify;
 
@@ -82,6 +88,8 @@ pub struct Conversation {
     /// Turns in a row that could not be made out.
     misses: u32,
     clarified: u32,
+    /// What the last clarifying question offered.
+    offered: Vec<String>,
     outside: u32,
     /// Attempts to talk the line out of its rules.
     refused: u32,
@@ -90,6 +98,8 @@ pub struct Conversation {
     last_source: Option<String>,
     /// What it said.
     last_answer: Option<String>,
+    /// What was done last, and what was told of it.
+    told: Option<Box<told::Told>>,
     /// What a language model may word of this turn's reply.
     asking: Option<Box<model::Asking>>,
     /// What was made of this turn's words, so that they are understood once.
@@ -242,11 +252,13 @@ impl Conversation {
             acknowledged: Vec::new(),
             misses: 0,
             clarified: 0,
+            offered: Vec::new(),
             outside: 0,
             refused: 0,
             answered: 0,
             last_source: None,
             last_answer: None,
+            told: None,
             asking: None,
             seen: None,
             basis: None,

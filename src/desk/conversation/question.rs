@@ -2,9 +2,8 @@
 
 use crate::desk::entity;
 use crate::desk::inquiry::context::{self, Lean};
-use crate::desk::inquiry::social;
 use crate::desk::inquiry::{
-    self, Choice, Inquiry, Verdict, inquire, inquire_as, inquire_first, inquire_with,
+    self, Inquiry, Verdict, frames, inquire, inquire_first, inquire_with, social, turns,
 };
 use crate::desk::record::ActionStatus;
 use crate::desk::tone;
@@ -29,16 +28,29 @@ impl Conversation {
         if let Some(reply) = self.done_otherwise(said) {
             return reply;
         }
+        if let Some(reply) = self.about_told(said) {
+            return reply;
+        }
         let whole = self.inquire(said);
+        let whole = self.without_false_alarm(said, whole);
+        if let Some(reply) = self.not_wanted(said, &whole) {
+            return reply;
+        }
         if let Some((first, text, vector)) = self.first_of_several(said, &whole) {
             return self.act_on(first, &text, &vector);
         }
         let (inquiry, text, vector) = self.in_context(said, whole);
+        if let Some(reply) = self.asked_of_told(said, &inquiry) {
+            return reply;
+        }
+        let (inquiry, text, vector) = self.pointed(said, inquiry, text, vector);
+        let (inquiry, text, vector) = self.asked_last(said, inquiry, text, vector);
+        let (inquiry, text, vector) = self.as_how(said, inquiry, text, vector);
         self.act_on(inquiry, &text, &vector)
     }
 
     /// Decides the caller's words as they stand; what `hear` made of them already is not made of them again.
-    fn inquire(&mut self, said: &Said) -> Inquiry {
+    pub(super) fn inquire(&mut self, said: &Said) -> Inquiry {
         match self.seen.take() {
             Some((text, understood)) if text == said.text => inquire_with(
                 &self.desk,
@@ -54,7 +66,12 @@ impl Conversation {
     /// Does what an inquiry came to.
     pub(super) fn act_on(&mut self, inquiry: Inquiry, text: &str, vector: &[f32]) -> Reply {
         let mut inquiry = inquiry;
-        // A second question about what was just read out is after what was not read out.
+        // A second question about what was just read out is after what was not read out; but "and on platinum", where platinum was read
+        // out too, is after just that.
+        let named = self.names_what_was_told();
+        if named {
+            self.last_answer = None;
+        }
         if let Verdict::Answer {
             text: told, source, ..
         } = &mut inquiry.verdict
@@ -113,14 +130,18 @@ impl Conversation {
         whole: &Inquiry,
     ) -> Option<(Inquiry, String, Vec<f32>)> {
         let parts = context::matters(&said.text);
+        // Two harmless matters in one breath may sound like an alarm that neither is.
+        let apart = matches!(&whole.verdict, Verdict::Transfer { reason, .. } if self.harmless_apart(said, reason));
         if parts.len() < 2
-            || matches!(&whole.verdict, Verdict::Transfer { reason, .. } if reason != "no_answer")
+            || !apart
+                && matches!(&whole.verdict, Verdict::Transfer { reason, .. } if reason != "no_answer")
         {
             return None;
         }
         let mut clear: Vec<(Inquiry, Topic)> = Vec::new();
-        for (at, part) in parts.into_iter().enumerate() {
-            let vector = said.parts.get(at).cloned().unwrap_or_default();
+        let mut unclear: Vec<Topic> = Vec::new();
+        for part in parts {
+            let vector = said.reading_of(part);
             let inquiry = inquire(&self.desk, part, &vector, said.heard.as_ref());
             let matters = match &inquiry.verdict {
                 Verdict::Answer { source, .. } => !clear.iter().any(
@@ -132,14 +153,34 @@ impl Conversation {
                 Verdict::Transfer { reason, .. } => reason != "no_answer",
                 Verdict::Clarify { .. } | Verdict::Outside => false,
             };
+            let text = part.to_owned();
             if matters {
-                let text = part.to_owned();
                 clear.push((inquiry, Topic { text, vector }));
+            } else if inquiry.understood.in_scope >= 0.5
+                && matches!(
+                    &inquiry.verdict,
+                    Verdict::Clarify { .. } | Verdict::Transfer { .. }
+                )
+            {
+                unclear.push(Topic { text, vector });
             }
         }
-        if clear.len() < 2 {
+        // What is not understood at once is no less a matter, where it is put as one.
+        unclear.retain(|topic| {
+            let also = format!("also {}", topic.text.to_lowercase());
+            apart || turns::opens_a_matter(&topic.text) || said.text.to_lowercase().contains(&also)
+        });
+        // "ER or urgent care, what's cheaper": the first is what the second is asked of.
+        let put = |clear: &(Inquiry, Topic)| {
+            apart
+                || turns::opens_a_matter(&clear.1.text)
+                || matches!(clear.0.verdict, Verdict::Act { .. })
+        };
+        let one = clear.len() == 1 && clear.first().is_some_and(put) && !unclear.is_empty();
+        if clear.len() < 2 && !one {
             return None;
         }
+        self.parked.append(&mut unclear);
         let first = clear
             .iter()
             .position(|(inquiry, _)| inquiry.route() == Route::Transfer)
@@ -151,13 +192,16 @@ impl Conversation {
     }
 
     /// The better of the words alone and the words with the last topic.
-    fn in_context(&self, said: &Said, alone: Inquiry) -> (Inquiry, String, Vec<f32>) {
+    pub(super) fn in_context(&self, said: &Said, alone: Inquiry) -> (Inquiry, String, Vec<f32>) {
         let own = || (said.text.clone(), said.vector.clone());
         let lean = context::lean(&said.text);
         let Some(topic) = self.topic.as_ref().filter(|_| lean != Lean::Own) else {
             let (text, vector) = own();
             return (alone, text, vector);
         };
+        if let Some(carried) = self.carried(topic, said, &alone) {
+            return carried;
+        }
         let text = context::joined(&topic.text, &said.text);
         let vector = context::blended(&topic.vector, &said.vector, self.desk.dims());
         let together = inquire(&self.desk, &text, &vector, said.heard.as_ref());
@@ -225,6 +269,32 @@ impl Conversation {
             let (text, vector) = own();
             (alone, text, vector)
         }
+    }
+
+    /// "And on platinum?": the last question with what is named in its place, where that is answered and the words mean nothing surer alone.
+    fn carried(
+        &self,
+        topic: &Topic,
+        said: &Said,
+        alone: &Inquiry,
+    ) -> Option<(Inquiry, String, Vec<f32>)> {
+        let surely = match &alone.verdict {
+            Verdict::Answer { .. } => alone.confidence >= CLEAR,
+            Verdict::Transfer { reason, .. } => reason != "no_answer",
+            _ => false,
+        };
+        if surely {
+            return None;
+        }
+        frames::carried(&topic.text, &said.text)
+            .into_iter()
+            .map(|text| {
+                let vector = said.reading_of(&text);
+                let inquiry = inquire(&self.desk, &text, &vector, said.heard.as_ref());
+                (inquiry, text, vector)
+            })
+            .filter(|(inquiry, ..)| matches!(inquiry.verdict, Verdict::Answer { .. }))
+            .max_by(|a, b| a.0.confidence.total_cmp(&b.0.confidence))
     }
 
     /// Of the articles that the words with the last topic bring up, one that speaks of the words themselves far better than the one just
@@ -313,99 +383,6 @@ impl Conversation {
         if let Some(words) = words {
             self.acknowledged.push(words);
             self.lead.insert(0, Say::new(words));
-        }
-    }
-
-    fn clarify(&mut self, between: Vec<Choice>, text: &str, vector: &[f32], reason: &str) -> Reply {
-        // Whoever is beside themselves is not asked what exactly they mean.
-        let upset = matches!(self.mood, Mood::Angry | Mood::Distressed);
-        if self.clarified >= 1 || upset {
-            return self.transfer("low_confidence");
-        }
-        self.clarified += 1;
-        self.settled = false;
-        self.waiting = Waiting::Clarify {
-            between: between.clone(),
-            text: text.to_owned(),
-            vector: vector.to_vec(),
-        };
-        self.soften();
-        self.clarify_question(&between);
-        if let Some(own) = self.lead.last().map(|say| say.text.clone()) {
-            self.may_word_question(&own, &between);
-        }
-        let next = self.listen();
-        self.reply(Route::Clarify, reason, next)
-    }
-
-    pub(super) fn clarify_question(&mut self, between: &[Choice]) {
-        let text = match between {
-            [most @ .., last] if most.len() > 1 => {
-                let most: Vec<&str> = most.iter().map(|choice| choice.plain.as_str()).collect();
-                let most = most.join(", ");
-                self.phrase("clarify_two", &[("first", &most), ("second", &last.plain)])
-            }
-            [first, second, ..] => {
-                let fill = [
-                    ("first", first.plain.as_str()),
-                    ("second", second.plain.as_str()),
-                ];
-                self.phrase("clarify_two", &fill)
-            }
-            [first] => self.phrase("clarify_one", &[("first", first.plain.as_str())]),
-            [] => self.phrase("clarify_open", &[]),
-        };
-        self.lead(text);
-    }
-
-    /// The answer to a clarifying question: a choice, or the matter in other words.
-    pub(super) fn clarified(
-        &mut self,
-        between: &[Choice],
-        text: &str,
-        vector: &[f32],
-        said: &Said,
-    ) -> Reply {
-        self.waiting = Waiting::Open;
-        let plain: Vec<String> = between.iter().map(|choice| choice.plain.clone()).collect();
-        let keyed = said
-            .keyed
-            .as_deref()
-            .and_then(|keys| keys.parse::<usize>().ok())
-            .and_then(|n| n.checked_sub(1))
-            .filter(|at| *at < between.len());
-        let short = said.text.split_whitespace().count() <= 3;
-        let yes = entity::yes_no(&said.text);
-        let chosen = keyed
-            .or_else(|| entity::choice(&said.text, &plain))
-            .or_else(|| (between.len() == 1 && yes == Some(true)).then_some(0));
-        if let Some(choice) = chosen.and_then(|at| between.get(at)) {
-            if let Some(intent) = &choice.intent {
-                let inquiry = inquire_as(&self.desk, intent, Some(choice), text, vector);
-                return self.act_on(inquiry, text, vector);
-            }
-            let inquiry = inquire(&self.desk, &choice.question, &[], None);
-            return self.act_on(inquiry, &choice.question, &[]);
-        }
-        if short && (yes == Some(false) || said.text.to_lowercase().contains("neither")) {
-            self.waiting = Waiting::Clarify {
-                between: Vec::new(),
-                text: text.to_owned(),
-                vector: vector.to_vec(),
-            };
-            return self.say_and_listen(Route::Clarify, "none of what was offered", "clarify_open");
-        }
-        let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
-        let both = context::joined(text, &said.text);
-        let blended = context::blended(vector, &said.vector, self.desk.dims());
-        let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
-        let sure = |inquiry: &Inquiry| {
-            !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside)
-        };
-        if sure(&together) && (!sure(&alone) || together.confidence > alone.confidence) {
-            self.act_on(together, &both, &blended)
-        } else {
-            self.act_on(alone, &said.text, &said.vector)
         }
     }
 
@@ -514,28 +491,6 @@ impl Conversation {
         }
     }
 
-    /// A question beside the one that was asked, if an article answers it surely.
-    pub(super) fn aside(&self, said: &Said) -> Option<Inquiry> {
-        if said.text.split_whitespace().count() < 3 || social::declines(&said.text) {
-            return None;
-        }
-        let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
-        let (inquiry, ..) = self.in_context(said, alone);
-        matches!(inquiry.verdict, Verdict::Answer { .. }).then_some(inquiry)
-    }
-
-    /// Answers a question beside, then comes back to what is under way.
-    pub(super) fn answer_aside(&mut self, inquiry: Inquiry) -> Reply {
-        if let Verdict::Answer { text, title, .. } = inquiry.verdict {
-            self.lead(text);
-            self.tried.push(format!("Answered from \"{title}\""));
-        }
-        self.lead_phrase("back_to");
-        self.ask_again();
-        let next = self.listen();
-        self.reply(Route::Answer, &inquiry.reason, next)
-    }
-
     pub(super) fn offered_human(&mut self, reason: &str, said: &Said) -> Reply {
         let yes = match said.keyed.as_deref() {
             Some("1") => Some(true),
@@ -546,6 +501,7 @@ impl Conversation {
             Some(true) => self.transfer(reason),
             Some(false) if said.text.split_whitespace().count() <= 4 => {
                 self.waiting = Waiting::More;
+                self.running = None;
                 // Nothing is left to offer whom nobody could be found for, or who has all they need.
                 if social::declines(&said.text) && (self.settled || self.transfers_failed > 0) {
                     return self.goodbye();

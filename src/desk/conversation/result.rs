@@ -73,6 +73,10 @@ impl Conversation {
                 let key = if write { "refused" } else { "refused_read" };
                 self.give_up(&what, &outcome, "action_refused", key)
             }
+            // Looked up for the caller and for nothing they named: there is none, which is a fact and no failure.
+            Outcome::NotFound if !write && running.filled.values().all(|f| f.said.is_empty()) => {
+                self.nothing_there(running)
+            }
             Outcome::NotFound => self.give_up(&what, &outcome, "not_found", "not_found"),
             Outcome::Failed(_) | Outcome::Unknown(_) => {
                 let key = if write { "failed" } else { "failed_read" };
@@ -107,6 +111,7 @@ impl Conversation {
                 self.tried.push(format!("Done: {what}"));
                 self.settled = true;
                 self.last_source = None;
+                self.keep_told(&running, &text, &result);
                 self.lead(text);
                 self.undoable = self.undoable(&running, &result).map(Box::new);
                 self.running = Some(running);
@@ -120,6 +125,24 @@ impl Conversation {
                 )
             }
         }
+    }
+
+    /// A look-up that found nothing.
+    fn nothing_there(&mut self, running: Running) -> Reply {
+        let own = format!("nothing.{}", running.action.name);
+        if self.desk.phrases.all(&own).is_empty() {
+            let matter = crate::desk::inquiry::topic(&self.desk, &running.action.intent);
+            let text = self.phrase("nothing_there", &[("matter", &matter)]);
+            self.lead(text);
+        } else {
+            self.lead_phrase(&own);
+        }
+        self.tried
+            .push(format!("{}: there is none", capital(&running.in_words())));
+        self.settled = true;
+        self.last_source = None;
+        self.running = Some(running);
+        self.settle(Route::Act, "looked up: there is none")
     }
 
     fn incomplete(&mut self, what: &str, write: bool) -> Reply {

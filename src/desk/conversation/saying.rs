@@ -221,7 +221,7 @@ pub(super) fn discloses(text: &str) -> bool {
 }
 
 /// A text's sentences; a stop inside a figure or a short form does not end one.
-fn sentences(text: &str) -> Vec<&str> {
+pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut out = Vec::new();
     let mut start = 0;
     for (at, c) in text.char_indices() {

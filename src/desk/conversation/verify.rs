@@ -4,7 +4,7 @@ use crate::desk::action::render;
 use crate::desk::action::template::{self, Fill};
 use crate::desk::entity;
 use crate::desk::identity::{Check, FoundBy};
-use crate::desk::inquiry::social;
+use crate::desk::inquiry::{social, turns};
 use crate::desk::types::{Next, Reply, Request, Route, Said, Tier};
 
 use super::{Conversation, Flight, Lookup, Purpose, Waiting};
@@ -134,8 +134,8 @@ impl Conversation {
             return self.transfer("verify_failed");
         };
         self.keep_words(&said.text);
-        if social::cannot(&said.text) {
-            return self.transfer("verify_failed");
+        if declines_to_say(&said.text) {
+            return self.proof_declined();
         }
         if social::asks_why(&said.text) {
             self.lead_phrase("verify_reason");
@@ -148,8 +148,11 @@ impl Conversation {
             said.keyed.clone().or_else(|| entity::identifier(spoken))
         };
         let Some(stated) = stated else {
-            if let Some(inquiry) = self.aside(said) {
-                return self.answer_aside(inquiry);
+            if let Some(reply) = self.asked_back(said) {
+                return reply;
+            }
+            if let Some(reply) = self.change_of_subject(said) {
+                return reply;
             }
             self.lead_phrase("verify_unclear");
             return self.ask_number();
@@ -194,9 +197,21 @@ impl Conversation {
         let refused = said.keyed.is_none()
             && said.text.split_whitespace().count() <= 3
             && entity::yes_no(&said.text) == Some(false);
-        if refused || social::cannot(&said.text) {
+        if refused || declines_to_say(&said.text) {
             self.identity.skip(factor);
+            if self.identity.next_factor(&config.factors).is_none() {
+                return self.proof_declined();
+            }
+            self.lead_phrase("verify_other");
             return self.verify();
+        }
+        // A question in place of the answer is no wrong answer.
+        if said.keyed.is_none()
+            && turns::asks(&said.text)
+            && entity::digits(&said.text).is_none()
+            && let Some(reply) = self.asked_back(said)
+        {
+            return reply;
         }
         let (today, locale) = (self.today(), self.locale.clone());
         let spoken = said.keyed.as_deref().unwrap_or(&said.text);
@@ -225,6 +240,9 @@ impl Conversation {
                 if let Some(inquiry) = self.aside(said) {
                     return self.answer_aside(inquiry);
                 }
+                if let Some(reply) = self.change_of_subject(said) {
+                    return reply;
+                }
                 self.lead_phrase("verify_unclear");
                 self.ask_again();
                 let next = self.listen();
@@ -236,6 +254,13 @@ impl Conversation {
             }
             Check::Locked => self.transfer("verify_failed"),
         }
+    }
+
+    /// Nothing is left to ask for that the caller can or will say: a human is offered, who can find out in other ways. Nobody is told that
+    /// what they did not say does not match.
+    fn proof_declined(&mut self) -> Reply {
+        self.waiting = Waiting::Human("verify_failed".into());
+        self.say_and_listen(Route::Clarify, "no proof is given", "verify_declined")
     }
 
     /// The look-up by the number the call comes from, where the desk has one.
@@ -283,4 +308,9 @@ impl Conversation {
             ..Request::default()
         })
     }
+}
+
+/// The caller cannot or will not say it, in so many words; digits would be an answer all the same.
+fn declines_to_say(text: &str) -> bool {
+    (social::cannot(text) || social::will_not(text)) && entity::digits(text).is_none()
 }

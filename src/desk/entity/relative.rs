@@ -73,9 +73,27 @@ pub fn days_beside(text: &str) -> Option<i64> {
                 "week" | "weeks" => 7,
                 _ => return None,
             };
-            let sign = match *w.get(next + 1)? {
-                "later" => 1,
-                "earlier" | "sooner" => -1,
+            let sign = match w.get(next + 1).copied() {
+                Some("later") => 1,
+                Some("earlier" | "sooner") => -1,
+                // "Make it two weeks", "by a week": nothing beside it says which way, and nobody moves a thing back by a span alone.
+                None | Some("." | "!" | "then" | "instead" | "please" | "thanks")
+                    if i == 0
+                        || matches!(
+                            w[i - 1],
+                            "it" | "by"
+                                | "say"
+                                | "back"
+                                | "about"
+                                | "that"
+                                | "to"
+                                | "no"
+                                | ","
+                                | "for"
+                        ) =>
+                {
+                    1
+                }
                 _ => return None,
             };
             (count.fract() == 0.0 && count < 400.0).then_some(count as i64 * unit * sign)

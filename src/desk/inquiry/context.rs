@@ -30,6 +30,11 @@ const POINTERS: &[&str] = &[
     "it", "its", "that", "thats", "this", "them", "those", "these", "they", "one", "same", "other",
 ];
 
+/// Whether a word carries no topic.
+pub fn is_empty_word(word: &str) -> bool {
+    EMPTY.contains(&word)
+}
+
 /// Reads how the words lean.
 pub fn lean(text: &str) -> Lean {
     let words = plain(text);
@@ -55,7 +60,8 @@ pub fn lean(text: &str) -> Lean {
     if own == 0 && (points || all.len() <= 4) {
         return Lean::Wholly;
     }
-    if opens || (points && all.len() <= 8) || (own <= 1 && all.len() <= 3) {
+    let fragment = || super::frames::fragment(text).is_some();
+    if opens || (points && all.len() <= 8) || (own <= 1 && all.len() <= 3) || fragment() {
         return Lean::Maybe;
     }
     Lean::Own
@@ -280,6 +286,8 @@ pub fn matters(text: &str) -> Vec<&str> {
     let parts: Vec<&str> = parts
         .into_iter()
         .map(|part| part.trim_matches([' ', ',', '.']))
+        // What "also" adds is a matter without it.
+        .map(|part| part.strip_prefix("also ").unwrap_or(part))
         .filter(|part| part.split_whitespace().count() >= 3)
         .collect();
     if parts.len() < 2 { vec![text] } else { parts }
@@ -302,10 +310,26 @@ fn tells(part: &str) -> bool {
         "id love",
         "looking for",
     ];
+    const BEFORE: [&str; 14] = [
+        "hi",
+        "hello",
+        "hey",
+        "yeah",
+        "yes",
+        "so",
+        "well",
+        "um",
+        "uh",
+        "ok",
+        "okay",
+        "right",
+        "look",
+        "basically",
+    ];
     let words = plain(part);
     words
         .split(' ')
-        .next()
+        .find(|word| !BEFORE.contains(word))
         .is_some_and(|first| WHO.contains(&first))
         && !WISHES.iter().any(|wish| holds(&words, wish))
 }
@@ -444,6 +468,10 @@ mod tests {
         );
         assert_eq!(matters("salt and vinegar on my chips please").len(), 1);
         assert_eq!(matters("I'm in the suite, do I pay the tray fee").len(), 1);
+        assert_eq!(
+            matters("hi yeah we've got solar panels, how much do you pay").len(),
+            1
+        );
         assert_eq!(
             matters("I need a new card, how do I change my address").len(),
             2

@@ -2,11 +2,14 @@
 //!
 //! Nothing here waits or asks the world. The verdict says what the line should do; the conversation does it.
 
+mod aside;
 pub mod context;
+pub mod frames;
 pub mod guard;
 mod instead;
 mod offer;
 pub mod social;
+pub mod turns;
 
 use super::answer::Answer;
 use super::confidence::{confidence, confirmed, least, least_confirmed};
@@ -16,9 +19,9 @@ use super::escalation::Escalation;
 use super::framing::bare;
 use super::grounding::grounded;
 use super::types::{Decision, HeardEvidence, Pending, Route};
-use super::variants::Apart;
-pub use offer::{Choice, topic};
-use offer::{as_a_thing, nearest, siblings};
+pub use aside::{inquire_again, inquire_aside};
+pub use offer::{Choice, how_told, topic};
+use offer::{nearest, siblings, tell_apart};
 
 /// Below this, the words are taken to belong to none of the desk's intents.
 const IN_SCOPE: f32 = 0.5;
@@ -160,54 +163,6 @@ struct Asked<'a> {
 struct Confirmed {
     /// The articles say what was asked of each of the things offered.
     told_apart: bool,
-}
-
-/// An answer whose fact other articles have of something else: theirs where the question names them, both where it names both, and
-/// what to ask where it names neither.
-fn tell_apart(
-    desk: &Desk,
-    text: &str,
-    reading: &[f32],
-    understood: &mut Understanding,
-    mut answer: Answer,
-) -> (Option<Answer>, Vec<Choice>) {
-    let Some(at) = desk.article_at(&answer.source) else {
-        return (Some(answer), Vec::new());
-    };
-    match desk.apart(text, at, &answer.text, &understood.hits) {
-        Apart::Alone => (Some(answer), Vec::new()),
-        Apart::Other(other) => {
-            desk.put_first(understood, other);
-            let theirs = desk.answer(text, reading, understood);
-            (theirs.or(Some(answer)), Vec::new())
-        }
-        Apart::Both(others) => {
-            for (_, sentence) in others {
-                answer.passage = format!("{}\n{sentence}", answer.passage);
-                answer.text = format!("{} {sentence}", answer.text);
-            }
-            (Some(answer), Vec::new())
-        }
-        Apart::Between(articles) => {
-            let likeliest = understood.intents.first().map(|i| i.0.clone());
-            let choice = |at: &usize| {
-                let article = &desk.articles[*at];
-                Choice {
-                    plain: as_a_thing(desk, &desk.called(*at, &others(&articles, *at))),
-                    intent: article.intents.first().cloned().or(likeliest.clone()),
-                    article: Some(article.id.clone()),
-                    told_apart: true,
-                    question: article.title.clone(),
-                }
-            };
-            let between = articles.iter().map(choice).collect();
-            (Some(answer), between)
-        }
-    }
-}
-
-fn others(all: &[usize], one: usize) -> Vec<usize> {
-    all.iter().copied().filter(|at| *at != one).collect()
 }
 
 /// Where two intents are nearly as likely, the one that the best article serves is taken: two ways to the same reading outweigh a
@@ -532,6 +487,9 @@ pub fn alarm<'u>(
     understood: &'u Understanding,
 ) -> Option<&'u Escalation> {
     let found = escalation(understood, !reading.is_empty())?;
+    if found.kind == "closure" && turns::stays(text) {
+        return None;
+    }
     let weak = !found.plain && found.p < WEAK && found.near < UNLIKE_ANY && !reading.is_empty();
     if !weak {
         return Some(found);

@@ -6,7 +6,8 @@ use super::super::config::Mode;
 use super::super::desk::{Desk, Hit, Understanding};
 use super::super::knowledge::Article;
 use super::super::text::words;
-use super::LIKELY;
+use super::super::variants::Apart;
+use super::{IN_SCOPE, LIKELY};
 
 /// An article that scores less than the best by more than this is not offered beside it.
 const BESIDE: f32 = 0.15;
@@ -63,6 +64,20 @@ pub(super) fn articles(
     out
 }
 
+/// The article that serves what was understood and tells how it is done, as something to ask about.
+pub fn how_told(desk: &Desk, understood: &Understanding, question: &str) -> Option<Choice> {
+    let (intent, p) = understood.intents.first()?;
+    let at = desk.article_at(&understood.sources.first()?.id)?;
+    let serves = desk.articles[at].intents.contains(intent);
+    (serves
+        && *p >= LIKELY
+        && understood.in_scope >= IN_SCOPE
+        && desk.policy(intent).mode == Mode::Autonomous
+        && desk.how_to(at, question).is_some())
+    .then(|| of_article(desk, at, understood))
+    .flatten()
+}
+
 fn would_be_said(
     desk: &Desk,
     understood: &Understanding,
@@ -103,6 +118,54 @@ fn of_article(desk: &Desk, at: usize, understood: &Understanding) -> Option<Choi
         told_apart: false,
         question: article.title.clone(),
     })
+}
+
+/// An answer whose fact other articles have of something else: theirs where the question names them, both where it names both, and
+/// what to ask where it names neither.
+pub(super) fn tell_apart(
+    desk: &Desk,
+    text: &str,
+    reading: &[f32],
+    understood: &mut Understanding,
+    mut answer: Answer,
+) -> (Option<Answer>, Vec<Choice>) {
+    let Some(at) = desk.article_at(&answer.source) else {
+        return (Some(answer), Vec::new());
+    };
+    match desk.apart(text, at, &answer.text, &understood.hits) {
+        Apart::Alone => (Some(answer), Vec::new()),
+        Apart::Other(other) => {
+            desk.put_first(understood, other);
+            let theirs = desk.answer(text, reading, understood);
+            (theirs.or(Some(answer)), Vec::new())
+        }
+        Apart::Both(others) => {
+            for (_, sentence) in others {
+                answer.passage = format!("{}\n{sentence}", answer.passage);
+                answer.text = format!("{} {sentence}", answer.text);
+            }
+            (Some(answer), Vec::new())
+        }
+        Apart::Between(articles) => {
+            let likeliest = understood.intents.first().map(|i| i.0.clone());
+            let choice = |at: &usize| {
+                let article = &desk.articles[*at];
+                Choice {
+                    plain: as_a_thing(desk, &desk.called(*at, &others(&articles, *at))),
+                    intent: article.intents.first().cloned().or(likeliest.clone()),
+                    article: Some(article.id.clone()),
+                    told_apart: true,
+                    question: article.title.clone(),
+                }
+            };
+            let between = articles.iter().map(choice).collect();
+            (Some(answer), between)
+        }
+    }
+}
+
+fn others(all: &[usize], one: usize) -> Vec<usize> {
+    all.iter().copied().filter(|at| *at != one).collect()
 }
 
 /// The two best articles where both serve the intent that was understood: their facts differ, and which is meant is asked.

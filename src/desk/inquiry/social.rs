@@ -1,7 +1,11 @@
 //! What people say that is no question: greetings, thanks, "hold on", "say that again", "are you a robot".
 
+mod answers;
+mod moves;
 mod words;
 
+pub use answers::{asks_why, cannot, is_pleased, third_party, wants_quiet, will_not};
+pub use moves::name_said;
 use words::{BESIDE_BYE, BYE, DROPPED, FILLER, HELLO, THANKS};
 
 /// A move in the talk itself.
@@ -19,6 +23,20 @@ pub enum Social {
     Hold,
     /// "Forget it", of what is under way.
     Cancel,
+    /// "Could you speak up?"
+    Louder,
+    /// "Can you hear me?"
+    CanHear,
+    /// "Is this call recorded?"
+    Recorded,
+    /// "How do you know?"
+    Source,
+    /// "Is that everything?"
+    All,
+    /// "I've got a question."
+    Opener,
+    /// "Hi, my name is Brenda."
+    Named,
 }
 
 /// Words lowered, without punctuation.
@@ -36,6 +54,9 @@ pub fn social(text: &str) -> Option<Social> {
     let words = plain(text);
     let count = words.split(' ').count();
     let any = |phrases: &[&str]| phrases.iter().any(|phrase| holds(&words, phrase));
+    if let Some(found) = moves::find(&words) {
+        return Some(found);
+    }
     if count <= 14 && asks_if_machine(&words) {
         return Some(Social::Robot);
     }
@@ -160,23 +181,7 @@ pub fn social(text: &str) -> Option<Social> {
     if left.is_empty() && any(BYE) {
         return Some(Social::Goodbye);
     }
-    if left.is_empty()
-        && any(&[
-            "thanks",
-            "thank you",
-            "cheers",
-            "thankyou",
-            "ta",
-            "appreciate it",
-            "much obliged",
-            "got it",
-            "gotcha",
-            "understood",
-            "good to know",
-            "makes sense",
-            "i see",
-        ])
-    {
+    if left.is_empty() && any(THANKS) {
         return Some(Social::Thanks);
     }
     if count <= 6
@@ -334,124 +339,6 @@ pub fn declines(text: &str) -> bool {
         && words
             .split(' ')
             .any(|w| ["no", "nope", "nah", "not", "nothing"].contains(&w))
-}
-
-/// Speaking for somebody else's account.
-pub fn third_party(text: &str) -> bool {
-    let words = plain(text);
-    const WHO: &[&str] = &[
-        "mother",
-        "mum",
-        "mom",
-        "father",
-        "dad",
-        "husband",
-        "wife",
-        "partner",
-        "son",
-        "daughter",
-        "brother",
-        "sister",
-        "friend",
-        "neighbour",
-        "neighbor",
-        "boss",
-        "client",
-        "tenant",
-        "roommate",
-        "flatmate",
-        "grandmother",
-        "grandfather",
-        "gran",
-        "girlfriend",
-        "boyfriend",
-        "uncle",
-        "aunt",
-        "colleague",
-        "ex",
-    ];
-    if [
-        "on behalf of",
-        "calling for someone",
-        "calling for somebody",
-        "someone elses account",
-        "somebody elses account",
-        "not my account",
-        "isnt my account",
-        "another persons account",
-        "another customers",
-        "other peoples account",
-    ]
-    .iter()
-    .any(|phrase| holds(&words, phrase))
-    {
-        return true;
-    }
-    let all: Vec<&str> = words.split(' ').collect();
-    all.windows(2).enumerate().any(|(at, pair)| {
-        let theirs = |w: &str| WHO.iter().any(|who| w.strip_suffix('s') == Some(*who));
-        let who = |w: &str| WHO.contains(&w) || theirs(w);
-        if !(["my", "a", "his", "her"].contains(&pair[0]) && who(pair[1])) {
-            return false;
-        }
-        let before = at.checked_sub(1).map(|i| all[i]).unwrap_or_default();
-        let after = all.get(at + 2).copied().unwrap_or_default();
-        // "my mother's account", "calling for my wife"; not "my wife gave me your number".
-        (theirs(pair[1])
-            && [
-                "account", "payment", "payments", "balance", "order", "plan", "bill", "card",
-                "details",
-            ]
-            .contains(&after))
-            || (["for", "behalf"].contains(&before)
-                && all[..at]
-                    .iter()
-                    .any(|w| ["calling", "ringing", "phoning", "asking", "call"].contains(w)))
-    })
-}
-
-/// The caller cannot or will not say what was asked.
-pub fn cannot(text: &str) -> bool {
-    let words = plain(text);
-    [
-        "i dont know",
-        "dont know it",
-        "cant remember",
-        "dont remember",
-        "i forgot",
-        "ive forgotten",
-        "not sure",
-        "no idea",
-        "dont have it",
-        "havent got it",
-        "dont have that",
-        "rather not",
-        "dont want to",
-        "wont give",
-        "not telling",
-        "not giving",
-        "not with me",
-        "dont have one",
-        "i do not know",
-        "i do not have",
-    ]
-    .iter()
-    .any(|phrase| holds(&words, phrase))
-}
-
-/// "Why do you need that?"
-pub fn asks_why(text: &str) -> bool {
-    let words = plain(text);
-    [
-        "why do you",
-        "what for",
-        "why should i",
-        "what do you need that for",
-        "why is that",
-        "why would you",
-    ]
-    .iter()
-    .any(|phrase| holds(&words, phrase))
 }
 
 /// Whole words of `phrase` in a row in `words` (both plain).
