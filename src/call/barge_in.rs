@@ -86,7 +86,8 @@ pub fn adds(before: &str, words: &str) -> BargeIn {
     }
 }
 
-/// Judges by the words. `saying`: what we were saying; `listen`: what our sentence asks for (a "yes" over a question is an answer).
+/// Judges by the words. `saying`: what we were saying, where it may come back to us as an echo; `listen`: what our sentence asks for
+/// (a "yes" over a question is an answer).
 pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
     let said = normalise(words);
     if said.is_empty() {

@@ -32,6 +32,8 @@ pub(super) struct CallerSide<M> {
     pub keys: Keys,
     /// How they pause.
     pub pace: Pace,
+    /// Our own voice has come back to us on this call.
+    pub echoes: bool,
     /// What they will hear when they answer a call of ours.
     pub prepared: Option<Speech>,
     /// Beginning of what they are saying to somebody else than us.
@@ -48,6 +50,7 @@ impl<M> Default for CallerSide<M> {
             before: None,
             keys: Keys::default(),
             pace: Pace::default(),
+            echoes: false,
             prepared: None,
             noted_from: None,
         }

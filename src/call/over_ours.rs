@@ -15,6 +15,8 @@ const NOISE_LOOK_MS: u64 = 900;
 const NOISE_MS: u64 = 450;
 /// Sound that has ended and whose words are this late does not hold us up; they are judged when they come.
 const WORDS_LATE_MS: u64 = 280;
+/// An echo of a speech begins within this of it: half a second of the line, and what it takes to notice.
+const ECHO_BEGINS_MS: u64 = 1_200;
 /// Words less sure than this are a recogniser's guess at noise, unless the whole of the sound says them again.
 const UNSURE: f32 = -1.1;
 
@@ -114,7 +116,25 @@ impl<M: Mind> Call<M> {
         if let Some(before) = over.and_then(|o| o.joins.as_ref()) {
             return barge_in::adds(&before.words, words);
         }
-        barge_in::verdict(words, &self.line.text(), self.listening_for())
+        let saying = if self.may_echo() {
+            self.line.text()
+        } else {
+            String::new()
+        };
+        barge_in::verdict(words, &saying, self.listening_for())
+    }
+
+    /// Whether our own voice may be what is heard. A line that echoes gives back our first words: who says words of ours later, on a
+    /// line that gave none back, chose one of what was offered ("a late fee, or a refund?").
+    fn may_echo(&self) -> bool {
+        let since = self.caller.utterance.as_ref();
+        let since = since.and_then(|u| u.over_ours.as_ref()).map(|o| o.since);
+        let started = self.line.speeches.front().and_then(|s| s.started);
+        self.caller.echoes
+            || match (since, started) {
+                (Some(since), Some(started)) => since.since(started) < ECHO_BEGINS_MS,
+                _ => true,
+            }
     }
 
     /// The words so far of a sound that goes on.
@@ -151,6 +171,7 @@ impl<M: Mind> Call<M> {
     /// turn that was just answered, taken back); false: they were not, and we go on.
     pub(super) fn interrupts(&mut self, heard: &Heard, out: &mut Vec<Command<M>>) -> bool {
         let verdict = self.verdict(&heard.text);
+        self.caller.echoes |= verdict == BargeIn::Echo;
         self.timers.clear(Timer::BargeVerdict);
         self.note_barge_in(verdict, &heard.text, out);
         if verdict != BargeIn::Interrupt {

@@ -81,6 +81,30 @@ fn words_after_a_noise_still_interrupt() {
 }
 
 #[test]
+fn words_of_ours_are_an_echo_only_where_the_line_gives_our_first_words_back() {
+    // The caller takes up words of ours, well into the sentence.
+    let mut sim = in_the_reply();
+    sim.pass(1_500);
+    sim.says("seven dollars", 600);
+    sim.pass(3_000);
+    assert!(cut_in(&sim), "chosen by the caller");
+    // The line returns what we say from its beginning on: then and later it is our own voice.
+    let mut sim = Sim::answered(&[]);
+    sim.pass(5000);
+    sim.says("what is the late fee?", 1000);
+    while sim.queue.is_empty() {
+        sim.pass(20);
+    }
+    sim.pass(1_040);
+    sim.says("the late fee", 400);
+    sim.pass(1_000);
+    sim.says("seven dollars", 400);
+    sim.pass(12_000);
+    assert!(!cut_in(&sim));
+    assert!(sim.heard().contains("for each missed payment"));
+}
+
+#[test]
 fn late_words_interrupt_all_the_same() {
     let mut sim = in_the_reply();
     sim.stt_ms = 900;
