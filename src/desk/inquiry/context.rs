@@ -23,7 +23,8 @@ const EMPTY: &[&str] = &[
     "sure", "that", "thats", "the", "them", "then", "there", "these", "they", "this", "those",
     "to", "too", "up", "us", "was", "we", "well", "what", "when", "where", "which", "who", "why",
     "will", "with", "would", "yes", "yeah", "you", "your", "really", "long", "cost", "take",
-    "happens", "mean", "instead", "else", "again",
+    "happens", "mean", "instead", "else", "again", "go", "goes", "went", "through", "normally",
+    "usually", "yet", "already", "exactly", "takes", "happen",
 ];
 
 const POINTERS: &[&str] = &[

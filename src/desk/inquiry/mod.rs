@@ -324,6 +324,13 @@ fn judge(
             return (Verdict::Act { action }, format!("{name} at {certain:.2}"));
         }
     }
+    // "Did that go through?": what is meant was said before or was not said; no article is about it.
+    if confirmed.is_none() && context::lean(text) == context::Lean::Wholly {
+        let openly = Verdict::Clarify {
+            between: Vec::new(),
+        };
+        return (openly, "means nothing by itself".into());
+    }
     if let Some(unknown) = desk.names_unknown(text)
         && inside
     {
