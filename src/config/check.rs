@@ -68,6 +68,14 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
                 trunk.name
             ));
         }
+        // Over TCP and TLS the connection is the way back; over UDP there is none.
+        let udp = sip.listen.iter().any(|l| l.transport == Transport::Udp);
+        if trunk.register && trunk.transport == Transport::Udp && !udp {
+            root.problem(format!(
+                "trunk `{}` is registered with over UDP, and [sip] listen has no UDP address to be called at; add \"udp:0.0.0.0:5060\" or set its transport",
+                trunk.name
+            ));
+        }
     }
     root.done();
     let found = problems.into_vec();

@@ -152,6 +152,10 @@ fn every_mistake_is_named_with_its_line() {
             &["needs a [[trunk]]"],
         ),
         (
+            "[sip]\nlisten = [\"tcp:0.0.0.0:5060\"]\n[[trunk]]\nname = \"c\"\nhost = \"h\"\nregister = true",
+            &["no UDP address to be called at"],
+        ),
+        (
             "[transfer]\ntargets = [\"trunk:other:+15550100\"]",
             &["names no [[trunk]]", "name = \"other\""],
         ),

@@ -122,13 +122,20 @@ impl Bucket {
     /// # Errors
     /// One sentence: some are there yet.
     pub async fn delete_call(&self, id: &str, record: bool) -> Result<(), String> {
-        for name in self.names(id).await? {
-            if record || !STAYS.contains(&name.as_str()) {
-                self.delete(&format!("{id}/{name}")).await?;
-            }
+        let goes = |name: &&String| record || !STAYS.contains(&name.as_str());
+        let names = self.names(id).await?;
+        for name in names.iter().filter(goes) {
+            self.delete(&format!("{id}/{name}")).await?;
         }
+        let index = format!("{id}/{INDEX}");
         if record {
-            self.delete(&format!("{id}/{INDEX}")).await?;
+            return self.delete(&index).await;
+        }
+        if names.iter().any(|name| goes(&name)) {
+            // Other machines look for what is to be deleted, too: they need not ask for each file again.
+            let left: Vec<&String> = names.iter().filter(|name| !goes(name)).collect();
+            let list = serde_json::to_vec(&left).map_err(|e| e.to_string())?;
+            self.put(&index, list).await?;
         }
         Ok(())
     }
@@ -452,6 +459,7 @@ pub(crate) mod tests {
         assert_eq!(bucket.get("call/audio.wav").await.unwrap(), None);
         assert_eq!(bucket.get("call/note-1.wav").await.unwrap(), None);
         assert!(bucket.get("call/record.json").await.unwrap().is_some());
+        assert_eq!(bucket.names("call").await.unwrap(), ["record.json"]);
         bucket.delete_call("call", true).await.unwrap();
         assert!(kept.lock().unwrap().is_empty());
         let _ = std::fs::remove_dir_all(&dir);
