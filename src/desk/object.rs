@@ -210,6 +210,25 @@ pub(super) fn counts(thing: &str, said: &str) -> bool {
     let is_thing = |w: &str| w.trim_end_matches('s') == one;
     let number =
         |w: &String| w.starts_with(|c: char| c.is_ascii_digit()) || NUMBERS.contains(&w.as_str());
+    // "Power banks: at most two".
+    let limited = w.iter().enumerate().any(|(at, word)| {
+        is_thing(word)
+            && w[at + 1..]
+                .iter()
+                .take(8)
+                .collect::<Vec<_>>()
+                .windows(2)
+                .any(|pair| {
+                    matches!(
+                        pair[0].as_str(),
+                        "most" | "maximum" | "only" | "to" | "than"
+                    ) && number(pair[1])
+                        || NUMBERS.contains(&pair[0].as_str()) && pair[1] == "of"
+                })
+    });
+    if limited {
+        return true;
+    }
     let mut places = w.iter().enumerate().filter(|(_, w)| is_thing(w)).peekable();
     places.peek().is_none() || places.any(|(at, _)| w[at.saturating_sub(4)..at].iter().any(number))
 }
@@ -295,6 +314,7 @@ mod tests {
         ));
         assert!(measures("wide", "It is 90cm wide."));
         assert!(!counts("drivers", "The driver comes between 9 and 6."));
+        assert!(counts("banks", "Power banks: two of up to 100 Wh."));
         assert!(counts("times", "You can change it twice a year."));
         assert!(counts("shops", "There are 1,400 shops.") && counts("sessions", "20 visits."));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Eight desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
+//! Nine desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
 //! clarifying question, and how many wrongly.
 //!
 //! Each desk is a folder here with its own articles (near-duplicates by plan, room, country; exceptions; deadlines; `energy`,
@@ -47,7 +47,7 @@ const fn bar(
     }
 }
 
-const BARS: [Bar; 8] = [
+const BARS: [Bar; 9] = [
     bar("broadband", (0.52, 0.74), (1, 5), (0.92, 0.97)),
     bar("hotel", (0.63, 0.74), (0, 6), (0.88, 0.96)),
     bar("insurer", (0.56, 0.72), (3, 6), (0.85, 0.94)),
@@ -55,6 +55,8 @@ const BARS: [Bar; 8] = [
     bar("vet", (0.42, 0.68), (1, 6), (0.84, 0.95)),
     bar("energy", (0.40, 0.64), (4, 3), (0.85, 0.94)),
     bar("bank", (0.44, 0.60), (2, 2), (0.95, 0.98)),
+    // Written by somebody who had not seen the core, and run for the first time with it as it was then.
+    bar("air", (0.46, 0.60), (2, 5), (0.85, 0.95)),
     bar("gym", (0.78, 0.88), (6, 2), (0.94, 0.98)),
 ];
 
