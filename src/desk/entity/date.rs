@@ -243,7 +243,7 @@ fn day_month(t: &[Token], i: usize) -> Option<(Partial, usize)> {
 }
 
 /// "March 3rd", "December the third, 2026", "Dec 3".
-fn month_day(t: &[Token], i: usize) -> Option<(Partial, usize)> {
+pub(super) fn month_day(t: &[Token], i: usize) -> Option<(Partial, usize)> {
     let month = month(&t[i].text)?;
     let mut j = i + 1;
     skip(t, &mut j, &["the", ",", "-", ".", "on"]);

@@ -322,6 +322,11 @@ fn bare(t: &[Token], locale: &Locale) -> Vec<Money> {
     let mut out = vec![];
     let mut i = 0;
     while i < t.len() {
+        // "November second, seventy-nine" is a day, and no amount stands in it.
+        if let Some((_, next)) = super::date::month_day(t, i) {
+            i = next;
+            continue;
+        }
         let Some((value, next)) = cardinal(t, i) else {
             i += 1;
             continue;

@@ -98,6 +98,8 @@ fn amounts_in_dollars() {
     let usd = |m: i64| vec![(m, "USD".to_owned())];
     table(
         &[
+            ("November second seventy-nine", vec![]),
+            ("pay forty in november", usd(4000)),
             ("$12.50", usd(1250)),
             ("12.50", usd(1250)),
             ("twelve fifty", usd(1250)),
