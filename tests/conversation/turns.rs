@@ -263,3 +263,44 @@ fn a_matter_is_waited_for() {
     assert!(reply.decision.reply.contains("14 degrees"), "{reply:?}");
     assert_eq!(line.say("have a great day").next, Next::End);
 }
+
+#[test]
+fn whoever_only_tells_how_things_are_is_asked_what_for() {
+    let mut line = Line::from(None);
+    let reply = line.say("my kettle stopped boiling water yesterday");
+    if reply.decision.route != Route::Clarify {
+        return; // The desk knew what to say.
+    }
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+}
+
+#[test]
+fn the_company_is_named_to_whoever_asks() {
+    let mut line = Line::from(None);
+    let reply = line.say("hello, is that Brook Water?");
+    assert!(
+        reply.decision.reply.contains("this is Brook Water"),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn a_colleague_is_declined_in_any_words() {
+    let mut line = Line::from(ADA);
+    line.say("What is my balance?");
+    let reply = line.say("and the other one");
+    assert!(reply.decision.reply.contains("colleague"), "{reply:?}");
+    let asked = line.requests.len();
+    let reply = line.say("no it's fine");
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+    assert_eq!(line.requests.len(), asked, "{reply:?}");
+    let reply = line.say("can you check my balance again");
+    assert!(line.requests.len() > asked, "{reply:?}");
+}
+
+#[test]
+fn nobody_is_rung_for_whoever_wants_nobody() {
+    let mut line = Line::from(None);
+    let reply = line.say("don't put me through to anybody, is my water hard?");
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+}

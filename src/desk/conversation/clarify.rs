@@ -110,6 +110,17 @@ impl Conversation {
         let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
         let both = context::joined(text, &said.text);
         let blended = context::blended(vector, &said.vector, self.desk.dims());
+        // "On his own?", to "is it about children?": it goes on with what was offered, without a word for yes.
+        if yes.is_none() && context::lean(&said.text) != context::Lean::Own {
+            let found = between.iter().find_map(|choice| {
+                let intent = choice.intent.as_deref()?;
+                let inquiry = inquire_as(&self.desk, intent, Some(choice), &both, &blended);
+                matches!(inquiry.verdict, Verdict::Answer { .. }).then_some(inquiry)
+            });
+            if let Some(inquiry) = found.filter(|_| between.len() == 1) {
+                return self.act_on(inquiry, &both, &blended);
+            }
+        }
         let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
         let sure = |inquiry: &Inquiry| {
             !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside)

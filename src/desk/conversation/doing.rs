@@ -99,7 +99,7 @@ impl Conversation {
     /// The day of what the action under way is about: of the item chosen, or the date that stands beside the field its request
     /// names in the customer's record ("next_payment_due" beside "next_payment_id"), or the one the caller gave. Only for what is
     /// read back before it is done.
-    fn due(&self) -> Option<Date> {
+    pub(super) fn due(&self) -> Option<Date> {
         let running = self
             .running
             .as_ref()
@@ -255,6 +255,10 @@ impl Conversation {
                 self.ask_slot(name)
             }
             Reading::Nothing => {
+                if social::cannot(&said.text) && !free {
+                    self.lead_phrase("slot_cannot");
+                    return self.ask_slot(name);
+                }
                 if social::asks_why(&said.text) && said.text.split_whitespace().count() <= 7 {
                     self.lead_phrase("slot_reason");
                     self.ask_again();
@@ -390,7 +394,10 @@ impl Conversation {
         let other_item = self.other_item(&said.text);
         if said.keyed.is_none() && (other_item || self.correct(&said.text)) {
             self.unheard_must = None;
-            self.lead_phrase("corrected");
+            // A value outside the limits is told so, and was not taken.
+            if self.lead.is_empty() {
+                self.lead_phrase("corrected");
+            }
             return self.advance();
         }
         let yes = match said.keyed.as_deref() {

@@ -91,6 +91,8 @@ pub struct Conversation {
     /// What the last clarifying question offered.
     offered: Vec<String>,
     outside: u32,
+    /// Times a colleague was offered since the last answer, because nothing answered.
+    unsure: u32,
     /// Attempts to talk the line out of its rules.
     refused: u32,
     answered: u32,
@@ -160,6 +162,8 @@ enum Waiting {
 #[derive(Debug, Clone, Default)]
 struct Promise {
     number: Option<String>,
+    /// When the caller would like it, as they said it first.
+    when: Option<String>,
     asked: u32,
     promised: bool,
 }
@@ -254,6 +258,7 @@ impl Conversation {
             clarified: 0,
             offered: Vec::new(),
             outside: 0,
+            unsure: 0,
             refused: 0,
             answered: 0,
             last_source: None,

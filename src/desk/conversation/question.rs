@@ -9,6 +9,7 @@ use crate::desk::record::ActionStatus;
 use crate::desk::tone;
 use crate::desk::types::{Mood, Next, Reply, Route, Said, Say, Tier};
 
+use super::otherwise::silent;
 use super::{Conversation, Party, Topic, Waiting};
 
 /// Articles looked at beside the one just read from, and how much better one must speak of the words to be meant.
@@ -110,6 +111,18 @@ impl Conversation {
                 self.clarify(Vec::new(), text, vector, &inquiry.reason)
             }
             Verdict::Outside => self.say_outside(&inquiry.reason),
+            // A question that goes on with what was answered: a colleague is offered, and the caller may ask on.
+            Verdict::Transfer { reason, .. } if reason == "no_answer" && self.goes_on(text) => {
+                self.waiting = Waiting::Human("no_answer".into());
+                self.unsure += 1;
+                self.settled = false;
+                self.soften();
+                self.say_and_listen(Route::Clarify, &inquiry.reason, "offer_unsure")
+            }
+            // Whoever only tells how things are has not asked yet.
+            Verdict::Transfer { reason, .. } if reason == "no_answer" && self.only_tells(text) => {
+                self.go_ahead(text, vector, &inquiry.reason)
+            }
             Verdict::Transfer { reason, would_have } => {
                 if let Some(would_have) = would_have {
                     self.tried.push(format!("Would have said: {would_have}"));
@@ -326,6 +339,7 @@ impl Conversation {
     fn answer(&mut self, text: &str, source: &str, title: &str, reason: &str) -> Reply {
         self.clarified = 0;
         self.outside = 0;
+        self.unsure = 0;
         self.answered += 1;
         let said_before = self.last_answer.as_deref() == Some(text);
         let again = self.last_source.as_deref() == Some(source) && said_before;
@@ -475,7 +489,14 @@ impl Conversation {
         let Topic { text, vector } = self.parked.remove(0);
         self.running = None;
         self.waiting = Waiting::Open;
-        let inquiry = inquire(&self.desk, &text, &vector, None);
+        let mut inquiry = inquire(&self.desk, &text, &vector, None);
+        // "And do I still pay", said in one breath with the first: asked of what was just read, if it means nothing by itself.
+        if silent(&inquiry)
+            && let Some(last) = &self.last_source
+            && let Some(found) = inquiry::inquire_again(&self.desk, last, &text, &vector)
+        {
+            inquiry = found;
+        }
         Some(self.act_on(inquiry, &text, &vector))
     }
 
@@ -495,7 +516,10 @@ impl Conversation {
         let yes = match said.keyed.as_deref() {
             Some("1") => Some(true),
             Some("2") => Some(false),
-            _ => entity::yes_no(&said.text),
+            // "No, it's fine" declines, whatever is fine.
+            _ => {
+                entity::yes_no(&said.text).or_else(|| social::declines(&said.text).then_some(false))
+            }
         };
         match yes {
             Some(true) => self.transfer(reason),

@@ -44,8 +44,28 @@ impl Conversation {
             .filter(|_| self.last_source.is_none())?;
         let words = plain(&said.text);
         let count = words.split(' ').count();
-        if count > SHORT || orders(&words) {
+        if count > SHORT {
             return None;
+        }
+        // "Can you check again?", of what was only looked up.
+        let again = [
+            "check again",
+            "look again",
+            "try again",
+            "check that again",
+            "check it again",
+            "look it up again",
+            "double check",
+        ]
+        .iter()
+        .any(|again| holds(&words, again));
+        if again && !told.write {
+            let at = self
+                .desk
+                .actions
+                .iter()
+                .position(|action| action.name == told.action)?;
+            return Some(self.begin(at, ""));
         }
         if asks_for_another(&words) {
             if told.write {
@@ -58,7 +78,7 @@ impl Conversation {
                 "told_no_more",
             ));
         }
-        if !turns::asks(&said.text) {
+        if !turns::asks(&said.text) || orders(&words) {
             return None;
         }
         let known = known_words(told);
@@ -257,6 +277,10 @@ fn asks_for_another(words: &str) -> bool {
         "the next one",
         "the one after",
         "the one after that",
+        "after that",
+        "then",
+        "later",
+        "the following one",
         "the rest",
         "the other ones",
         "another one",

@@ -295,7 +295,7 @@ pub fn matters(text: &str) -> Vec<&str> {
 
 /// Words that only tell how things are before a comma and a question: "I'm in the suite, do I pay the fee", "it's two metres high, will
 /// it fit". They are what the question is about, not a matter of their own.
-fn tells(part: &str) -> bool {
+pub fn tells(part: &str) -> bool {
     const WHO: [&str; 21] = [
         "i", "im", "ive", "id", "we", "were", "weve", "my", "our", "it", "its", "he", "hes", "she",
         "shes", "they", "the", "there", "theres", "you", "your",
