@@ -102,7 +102,7 @@ fn priced<'s>(asked: &[String], sentences: &[&'s str]) -> Option<&'s str> {
             .any(|word| lower.contains(&format!(" {word} ")));
         let figure = figures(sentence)
             .iter()
-            .any(|figure| matches!(figure.kind, FigureKind::Money { .. }));
+            .any(|figure| matches!(figure.kind, FigureKind::Money));
         figure
             && (named
                 || [

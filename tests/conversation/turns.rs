@@ -151,6 +151,13 @@ fn a_day_that_is_ruled_out_is_not_taken() {
 }
 
 #[test]
+fn a_kind_of_day_that_is_ruled_out_is_not_taken() {
+    let mut line = Line::from(None);
+    let reply = line.say("I need an engineer to come but not on a Friday");
+    assert_eq!(reply.decision.pending, Some(Pending::Slot), "{reply:?}");
+}
+
+#[test]
 fn nothing_found_is_a_fact() {
     let mut line = Line::with(ADA, true, |request: &Request| {
         if request.path.ends_with("/balance") {

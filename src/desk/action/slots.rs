@@ -290,17 +290,22 @@ fn without_ruled_out(text: &str) -> String {
         "anything but",
     ];
     let lower = text.to_lowercase().replace('\u{2019}', "'");
-    let clauses: Vec<&str> = lower.split([',', ';', '.']).collect();
+    let clauses: Vec<&str> = lower
+        .split([',', ';', '.'])
+        .flat_map(|clause| clause.split(" but "))
+        .collect();
+    // "But not to a weekend": a clause that begins so says what the day is not.
+    let not = |clause: &str| clause.trim_start().starts_with("not ");
     if clauses
         .iter()
-        .all(|clause| !RULED_OUT.iter().any(|sign| clause.contains(sign)))
+        .all(|clause| !not(clause) && !RULED_OUT.iter().any(|sign| clause.contains(sign)))
     {
         return text.to_owned();
     }
     let left: Vec<&str> = clauses
         .into_iter()
         .flat_map(|clause| clause.split(" so "))
-        .filter(|clause| !RULED_OUT.iter().any(|sign| clause.contains(sign)))
+        .filter(|clause| !not(clause) && !RULED_OUT.iter().any(|sign| clause.contains(sign)))
         .collect();
     left.join(", ")
 }

@@ -24,6 +24,9 @@ impl Conversation {
                 .iter()
                 .all(|plain| !self.offered.iter().any(|o| o == plain));
         if upset || self.clarified >= 2 || self.clarified == 1 && !new {
+            if self.goes_on(text) {
+                return self.offer_colleague("low_confidence", reason);
+            }
             return self.transfer("low_confidence");
         }
         self.clarified += 1;

@@ -7,7 +7,7 @@ use crate::desk::inquiry::turns::{self, Meant};
 use crate::desk::inquiry::{self, context, guard};
 use crate::desk::meaning::content_words;
 use crate::desk::tone;
-use crate::desk::types::{Listen, Next, Reply, Route, Said};
+use crate::desk::types::{Listen, Next, Reply, Route, Said, Say};
 
 use super::{Conversation, Line, Party, Waiting};
 
@@ -490,8 +490,15 @@ impl Conversation {
             .flat_map(|key| crate::desk::phrase::wordings(key))
             .map(|wording| (*wording).to_owned())
             .collect();
-        self.lead
-            .extend(last.into_iter().filter(|say| !again.contains(&say.text)));
+        let last: Vec<Say> = last
+            .into_iter()
+            .filter(|say| !again.contains(&say.text))
+            .collect();
+        if last.is_empty() {
+            self.lead.clear();
+            self.lead_phrase("nothing_to_repeat");
+        }
+        self.lead.extend(last);
     }
 
     pub(super) fn goodbye(&mut self) -> Reply {

@@ -90,10 +90,19 @@ impl Conversation {
     /// A few words that lean on what was answered before, from somebody at ease.
     pub(super) fn goes_on(&self, text: &str) -> bool {
         !self.rehearsal
-            && self.answered > 0
+            && (self.answered > 0 || self.clarified > 0)
             && self.unsure == 0
             && !matches!(self.mood, Mood::Angry | Mood::Distressed | Mood::Frustrated)
             && context::lean(text) != Lean::Own
+    }
+
+    /// What nothing answers is not the end of the call: a colleague is offered.
+    pub(super) fn offer_colleague(&mut self, why: &str, reason: &str) -> Reply {
+        self.waiting = Waiting::Human(why.to_owned());
+        self.unsure += 1;
+        self.settled = false;
+        self.soften();
+        self.say_and_listen(Route::Clarify, reason, "offer_unsure")
     }
 
     /// Asks what is to be done about what was told.

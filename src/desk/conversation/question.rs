@@ -113,11 +113,7 @@ impl Conversation {
             Verdict::Outside => self.say_outside(&inquiry.reason),
             // A question that goes on with what was answered: a colleague is offered, and the caller may ask on.
             Verdict::Transfer { reason, .. } if reason == "no_answer" && self.goes_on(text) => {
-                self.waiting = Waiting::Human("no_answer".into());
-                self.unsure += 1;
-                self.settled = false;
-                self.soften();
-                self.say_and_listen(Route::Clarify, &inquiry.reason, "offer_unsure")
+                self.offer_colleague("no_answer", &inquiry.reason)
             }
             // Whoever only tells how things are has not asked yet.
             Verdict::Transfer { reason, .. } if reason == "no_answer" && self.only_tells(text) => {

@@ -202,6 +202,9 @@ pub fn asks_otherwise(text: &str) -> bool {
         "change it to",
         "change that to",
         "instead",
+        "back on",
+        "back off",
+        "back to",
         "rather have",
         "i meant",
     ]
