@@ -107,6 +107,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("not_wanted_plain", &["All right, I won't do that. What can I do for you?", "OK, nothing like that is done. What would you like instead?"]),
     ("aside_unknown", &["I don't have the answer to that here. A colleague would; just say so.", "That I can't tell you for certain. If you need to know first, say \"colleague\"."]),
     ("nothing_there", &["I've looked up {matter}, and there's nothing there on your account."]),
+    ("state_now", &["At the moment it's {value}."]),
     ("told_done", &["Yes, that's done.", "Yes, it went through."]),
     ("told_all", &["That's what I have on it. Is there something in particular you'd like to know?"]),
     ("told_no_more", &["That's all I can see from here. Would you like me to bring in a colleague?"]),

@@ -311,3 +311,15 @@ fn nobody_is_rung_for_whoever_wants_nobody() {
     let reply = line.say("don't put me through to anybody, is my water hard?");
     assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
 }
+
+#[test]
+fn what_is_only_looked_up_does_not_drop_what_is_being_done() {
+    let mut line = Line::from(ADA);
+    line.say("I need an engineer to come");
+    let reply = line.say("What is my balance please?");
+    assert!(reply.decision.reply.contains("£65.50"), "{reply:?}");
+    assert!(reply.decision.reply.contains("Which day"), "{reply:?}");
+    line.say("Friday morning");
+    line.say("yes");
+    assert_eq!(line.writes().len(), 1);
+}

@@ -5,7 +5,7 @@ use crate::desk::inquiry::{Choice, Inquiry, Verdict, context, inquire, inquire_a
 use crate::desk::meaning::content_words;
 use crate::desk::types::{Mood, Reply, Route, Said};
 
-use super::{Conversation, Waiting};
+use super::{Conversation, Topic, Waiting};
 
 impl Conversation {
     pub(super) fn clarify(
@@ -101,6 +101,23 @@ impl Conversation {
             self.which_of(between);
             let next = self.listen();
             return self.reply(Route::Clarify, "yes to one of several", next);
+        }
+        // "Both", or yes again: one after the other.
+        let both = [
+            "both",
+            "both of them",
+            "all of them",
+            "both please",
+            "all of it",
+        ]
+        .contains(&crate::desk::inquiry::social::plain(&said.text).as_str());
+        if between.len() > 1 && (both || short && yes == Some(true)) {
+            for choice in &between[1..] {
+                let text = choice.question.clone();
+                let vector = self.desk.vectors.get(&text).cloned().unwrap_or_default();
+                self.parked.push(Topic { text, vector });
+            }
+            return self.chosen(&between[0], text, vector, said);
         }
         if short && (yes == Some(false) || said.text.to_lowercase().contains("neither")) {
             self.waiting = Waiting::Clarify {

@@ -7,7 +7,7 @@ use crate::desk::action::Running;
 use crate::desk::action::render;
 use crate::desk::action::slots::{self, Filled, Reading, Words};
 use crate::desk::action::template;
-use crate::desk::config::{Slot, SlotType};
+use crate::desk::config::{ActionKind, Slot, SlotType};
 use crate::desk::entity;
 use crate::desk::inquiry::{context, social};
 use crate::desk::record::ActionStatus;
@@ -328,7 +328,22 @@ impl Conversation {
             .running
             .as_ref()
             .is_none_or(|running| running.action.name != self.desk.actions[*action].name);
-        other.then(|| self.act_on(inquiry, &said.text, &said.vector))
+        if !other {
+            return None;
+        }
+        // What is only looked up does not take the place of what is being done.
+        let only_looks = self.desk.actions[*action].kind == ActionKind::Read;
+        let held = self
+            .running
+            .clone()
+            .filter(|running| only_looks && running.is_write())
+            .map(|running| Box::new((running, self.waiting.clone())));
+        let reply = self.act_on(inquiry, &said.text, &said.vector);
+        // It may be over already, or wait for its answer.
+        if self.running.is_some() && self.waiting == Waiting::Request {
+            self.held = held;
+        }
+        Some(reply)
     }
 
     /// Changes values already given ("no, I meant the 14th"). True where one changed.
@@ -460,6 +475,7 @@ impl Conversation {
     }
 
     pub(super) fn cancel(&mut self) -> Reply {
+        self.held = None;
         if let Some(running) = self.running.take() {
             self.tried.push(format!(
                 "Began to {} and left it at their wish",

@@ -229,6 +229,10 @@ impl Conversation {
             let next = self.listen();
             return Some(self.reply(Route::Answer, "a move in the talk", next));
         }
+        // "OK, good", before anything was asked.
+        if self.waiting == Waiting::Open && moves.is_none() && social::is_pleased(text) {
+            return Some(self.say_and_listen(Route::Answer, "a move in the talk", "go_on"));
+        }
         let Some(moves) = moves else {
             self.seen = Some((text.to_owned(), understood));
             return None;

@@ -58,6 +58,8 @@ pub struct Conversation {
     waiting: Waiting,
     /// The action under way, if one is.
     running: Option<Running>,
+    /// What was put off for something that is only looked up, and what was waited for.
+    held: Option<Box<(Running, Waiting)>>,
     /// "Hang on a second": the caller has asked for time.
     asked_to_wait: bool,
     /// Requests not answered yet.
@@ -237,6 +239,7 @@ impl Conversation {
             identity: Identity::default(),
             waiting: Waiting::Open,
             running: None,
+            held: None,
             flights: Vec::new(),
             lookup: Lookup::NotTried,
             stated: None,

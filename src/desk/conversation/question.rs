@@ -25,11 +25,15 @@ impl Conversation {
             return self.say_and_listen(Route::Clarify, "keys without a question", "clarify_open");
         }
         self.running = None;
+        self.held = None;
         self.waiting = Waiting::Open;
         if let Some(reply) = self.done_otherwise(said) {
             return reply;
         }
         if let Some(reply) = self.about_told(said) {
+            return reply;
+        }
+        if let Some(reply) = self.do_what_was_told(said) {
             return reply;
         }
         let whole = self.inquire(said);
@@ -42,6 +46,9 @@ impl Conversation {
         }
         let (inquiry, text, vector) = self.in_context(said, whole);
         if let Some(reply) = self.asked_of_told(said, &inquiry) {
+            return reply;
+        }
+        if let Some(reply) = self.state_asked(said, &inquiry, &text, &vector) {
             return reply;
         }
         let (inquiry, text, vector) = self.pointed(said, inquiry, text, vector);
@@ -553,7 +560,13 @@ impl Conversation {
     pub(super) fn settle(&mut self, route: Route, reason: &str) -> Reply {
         self.running = None;
         self.waiting = Waiting::More;
-        if self.parked.is_empty() {
+        if let Some(held) = self.held.take() {
+            let (running, waiting) = *held;
+            (self.running, self.waiting) = (Some(running), waiting);
+            self.settled = false;
+            self.lead_phrase("back_to");
+            self.ask_again();
+        } else if self.parked.is_empty() {
             self.lead_phrase("anything_else");
         } else {
             self.waiting = Waiting::Parked;
