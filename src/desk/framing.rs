@@ -32,6 +32,10 @@ const OPENERS: &[&str] = &[
     "please",
     "thanks",
     "thank you",
+    "hiya",
+    "quick one",
+    "just a quick one",
+    "a quick one",
     "quick question",
     "a quick question",
     "just a quick question",
@@ -213,18 +217,34 @@ const LEAST: usize = 2;
 
 /// `text` without what is around its question; all of it where too little would be left.
 pub fn bare(text: &str) -> &str {
+    without_frame(text, LEAST)
+}
+
+/// The same down to one word: "I was wondering about classes" asks about "classes".
+pub fn barest(text: &str) -> &str {
+    let asked = without_frame(text, 1);
+    let about = spans(asked);
+    match about.as_slice() {
+        [first, second, ..] if AFTER.contains(&first.plain.as_str()) && about.len() <= 4 => {
+            &asked[second.at.0..]
+        }
+        _ => asked,
+    }
+}
+
+fn without_frame(text: &str, left: usize) -> &str {
     let words = spans(text);
     let (mut from, mut to) = (0, words.len());
     loop {
         let rest = &words[from..to];
         let cut = opener(text, rest).or_else(|| frame(rest));
         match cut {
-            Some(n) if rest.len() >= n + LEAST => from += n,
+            Some(n) if rest.len() >= n + left => from += n,
             _ => break,
         }
     }
     while let Some(n) = closer(&words[from..to]) {
-        if to - from < n + LEAST {
+        if to - from < n + left {
             break;
         }
         to -= n;

@@ -10,11 +10,13 @@ use super::meaning::content_words;
 const MEAN: f32 = 0.55;
 const LEAST: f32 = 0.3;
 /// Content words to a reader of single words, which say nothing of what is asked.
-const SAYS_NOTHING: [&str; 31] = [
+const SAYS_NOTHING: [&str; 32] = [
     "hm", "hmm", "uh", "um", "er", "ah", "day", "time", "date", "thing", "things", "way", "one",
     "ones", "okay", "right", "wait", "hang", "sorry", "please", "thanks", "yeah", "actually",
-    "exactly", "mean", "means", "kind", "sort", "bit", "happens", "long",
+    "exactly", "mean", "means", "kind", "sort", "bit", "happens", "still", "long",
 ];
+/// The same of a question that has one such word.
+const ALONE: f32 = 0.75;
 /// Ways to ask for a price, and to say that there is none.
 const PRICE: [&str; 9] = [
     "cost", "costs", "charge", "charged", "fee", "fees", "price", "free", "charges",
@@ -70,7 +72,8 @@ impl Desk {
             };
             let mean = told.iter().sum::<f32>() / told.len() as f32;
             let least = told.iter().copied().fold(1.0, f32::min);
-            (mean >= MEAN && least >= LEAST).then_some(mean)
+            let enough = if told.len() > 1 { MEAN } else { ALONE };
+            (mean >= enough && least >= LEAST).then_some(mean)
         };
         sentences
             .into_iter()
@@ -99,7 +102,7 @@ fn priced<'s>(asked: &[String], sentences: &[&'s str]) -> Option<&'s str> {
             .any(|word| lower.contains(&format!(" {word} ")));
         let figure = figures(sentence)
             .iter()
-            .any(|figure| matches!(figure.kind, FigureKind::Money { .. }));
+            .any(|figure| matches!(figure.kind, FigureKind::Money));
         figure
             && (named
                 || [

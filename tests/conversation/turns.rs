@@ -151,6 +151,13 @@ fn a_day_that_is_ruled_out_is_not_taken() {
 }
 
 #[test]
+fn a_kind_of_day_that_is_ruled_out_is_not_taken() {
+    let mut line = Line::from(None);
+    let reply = line.say("I need an engineer to come but not on a Friday");
+    assert_eq!(reply.decision.pending, Some(Pending::Slot), "{reply:?}");
+}
+
+#[test]
 fn nothing_found_is_a_fact() {
     let mut line = Line::with(ADA, true, |request: &Request| {
         if request.path.ends_with("/balance") {
@@ -262,4 +269,57 @@ fn a_matter_is_waited_for() {
     let reply = line.say("could you speak up");
     assert!(reply.decision.reply.contains("14 degrees"), "{reply:?}");
     assert_eq!(line.say("have a great day").next, Next::End);
+}
+
+#[test]
+fn whoever_only_tells_how_things_are_is_asked_what_for() {
+    let mut line = Line::from(None);
+    let reply = line.say("my kettle stopped boiling water yesterday");
+    if reply.decision.route != Route::Clarify {
+        return; // The desk knew what to say.
+    }
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+}
+
+#[test]
+fn the_company_is_named_to_whoever_asks() {
+    let mut line = Line::from(None);
+    let reply = line.say("hello, is that Brook Water?");
+    assert!(
+        reply.decision.reply.contains("this is Brook Water"),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn a_colleague_is_declined_in_any_words() {
+    let mut line = Line::from(ADA);
+    line.say("What is my balance?");
+    let reply = line.say("and the other one");
+    assert!(reply.decision.reply.contains("colleague"), "{reply:?}");
+    let asked = line.requests.len();
+    let reply = line.say("no it's fine");
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+    assert_eq!(line.requests.len(), asked, "{reply:?}");
+    let reply = line.say("can you check my balance again");
+    assert!(line.requests.len() > asked, "{reply:?}");
+}
+
+#[test]
+fn nobody_is_rung_for_whoever_wants_nobody() {
+    let mut line = Line::from(None);
+    let reply = line.say("don't put me through to anybody, is my water hard?");
+    assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+}
+
+#[test]
+fn what_is_only_looked_up_does_not_drop_what_is_being_done() {
+    let mut line = Line::from(ADA);
+    line.say("I need an engineer to come");
+    let reply = line.say("What is my balance please?");
+    assert!(reply.decision.reply.contains("£65.50"), "{reply:?}");
+    assert!(reply.decision.reply.contains("Which day"), "{reply:?}");
+    line.say("Friday morning");
+    line.say("yes");
+    assert_eq!(line.writes().len(), 1);
 }

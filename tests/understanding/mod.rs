@@ -256,6 +256,11 @@ fn a_turn_is_read_for_what_it_means() {
         ),
         (&["I don't want to pause my payments"], "won't pause"),
         (
+            &["how do I move a payment", "ok can you do that for me"],
+            "phone number on your account",
+        ),
+        (&["is autopay on"], "turning autopay on or off"),
+        (
             &["how do I move a payment", "and the other payments?"],
             "other payments",
         ),

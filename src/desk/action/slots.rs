@@ -105,6 +105,7 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
                         .filter(|at| !turned_down(&slot.choices[*at], text))
                 })
                 .or_else(|| none_of_them(text, &slot.choices))
+                .or_else(|| on_or_off(text, &slot.choices))
                 .map_or(Reading::Nothing, |at| plain(slot.choices[at].clone()))
         }
         SlotType::Text => {
@@ -223,6 +224,53 @@ fn none_of_them(text: &str, choices: &[String]) -> Option<usize> {
         .position(|choice| NONE.contains(&choice.to_lowercase().as_str()))
 }
 
+/// "Cancel it", "switch it back on", where a thing is to be on or off.
+fn on_or_off(text: &str, choices: &[String]) -> Option<usize> {
+    const OFF: [&str; 10] = [
+        "off",
+        "cancel",
+        "stop",
+        "disable",
+        "deactivate",
+        "end",
+        "remove",
+        "drop",
+        "quit",
+        "without",
+    ];
+    const ON: [&str; 8] = [
+        "on",
+        "start",
+        "enable",
+        "activate",
+        "resume",
+        "restart",
+        "reactivate",
+        "begin",
+    ];
+    let at = |name: &str| choices.iter().position(|c| c.eq_ignore_ascii_case(name));
+    let (on, off) = (at("on")?, at("off")?);
+    let words = words_of(text);
+    // "Go on", "hang on", "on my account": said of the talk, or of a place.
+    let real = |n: usize| {
+        let before = n.checked_sub(1).map_or("", |b| words[b].as_str());
+        let after = words.get(n + 1).map_or("", String::as_str);
+        words[n] != "on"
+            || !["go", "hang", "hold", "carry", "come", "later", "going"].contains(&before)
+                && !["my", "the", "this", "that", "your", "a"].contains(&after)
+    };
+    let said = |of: &[&str]| (0..words.len()).any(|n| of.contains(&words[n].as_str()) && real(n));
+    let refused = words
+        .iter()
+        .any(|w| ["don't", "dont", "not", "never"].contains(&w.as_str()));
+    match (said(&ON), said(&OFF)) {
+        _ if refused => None,
+        (true, false) => Some(on),
+        (false, true) => Some(off),
+        _ => None,
+    }
+}
+
 /// Without the clauses that rule a day out: "I can't do the tenth", "not the third", "the fifth is no good".
 fn without_ruled_out(text: &str) -> String {
     const RULED_OUT: [&str; 14] = [
@@ -242,17 +290,22 @@ fn without_ruled_out(text: &str) -> String {
         "anything but",
     ];
     let lower = text.to_lowercase().replace('\u{2019}', "'");
-    let clauses: Vec<&str> = lower.split([',', ';', '.']).collect();
+    let clauses: Vec<&str> = lower
+        .split([',', ';', '.'])
+        .flat_map(|clause| clause.split(" but "))
+        .collect();
+    // "But not to a weekend": a clause that begins so says what the day is not.
+    let not = |clause: &str| clause.trim_start().starts_with("not ");
     if clauses
         .iter()
-        .all(|clause| !RULED_OUT.iter().any(|sign| clause.contains(sign)))
+        .all(|clause| !not(clause) && !RULED_OUT.iter().any(|sign| clause.contains(sign)))
     {
         return text.to_owned();
     }
     let left: Vec<&str> = clauses
         .into_iter()
         .flat_map(|clause| clause.split(" so "))
-        .filter(|clause| !RULED_OUT.iter().any(|sign| clause.contains(sign)))
+        .filter(|clause| !not(clause) && !RULED_OUT.iter().any(|sign| clause.contains(sign)))
         .collect();
     left.join(", ")
 }

@@ -1,5 +1,6 @@
 //! Questions beside the one that was asked: answered, and then back to what is under way.
 
+use crate::desk::action::render;
 use crate::desk::action::slots::{self, Reading};
 use crate::desk::inquiry::turns;
 use crate::desk::inquiry::{self, Inquiry, Verdict, inquire, social};
@@ -59,6 +60,14 @@ impl Conversation {
             let next = self.listen();
             return Some(self.reply(Route::Answer, "what the action allows", next));
         }
+        if let Some(day) = self.day_asked(said) {
+            let day = render::date(day, &self.locale, self.today());
+            let told = self.phrase("due_now", &[("day", &day)]);
+            self.lead(told);
+            self.ask_again();
+            let next = self.listen();
+            return Some(self.reply(Route::Answer, "the day it is now", next));
+        }
         if let Some(told) = self.told_beside(said) {
             self.lead(told);
             self.lead_phrase("back_to");
@@ -84,6 +93,23 @@ impl Conversation {
         self.ask_again();
         let next = self.listen();
         Some(self.reply(Route::Act, "a question beside that nothing answers", next))
+    }
+
+    /// "What day is it now?", while another is being chosen: the day of what is moved.
+    fn day_asked(&self, said: &Said) -> Option<jiff::civil::Date> {
+        let words = social::plain(&said.text);
+        let any = |of: &[&str]| of.iter().any(|phrase| social::holds(&words, phrase));
+        let when = any(&[
+            "when is it",
+            "whens it",
+            "what day is it",
+            "what date is it",
+            "when was it",
+            "when is that",
+            "what day was it",
+        ]);
+        let short = words.split(' ').count() <= 8;
+        (when && short).then(|| self.due()).flatten()
     }
 
     /// "How far can I move it?", while a day is asked for: what the slot itself allows.

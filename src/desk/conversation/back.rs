@@ -15,6 +15,7 @@ impl Conversation {
         self.lead_phrase("sent_back");
         self.callback = Some(Promise {
             number: self.caller.number.clone(),
+            when: None,
             asked: 0,
             promised: false,
         });

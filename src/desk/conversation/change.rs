@@ -48,7 +48,7 @@ impl Conversation {
             .any(|sign| social::holds(&words, sign));
         let only =
             entity::figures_alone(text).is_some() || text.chars().all(|c| !c.is_alphabetic());
-        if !ends && !(only && digits.len() >= 3) {
+        if !(ends || only && digits.len() >= 3) {
             return false;
         }
         let slots = running.action.slots.iter();

@@ -5,7 +5,7 @@ use crate::desk::inquiry::{Choice, Inquiry, Verdict, context, inquire, inquire_a
 use crate::desk::meaning::content_words;
 use crate::desk::types::{Mood, Reply, Route, Said};
 
-use super::{Conversation, Waiting};
+use super::{Conversation, Topic, Waiting};
 
 impl Conversation {
     pub(super) fn clarify(
@@ -24,6 +24,9 @@ impl Conversation {
                 .iter()
                 .all(|plain| !self.offered.iter().any(|o| o == plain));
         if upset || self.clarified >= 2 || self.clarified == 1 && !new {
+            if self.goes_on(text) {
+                return self.offer_colleague("low_confidence", reason);
+            }
             return self.transfer("low_confidence");
         }
         self.clarified += 1;
@@ -99,6 +102,23 @@ impl Conversation {
             let next = self.listen();
             return self.reply(Route::Clarify, "yes to one of several", next);
         }
+        // "Both", or yes again: one after the other.
+        let both = [
+            "both",
+            "both of them",
+            "all of them",
+            "both please",
+            "all of it",
+        ]
+        .contains(&crate::desk::inquiry::social::plain(&said.text).as_str());
+        if between.len() > 1 && (both || short && yes == Some(true)) {
+            for choice in &between[1..] {
+                let text = choice.question.clone();
+                let vector = self.desk.vectors.get(&text).cloned().unwrap_or_default();
+                self.parked.push(Topic { text, vector });
+            }
+            return self.chosen(&between[0], text, vector, said);
+        }
         if short && (yes == Some(false) || said.text.to_lowercase().contains("neither")) {
             self.waiting = Waiting::Clarify {
                 between: Vec::new(),
@@ -110,6 +130,17 @@ impl Conversation {
         let alone = inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref());
         let both = context::joined(text, &said.text);
         let blended = context::blended(vector, &said.vector, self.desk.dims());
+        // "On his own?", to "is it about children?": it goes on with what was offered, without a word for yes.
+        if yes.is_none() && context::lean(&said.text) != context::Lean::Own {
+            let found = between.iter().find_map(|choice| {
+                let intent = choice.intent.as_deref()?;
+                let inquiry = inquire_as(&self.desk, intent, Some(choice), &both, &blended);
+                matches!(inquiry.verdict, Verdict::Answer { .. }).then_some(inquiry)
+            });
+            if let Some(inquiry) = found.filter(|_| between.len() == 1) {
+                return self.act_on(inquiry, &both, &blended);
+            }
+        }
         let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
         let sure = |inquiry: &Inquiry| {
             !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside)

@@ -7,7 +7,7 @@ use crate::desk::action::Running;
 use crate::desk::action::render;
 use crate::desk::action::slots::{self, Filled, Reading, Words};
 use crate::desk::action::template;
-use crate::desk::config::{Slot, SlotType};
+use crate::desk::config::{ActionKind, Slot, SlotType};
 use crate::desk::entity;
 use crate::desk::inquiry::{context, social};
 use crate::desk::record::ActionStatus;
@@ -99,7 +99,7 @@ impl Conversation {
     /// The day of what the action under way is about: of the item chosen, or the date that stands beside the field its request
     /// names in the customer's record ("next_payment_due" beside "next_payment_id"), or the one the caller gave. Only for what is
     /// read back before it is done.
-    fn due(&self) -> Option<Date> {
+    pub(super) fn due(&self) -> Option<Date> {
         let running = self
             .running
             .as_ref()
@@ -255,6 +255,10 @@ impl Conversation {
                 self.ask_slot(name)
             }
             Reading::Nothing => {
+                if social::cannot(&said.text) && !free {
+                    self.lead_phrase("slot_cannot");
+                    return self.ask_slot(name);
+                }
                 if social::asks_why(&said.text) && said.text.split_whitespace().count() <= 7 {
                     self.lead_phrase("slot_reason");
                     self.ask_again();
@@ -324,7 +328,22 @@ impl Conversation {
             .running
             .as_ref()
             .is_none_or(|running| running.action.name != self.desk.actions[*action].name);
-        other.then(|| self.act_on(inquiry, &said.text, &said.vector))
+        if !other {
+            return None;
+        }
+        // What is only looked up does not take the place of what is being done.
+        let only_looks = self.desk.actions[*action].kind == ActionKind::Read;
+        let held = self
+            .running
+            .clone()
+            .filter(|running| only_looks && running.is_write())
+            .map(|running| Box::new((running, self.waiting.clone())));
+        let reply = self.act_on(inquiry, &said.text, &said.vector);
+        // It may be over already, or wait for its answer.
+        if self.running.is_some() && self.waiting == Waiting::Request {
+            self.held = held;
+        }
+        Some(reply)
     }
 
     /// Changes values already given ("no, I meant the 14th"). True where one changed.
@@ -390,7 +409,10 @@ impl Conversation {
         let other_item = self.other_item(&said.text);
         if said.keyed.is_none() && (other_item || self.correct(&said.text)) {
             self.unheard_must = None;
-            self.lead_phrase("corrected");
+            // A value outside the limits is told so, and was not taken.
+            if self.lead.is_empty() {
+                self.lead_phrase("corrected");
+            }
             return self.advance();
         }
         let yes = match said.keyed.as_deref() {
@@ -453,6 +475,7 @@ impl Conversation {
     }
 
     pub(super) fn cancel(&mut self) -> Reply {
+        self.held = None;
         if let Some(running) = self.running.take() {
             self.tried.push(format!(
                 "Began to {} and left it at their wish",

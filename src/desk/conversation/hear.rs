@@ -7,7 +7,7 @@ use crate::desk::inquiry::turns::{self, Meant};
 use crate::desk::inquiry::{self, context, guard};
 use crate::desk::meaning::content_words;
 use crate::desk::tone;
-use crate::desk::types::{Listen, Next, Reply, Route, Said};
+use crate::desk::types::{Listen, Next, Reply, Route, Said, Say};
 
 use super::{Conversation, Line, Party, Waiting};
 
@@ -162,6 +162,7 @@ impl Conversation {
                     | Social::Recorded
                     | Social::Source
                     | Social::Named
+                    | Social::Who
             )
         ) || moves == Some(Social::Cancel) && social::drops_it(text);
         if !calling_back {
@@ -194,7 +195,11 @@ impl Conversation {
             if let Some(reply) = self.callback_wished(said) {
                 return Some(reply);
             }
-            if moves != Some(Social::Robot) && !self.chooses(said) && entity::wants_human(text) {
+            if moves != Some(Social::Robot)
+                && !self.chooses(said)
+                && !turns::wants_no_human(text)
+                && entity::wants_human(text)
+            {
                 // Whatever the route, the decision says what the words were nearest to.
                 if self.basis.is_none() {
                     self.rest_on(said);
@@ -210,6 +215,23 @@ impl Conversation {
             && self.transfers_failed < 2
         {
             return Some(self.wants_human());
+        }
+        if moves.is_none()
+            && matches!(self.waiting, Waiting::Open | Waiting::More)
+            && self.asks_who_we_are(text)
+        {
+            let company = self.desk.config.company.clone();
+            let told = self.phrase("is_company", &[("company", &company)]);
+            self.lead(told);
+            if self.basis.is_none() {
+                self.rest_on(said);
+            }
+            let next = self.listen();
+            return Some(self.reply(Route::Answer, "a move in the talk", next));
+        }
+        // "OK, good", before anything was asked.
+        if self.waiting == Waiting::Open && moves.is_none() && social::is_pleased(text) {
+            return Some(self.say_and_listen(Route::Answer, "a move in the talk", "go_on"));
         }
         let Some(moves) = moves else {
             self.seen = Some((text.to_owned(), understood));
@@ -249,6 +271,15 @@ impl Conversation {
             }
             Social::Source if open || matches!(self.waiting, Waiting::Parked) => {
                 return self.source_said();
+            }
+            Social::Who => {
+                let company = self.desk.config.company.clone();
+                let text = match self.desk.config.agent_name.clone() {
+                    Some(agent) => self.phrase("who", &[("agent", &agent), ("company", &company)]),
+                    None => self.phrase("who_plain", &[("company", &company)]),
+                };
+                self.lead(text);
+                self.ask_again();
             }
             Social::All if open && self.last_answer.is_some() => {
                 self.waiting = Waiting::More;
@@ -319,6 +350,31 @@ impl Conversation {
         }
         let next = self.listen();
         Some(self.reply(Route::Answer, "a move in the talk", next))
+    }
+
+    /// "Hello, is that Acme?"
+    fn asks_who_we_are(&self, text: &str) -> bool {
+        let words = social::plain(text);
+        let company = social::plain(&self.desk.config.company);
+        let Some((before, after)) = words.split_once(&company) else {
+            return false;
+        };
+        let asks = [
+            "is that",
+            "is this",
+            "am i through to",
+            "have i reached",
+            "have i got",
+            "is it",
+            "am i speaking to",
+            "am i talking to",
+            "is this the line for",
+            "did i reach",
+        ];
+        company.len() >= 3
+            && after.split_whitespace().count() <= 1
+            && before.split_whitespace().count() <= 6
+            && asks.iter().any(|asks| before.trim_end().ends_with(asks))
     }
 
     /// One of the choices that a slot offers, in a word or two.
@@ -438,8 +494,15 @@ impl Conversation {
             .flat_map(|key| crate::desk::phrase::wordings(key))
             .map(|wording| (*wording).to_owned())
             .collect();
-        self.lead
-            .extend(last.into_iter().filter(|say| !again.contains(&say.text)));
+        let last: Vec<Say> = last
+            .into_iter()
+            .filter(|say| !again.contains(&say.text))
+            .collect();
+        if last.is_empty() {
+            self.lead.clear();
+            self.lead_phrase("nothing_to_repeat");
+        }
+        self.lead.extend(last);
     }
 
     pub(super) fn goodbye(&mut self) -> Reply {

@@ -124,6 +124,7 @@ impl Conversation {
         self.lead_phrase("nobody_free");
         self.callback = Some(super::Promise {
             number: self.caller.number.clone(),
+            when: None,
             asked: 0,
             promised: false,
         });
@@ -152,6 +153,7 @@ impl Conversation {
         self.settled = false;
         self.callback = Some(super::Promise {
             number: self.caller.number.clone(),
+            when: None,
             asked: 0,
             promised: false,
         });
@@ -243,6 +245,14 @@ impl Conversation {
     }
 
     fn callback_next(&mut self, when: Option<String>) -> Reply {
+        let when = when.or_else(|| {
+            self.callback
+                .as_ref()
+                .and_then(|promise| promise.when.clone())
+        });
+        if let Some(promise) = &mut self.callback {
+            promise.when.clone_from(&when);
+        }
         if self
             .callback
             .as_ref()
@@ -466,6 +476,10 @@ fn when(text: &str) -> Option<String> {
         "now",
         "later",
     ];
+    const HOURS: &[&str] = &[
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
+    ];
     const AROUND: &[&str] = &[
         "next", "this", "in", "the", "at", "after", "before", "around", "about", "on", "between",
         "and", "or", "any", "time", "an", "half", "past", "quarter", "to", "early", "late", "as",
@@ -480,8 +494,16 @@ fn when(text: &str) -> Option<String> {
                 && (w.ends_with("am") || w.ends_with("pm"))
                 && w.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let first = words.iter().position(|w| is_time(w))?;
-    let last = words.iter().rposition(|w| is_time(w))?;
+    // "At six", "after four".
+    let hour = |at: usize| {
+        let w = words[at].as_str();
+        at > 0
+            && ["at", "after", "before", "around", "by"].contains(&words[at - 1].as_str())
+            && (HOURS.contains(&w) || w.parse::<u8>().is_ok_and(|n| (1..=12).contains(&n)))
+    };
+    let timed = |at: &usize| is_time(&words[*at]) || hour(*at);
+    let first = (0..words.len()).find(timed)?;
+    let last = (0..words.len()).rev().find(timed)?;
     let near = |w: &str| AROUND.contains(&w) || w.chars().all(|c| c.is_ascii_digit());
     let start = (0..first)
         .rev()
@@ -542,6 +564,7 @@ mod tests {
             when("after 3 pm on Friday").as_deref(),
             Some("after 3 pm on friday")
         );
+        assert_eq!(when("ring me back at six").as_deref(), Some("at six"));
         assert_eq!(when("yes please"), None);
     }
 }

@@ -58,6 +58,8 @@ pub struct Conversation {
     waiting: Waiting,
     /// The action under way, if one is.
     running: Option<Running>,
+    /// What was put off for something that is only looked up, and what was waited for.
+    held: Option<Box<(Running, Waiting)>>,
     /// "Hang on a second": the caller has asked for time.
     asked_to_wait: bool,
     /// Requests not answered yet.
@@ -91,6 +93,8 @@ pub struct Conversation {
     /// What the last clarifying question offered.
     offered: Vec<String>,
     outside: u32,
+    /// Times a colleague was offered since the last answer, because nothing answered.
+    unsure: u32,
     /// Attempts to talk the line out of its rules.
     refused: u32,
     answered: u32,
@@ -160,6 +164,8 @@ enum Waiting {
 #[derive(Debug, Clone, Default)]
 struct Promise {
     number: Option<String>,
+    /// When the caller would like it, as they said it first.
+    when: Option<String>,
     asked: u32,
     promised: bool,
 }
@@ -233,6 +239,7 @@ impl Conversation {
             identity: Identity::default(),
             waiting: Waiting::Open,
             running: None,
+            held: None,
             flights: Vec::new(),
             lookup: Lookup::NotTried,
             stated: None,
@@ -254,6 +261,7 @@ impl Conversation {
             clarified: 0,
             offered: Vec::new(),
             outside: 0,
+            unsure: 0,
             refused: 0,
             answered: 0,
             last_source: None,

@@ -2,11 +2,12 @@
 //! a question about what was just read.
 
 use crate::desk::inquiry::context::{self, Lean};
+use crate::desk::inquiry::social::{holds, plain};
 use crate::desk::inquiry::{self, Inquiry, Verdict, frames, inquire, turns};
 use crate::desk::meaning::content_words;
-use crate::desk::types::{Reply, Route, Said};
+use crate::desk::types::{Mood, Reply, Route, Said};
 
-use super::{Conversation, Party};
+use super::{Conversation, Party, Waiting};
 
 impl Conversation {
     /// Words that lean on what was just read, and that nothing answers as a question of their own: its sentence that speaks of them.
@@ -74,6 +75,49 @@ impl Conversation {
         inquiry
     }
 
+    /// Words that tell how things are, ask nothing and wish for nothing, at the start of a matter.
+    pub(super) fn only_tells(&self, text: &str) -> bool {
+        !self.rehearsal
+            && self.clarified == 0
+            && !matches!(self.mood, Mood::Angry | Mood::Distressed)
+            && (names_a_matter(text)
+                || !turns::asks(text)
+                    && !turns::opens_a_matter(text)
+                    && context::tells(text)
+                    && !wishes_within(text))
+    }
+
+    /// A few words that lean on what was answered before, from somebody at ease.
+    pub(super) fn goes_on(&self, text: &str) -> bool {
+        !self.rehearsal
+            && (self.answered > 0 || self.clarified > 0)
+            && self.unsure == 0
+            && !matches!(self.mood, Mood::Angry | Mood::Distressed | Mood::Frustrated)
+            && context::lean(text) != Lean::Own
+    }
+
+    /// What nothing answers is not the end of the call: a colleague is offered.
+    pub(super) fn offer_colleague(&mut self, why: &str, reason: &str) -> Reply {
+        self.waiting = Waiting::Human(why.to_owned());
+        self.unsure += 1;
+        self.settled = false;
+        self.soften();
+        self.say_and_listen(Route::Clarify, reason, "offer_unsure")
+    }
+
+    /// Asks what is to be done about what was told.
+    pub(super) fn go_ahead(&mut self, text: &str, vector: &[f32], reason: &str) -> Reply {
+        self.clarified += 1;
+        self.settled = false;
+        self.waiting = Waiting::Clarify {
+            between: Vec::new(),
+            text: text.to_owned(),
+            vector: vector.to_vec(),
+        };
+        self.soften();
+        self.say_and_listen(Route::Clarify, reason, "go_ahead")
+    }
+
     /// Words that only name something else to ask the last question of.
     pub(super) fn false_alarm(&self, text: &str) -> bool {
         self.topic.is_some()
@@ -90,12 +134,15 @@ impl Conversation {
         let Some(named) = line.and_then(|line| frames::fragment(&line.text)) else {
             return false;
         };
-        let told = self
-            .last_answer
-            .as_deref()
-            .map(content_words)
-            .unwrap_or_default();
-        let named = content_words(&named);
+        let stems = |text: &str| -> Vec<String> {
+            let words = content_words(text);
+            words
+                .iter()
+                .map(|word| self.desk.stems.stem(word))
+                .collect()
+        };
+        let told = self.last_answer.as_deref().map(stems).unwrap_or_default();
+        let named = stems(&named);
         !named.is_empty() && named.iter().all(|word| told.contains(word))
     }
 
@@ -209,8 +256,64 @@ impl Conversation {
     }
 }
 
+/// "I need to speak to you about my payment": what it is about, and nothing of what is asked.
+fn names_a_matter(text: &str) -> bool {
+    let words = plain(text);
+    let opens = [
+        "speak to you about",
+        "talk to you about",
+        "speak about",
+        "talk about",
+        "calling about",
+        "ringing about",
+        "phoning about",
+        "its about",
+        "a question about",
+        "some questions about",
+        "a query about",
+        "something about",
+    ];
+    opens.iter().any(|open| {
+        words.split_once(open).is_some_and(|(before, after)| {
+            before.split_whitespace().count() <= 6
+                && (1..=4).contains(&after.split_whitespace().count())
+        })
+    })
+}
+
+/// A question or a wish after what was told: "I forgot my padlock can you cut it".
+fn wishes_within(text: &str) -> bool {
+    let words = plain(text);
+    [
+        "can you",
+        "could you",
+        "would you",
+        "will you",
+        "can i",
+        "could i",
+        "should i",
+        "do i",
+        "may i",
+        "want",
+        "need",
+        "like to",
+        "please",
+        "how",
+        "what",
+        "why",
+        "when",
+        "where",
+        "which",
+        "help",
+        "looking for",
+        "wondering",
+    ]
+    .iter()
+    .any(|sign| holds(&words, sign))
+}
+
 /// Nothing is told or done yet.
-fn silent(inquiry: &Inquiry) -> bool {
+pub(super) fn silent(inquiry: &Inquiry) -> bool {
     match &inquiry.verdict {
         Verdict::Transfer { reason, .. } => reason == "no_answer",
         Verdict::Clarify { .. } | Verdict::Outside => true,

@@ -9,6 +9,7 @@ use crate::desk::record::ActionStatus;
 use crate::desk::tone;
 use crate::desk::types::{Mood, Next, Reply, Route, Said, Say, Tier};
 
+use super::otherwise::silent;
 use super::{Conversation, Party, Topic, Waiting};
 
 /// Articles looked at beside the one just read from, and how much better one must speak of the words to be meant.
@@ -24,11 +25,15 @@ impl Conversation {
             return self.say_and_listen(Route::Clarify, "keys without a question", "clarify_open");
         }
         self.running = None;
+        self.held = None;
         self.waiting = Waiting::Open;
         if let Some(reply) = self.done_otherwise(said) {
             return reply;
         }
         if let Some(reply) = self.about_told(said) {
+            return reply;
+        }
+        if let Some(reply) = self.do_what_was_told(said) {
             return reply;
         }
         let whole = self.inquire(said);
@@ -41,6 +46,9 @@ impl Conversation {
         }
         let (inquiry, text, vector) = self.in_context(said, whole);
         if let Some(reply) = self.asked_of_told(said, &inquiry) {
+            return reply;
+        }
+        if let Some(reply) = self.state_asked(said, &inquiry, &text, &vector) {
             return reply;
         }
         let (inquiry, text, vector) = self.pointed(said, inquiry, text, vector);
@@ -110,6 +118,14 @@ impl Conversation {
                 self.clarify(Vec::new(), text, vector, &inquiry.reason)
             }
             Verdict::Outside => self.say_outside(&inquiry.reason),
+            // A question that goes on with what was answered: a colleague is offered, and the caller may ask on.
+            Verdict::Transfer { reason, .. } if reason == "no_answer" && self.goes_on(text) => {
+                self.offer_colleague("no_answer", &inquiry.reason)
+            }
+            // Whoever only tells how things are has not asked yet.
+            Verdict::Transfer { reason, .. } if reason == "no_answer" && self.only_tells(text) => {
+                self.go_ahead(text, vector, &inquiry.reason)
+            }
             Verdict::Transfer { reason, would_have } => {
                 if let Some(would_have) = would_have {
                     self.tried.push(format!("Would have said: {would_have}"));
@@ -326,6 +342,7 @@ impl Conversation {
     fn answer(&mut self, text: &str, source: &str, title: &str, reason: &str) -> Reply {
         self.clarified = 0;
         self.outside = 0;
+        self.unsure = 0;
         self.answered += 1;
         let said_before = self.last_answer.as_deref() == Some(text);
         let again = self.last_source.as_deref() == Some(source) && said_before;
@@ -475,7 +492,14 @@ impl Conversation {
         let Topic { text, vector } = self.parked.remove(0);
         self.running = None;
         self.waiting = Waiting::Open;
-        let inquiry = inquire(&self.desk, &text, &vector, None);
+        let mut inquiry = inquire(&self.desk, &text, &vector, None);
+        // "And do I still pay", said in one breath with the first: asked of what was just read, if it means nothing by itself.
+        if silent(&inquiry)
+            && let Some(last) = &self.last_source
+            && let Some(found) = inquiry::inquire_again(&self.desk, last, &text, &vector)
+        {
+            inquiry = found;
+        }
         Some(self.act_on(inquiry, &text, &vector))
     }
 
@@ -495,7 +519,10 @@ impl Conversation {
         let yes = match said.keyed.as_deref() {
             Some("1") => Some(true),
             Some("2") => Some(false),
-            _ => entity::yes_no(&said.text),
+            // "No, it's fine" declines, whatever is fine.
+            _ => {
+                entity::yes_no(&said.text).or_else(|| social::declines(&said.text).then_some(false))
+            }
         };
         match yes {
             Some(true) => self.transfer(reason),
@@ -533,7 +560,13 @@ impl Conversation {
     pub(super) fn settle(&mut self, route: Route, reason: &str) -> Reply {
         self.running = None;
         self.waiting = Waiting::More;
-        if self.parked.is_empty() {
+        if let Some(held) = self.held.take() {
+            let (running, waiting) = *held;
+            (self.running, self.waiting) = (Some(running), waiting);
+            self.settled = false;
+            self.lead_phrase("back_to");
+            self.ask_again();
+        } else if self.parked.is_empty() {
             self.lead_phrase("anything_else");
         } else {
             self.waiting = Waiting::Parked;

@@ -137,6 +137,9 @@ impl Conversation {
         } else {
             self.lead_phrase(&own);
         }
+        if let Some(told) = self.lead.last().map(|say| say.text.clone()) {
+            self.keep_told(&running, &told, &Value::Null);
+        }
         self.tried
             .push(format!("{}: there is none", capital(&running.in_words())));
         self.settled = true;

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
-use crate::desk::action::{Running, render};
+use crate::desk::action::{Running, render, template};
+use crate::desk::config::ActionKind;
 use crate::desk::entity;
 use crate::desk::inquiry::context::{self, Lean};
 use crate::desk::inquiry::social::{holds, plain};
-use crate::desk::inquiry::{Inquiry, Verdict, turns};
+use crate::desk::inquiry::{self, Choice, Inquiry, Verdict, turns};
 use crate::desk::text::is_weekday;
 use crate::desk::types::{Reply, Route, Said};
 
-use super::{Conversation, Waiting};
+use super::{Conversation, Topic, Waiting};
 
 /// Words of a question about what was just done; longer ones are matters of their own.
 const SHORT: usize = 11;
@@ -44,8 +45,28 @@ impl Conversation {
             .filter(|_| self.last_source.is_none())?;
         let words = plain(&said.text);
         let count = words.split(' ').count();
-        if count > SHORT || orders(&words) {
+        if count > SHORT {
             return None;
+        }
+        // "Can you check again?", of what was only looked up.
+        let again = [
+            "check again",
+            "look again",
+            "try again",
+            "check that again",
+            "check it again",
+            "look it up again",
+            "double check",
+        ]
+        .iter()
+        .any(|again| holds(&words, again));
+        if again && !told.write {
+            let at = self
+                .desk
+                .actions
+                .iter()
+                .position(|action| action.name == told.action)?;
+            return Some(self.begin(at, ""));
         }
         if asks_for_another(&words) {
             if told.write {
@@ -58,7 +79,7 @@ impl Conversation {
                 "told_no_more",
             ));
         }
-        if !turns::asks(&said.text) {
+        if !turns::asks(&said.text) || orders(&words) {
             return None;
         }
         let known = known_words(told);
@@ -117,6 +138,102 @@ impl Conversation {
         self.lead(text);
         let next = self.listen();
         self.reply(Route::Answer, "asked of what was just done", next)
+    }
+
+    /// "Can you do that for me?", after an article was read that an action serves: it is begun.
+    pub(super) fn do_what_was_told(&mut self, said: &Said) -> Option<Reply> {
+        const DOES: [&str; 14] = [
+            "can you do that",
+            "can you do it",
+            "could you do that",
+            "could you do it",
+            "will you do that",
+            "can you do that for me",
+            "can you do it for me",
+            "could you do that for me",
+            "could you do it for me",
+            "do it for me",
+            "do that for me",
+            "lets do that",
+            "lets do it",
+            "can we do that",
+        ];
+        let words = plain(&said.text);
+        let words = [
+            "ok ", "okay ", "so ", "yes ", "yeah ", "great ", "well ", "and ", "then ",
+        ]
+        .iter()
+        .fold(words.as_str(), |words, open| {
+            words.strip_prefix(open).unwrap_or(words)
+        });
+        let words = [" please", " then", " now"]
+            .iter()
+            .fold(words, |words, end| words.strip_suffix(end).unwrap_or(words));
+        if !DOES.contains(&words) {
+            return None;
+        }
+        let last = self.desk.article_at(self.last_source.as_deref()?)?;
+        let intents = &self.desk.articles[last].intents;
+        let mut serving = (0..self.desk.actions.len()).filter(|at| {
+            let action = &self.desk.actions[*at];
+            action.confirm && intents.contains(&action.intent)
+        });
+        let (Some(at), None) = (serving.next(), serving.next()) else {
+            return None;
+        };
+        self.rest_on(said);
+        Some(self.begin(at, &said.text))
+    }
+
+    /// "Is autopay on?" asks how a thing stands, and orders nothing: told from the record where the desk says which field holds it, else
+    /// asked about before anything is begun.
+    pub(super) fn state_asked(
+        &mut self,
+        said: &Said,
+        inquiry: &Inquiry,
+        text: &str,
+        vector: &[f32],
+    ) -> Option<Reply> {
+        let Verdict::Act { action } = &inquiry.verdict else {
+            return None;
+        };
+        let action = self.desk.actions[*action].clone();
+        if action.kind != ActionKind::Write || !asks_how_it_stands(&said.text) {
+            return None;
+        }
+        self.basis = Some(inquiry.decision(String::new()));
+        let now = self.identity.customer().and_then(|record| {
+            let back = action
+                .undo
+                .as_ref()
+                .filter(|undo| undo.action == action.name)?;
+            let field = back.slots.values().next()?;
+            let field = field.strip_prefix("{customer.")?.strip_suffix('}')?;
+            let value = template::dig(record, field)?;
+            render::value(field, value, Some(record), &self.locale, self.today())
+        });
+        if let Some(now) = now {
+            self.settled = true;
+            self.waiting = Waiting::More;
+            // "Turn it off, then" is about that.
+            self.topic = Some(Topic {
+                text: text.to_owned(),
+                vector: vector.to_vec(),
+            });
+            let told = self.phrase("state_now", &[("value", &now)]);
+            self.lead(told);
+            let next = self.listen();
+            return Some(self.reply(Route::Answer, "how it stands", next));
+        }
+        let plain = inquiry::topic(&self.desk, &action.intent);
+        let choice = Choice {
+            question: plain.clone(),
+            plain,
+            intent: Some(action.intent),
+            article: None,
+            told_apart: false,
+        };
+        Some(self.clarify(vec![choice], text, vector, "asks how it stands"))
     }
 
     /// "How do you know?": the article it was read from, or the company's own system.
@@ -205,6 +322,41 @@ fn is_open(word: &str, known: &[String]) -> bool {
         && !known.iter().any(|known| same(known, word))
 }
 
+/// "Is it on?", "did somebody move it?": how things stand, and no "is it possible to".
+fn asks_how_it_stands(text: &str) -> bool {
+    let words = plain(text);
+    let words = [
+        "so ", "and ", "hi ", "hello ", "ok ", "okay ", "um ", "hey ",
+    ]
+    .iter()
+    .fold(words.as_str(), |words, open| {
+        words.strip_prefix(open).unwrap_or(words)
+    });
+    let opens = [
+        "is my ",
+        "is the ",
+        "are my ",
+        "did somebody ",
+        "did someone ",
+        "did anybody ",
+        "did you ",
+        "has my ",
+        "have my ",
+        "was my ",
+        "has somebody ",
+        "has someone ",
+    ];
+    let states = ["on", "off", "set", "active", "enabled", "still"];
+    let wishes = [
+        "possible", "way", "able", "can", "could", "chance", "please", "want", "need",
+    ];
+    let any = |of: &[&str]| of.iter().any(|w| holds(words, w));
+    words.split(' ').count() <= 9
+        && !any(&wishes)
+        && (opens.iter().any(|open| words.starts_with(open))
+            || words.starts_with("is ") && any(&states))
+}
+
 /// An order or a wish, however it is put.
 fn orders(words: &str) -> bool {
     [
@@ -257,6 +409,10 @@ fn asks_for_another(words: &str) -> bool {
         "the next one",
         "the one after",
         "the one after that",
+        "after that",
+        "then",
+        "later",
+        "the following one",
         "the rest",
         "the other ones",
         "another one",

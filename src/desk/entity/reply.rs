@@ -179,6 +179,7 @@ const TAIL: &[&str] = &[
     "very much",
     "just",
     "that",
+    "that one",
     "it",
     "you can",
     "you may",

@@ -203,6 +203,9 @@ pub fn asks_otherwise(text: &str) -> bool {
         "change it to",
         "change that to",
         "instead",
+        "back on",
+        "back off",
+        "back to",
         "rather have",
         "i meant",
     ]
@@ -296,7 +299,7 @@ pub fn matters(text: &str) -> Vec<&str> {
 
 /// Words that only tell how things are before a comma and a question: "I'm in the suite, do I pay the fee", "it's two metres high, will
 /// it fit". They are what the question is about, not a matter of their own.
-fn tells(part: &str) -> bool {
+pub fn tells(part: &str) -> bool {
     const WHO: [&str; 21] = [
         "i", "im", "ive", "id", "we", "were", "weve", "my", "our", "it", "its", "he", "hes", "she",
         "shes", "they", "the", "there", "theres", "you", "your",

@@ -105,14 +105,17 @@ pub fn asked_clause(text: &str) -> Option<&str> {
                 .rmatch_indices(joint)
                 .map(|(at, joint)| at + joint.len())
         })
+        .chain([0])
         .filter(|at| *at < text.len())
-        .map(|at| text[at..].trim())
-        .filter(|clause| {
-            let asked = super::super::framing::bare(clause);
+        .filter_map(|at| {
+            let clause = text[at..].trim();
+            let asked = super::super::framing::barest(clause);
             let cut = clause.split_whitespace().count() - asked.split_whitespace().count();
-            cut >= 3 || cut >= 2 && asked.split_whitespace().count() >= 3
+            let framed = cut >= 3 || cut >= 2 && asked.split_whitespace().count() >= 3;
+            // A question that is known to be one without its frame has been tried.
+            (framed && asked != super::super::framing::bare(text)).then_some(asked)
         })
-        .min_by_key(|clause| std::cmp::Reverse(clause.len()))
+        .max_by_key(|clause| clause.len())
 }
 
 /// "I want to put it on hold" as "how do I put it on hold"; none where the words are no wish.
@@ -197,7 +200,7 @@ mod tests {
     fn the_clause_that_asks() {
         assert_eq!(
             asked_clause("hi this is my first time calling, I was wondering about classes"),
-            Some("I was wondering about classes")
+            Some("classes")
         );
         assert_eq!(asked_clause("I have the suite, and a dog"), None);
     }

@@ -494,7 +494,9 @@ pub fn alarm<'u>(
     understood: &'u Understanding,
 ) -> Option<&'u Escalation> {
     let found = escalation(understood, !reading.is_empty())?;
-    if found.kind == "closure" && turns::stays(text) {
+    if found.kind == "closure" && turns::stays(text)
+        || found.kind == "human" && turns::wants_no_human(text)
+    {
         return None;
     }
     let weak = !found.plain && found.p < WEAK && found.near < UNLIKE_ANY && !reading.is_empty();

@@ -31,6 +31,8 @@ pub enum Social {
     Recorded,
     /// "How do you know?"
     Source,
+    /// "Who is this?"
+    Who,
     /// "Is that everything?"
     All,
     /// "I've got a question."
@@ -117,7 +119,11 @@ pub fn social(text: &str) -> Option<Social> {
             "let me get my",
             "let me find",
             "let me look for",
+            "let me think",
+            "let me see",
+            "im thinking",
         ])
+        && !super::turns::asks_after_a_pause(&words)
         && !["hold on to", "hang on to"]
             .iter()
             .any(|phrase| holds(&words, phrase))

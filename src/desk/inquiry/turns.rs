@@ -275,10 +275,17 @@ const THINGS: &[&str] = &[
     "i dont want my",
     "i dont want the",
     "i dont want anything",
+    "i dont want a",
+    "i dont want an",
+    "i dont want any",
+    "im not after a",
+    "im not asking for a",
     "i never wanted it",
     "i never asked for it to be",
     "i didnt ask for it to be",
 ];
+/// Stands before the words of a thing that is not wanted.
+const THING: &str = "(thing)";
 /// Said before it.
 const BEFORE: &[&str] = &[
     "please",
@@ -331,6 +338,16 @@ pub fn refusal(text: &str) -> Option<Refusal<'_>> {
     // What was said before it, or comes after it: the longer of the two is what they are after.
     let before = text[..clauses[at].0].trim_end_matches(is_joint);
     let after = clauses.get(at + 1).map_or("", |next| text[next.0..].trim());
+    // "I don't want a refund, I want to know ...": of a thing only where a wish follows.
+    let named = verbs.first().is_some_and(|verb| verb == THING);
+    let after = if named && !opens_a_matter(after) {
+        ""
+    } else {
+        after
+    };
+    if named && after.is_empty() {
+        return None;
+    }
     let rest = [after, before]
         .into_iter()
         .filter(|part| refusal_free(part) && part.split_whitespace().count() >= 3)
@@ -409,7 +426,11 @@ fn refused(clause: &str) -> Option<(bool, Vec<String>)> {
         return Some((false, verbs));
     }
     if let Some(rest) = rest(THINGS) {
-        let verbs = past(rest);
+        let mut verbs = past(rest);
+        if verbs.is_empty() && all.len() <= 8 {
+            verbs.push(THING.to_owned());
+            verbs.extend(rest.iter().map(|word| (*word).to_owned()));
+        }
         return (!verbs.is_empty()).then_some((false, verbs));
     }
     let rest = rest(ORDERS)?;
@@ -419,6 +440,45 @@ fn refused(clause: &str) -> Option<(bool, Vec<String>)> {
 /// What sounds like a wish to leave and is none: it is refused ("don't close it"), or only the messages shall stop.
 pub fn stays(text: &str) -> bool {
     refusal(text).is_some() || super::social::wants_quiet(text)
+}
+
+/// "Don't put me through to anybody".
+pub fn wants_no_human(text: &str) -> bool {
+    let words = plain(text);
+    [
+        "dont put me through",
+        "do not put me through",
+        "dont transfer me",
+        "do not transfer me",
+        "dont pass me",
+        "dont need a person",
+        "dont need a human",
+        "dont want a person",
+        "dont want a human",
+        "dont want to be transferred",
+        "dont want to be put through",
+        "without talking to",
+        "without speaking to",
+        "no need to transfer",
+    ]
+    .iter()
+    .any(|phrase| holds(&words, phrase))
+}
+
+/// "Hang on, what did you set": the pause is only how the question begins.
+pub fn asks_after_a_pause(words: &str) -> bool {
+    ["hang on", "hold on", "wait a minute", "wait a second"]
+        .iter()
+        .filter_map(|pause| words.split_once(&format!("{pause} ")))
+        .any(|(_, rest)| {
+            let first = rest.split(' ').next().unwrap_or_default();
+            rest.split(' ').count() >= 3
+                && [
+                    "what", "whats", "how", "when", "whens", "which", "why", "did", "does", "is",
+                    "was",
+                ]
+                .contains(&first)
+        })
 }
 
 /// Whether the words are put as a question.
@@ -453,6 +513,11 @@ pub fn asks(text: &str) -> bool {
         "before you do",
         "actually",
         "hey",
+        "hm",
+        "hmm",
+        "ah",
+        "er",
+        "erm",
         "no",
         "first",
         "then",
@@ -532,6 +597,11 @@ mod tests {
                 "pay",
                 Some("when is it due"),
             ),
+            (
+                "I don't want a refund, I want to know where my order is",
+                "refund",
+                Some("I want to know where my order is"),
+            ),
         ] {
             let found = refusal(text);
             assert!(
@@ -549,6 +619,7 @@ mod tests {
             "I never ordered this",
             "I don't recognise this charge",
             "I can't pay",
+            "I don't want a refund",
         ] {
             assert_eq!(refusal(text), None, "{text}");
         }

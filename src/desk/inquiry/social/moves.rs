@@ -10,6 +10,31 @@ pub(super) fn find(words: &str) -> Option<Social> {
     if count <= 9 && asks_if_recorded(words) {
         return Some(Social::Recorded);
     }
+    // Not begun yet: "um", "so, er".
+    if count <= 4
+        && words.split(' ').all(|word| {
+            [
+                "um", "uh", "er", "erm", "hmm", "hm", "ah", "so", "umm", "uhm", "well",
+            ]
+            .contains(&word)
+        })
+    {
+        return Some(Social::Hold);
+    }
+    if [
+        "what",
+        "huh",
+        "eh",
+        "sorry",
+        "sorry what",
+        "what sorry",
+        "say what",
+        "excuse me",
+    ]
+    .contains(&words)
+    {
+        return Some(Social::Repeat);
+    }
     let core = strip(&strip(words, HELLO), AROUND);
     if [
         "can you hear me",
@@ -76,6 +101,24 @@ pub(super) fn find(words: &str) -> Option<Social> {
     .contains(&core.as_str())
     {
         return Some(Social::Source);
+    }
+    if [
+        "who is this",
+        "whos this",
+        "who are you",
+        "whats your name",
+        "what is your name",
+        "whats your name again",
+        "do you have a name",
+        "who am i speaking to",
+        "who am i talking to",
+        "who am i speaking with",
+        "who is speaking",
+        "whos speaking",
+    ]
+    .contains(&core.as_str())
+    {
+        return Some(Social::Who);
     }
     if [
         "is that everything",
