@@ -52,7 +52,7 @@ const BARS: [Bar; 9] = [
     bar("hotel", (0.63, 0.74), (0, 6), (0.88, 0.96)),
     bar("insurer", (0.56, 0.72), (3, 6), (0.85, 0.94)),
     bar("parcels", (0.38, 0.62), (0, 8), (0.84, 0.94)),
-    bar("vet", (0.42, 0.68), (1, 6), (0.84, 0.95)),
+    bar("vet", (0.42, 0.67), (1, 6), (0.84, 0.95)),
     bar("energy", (0.40, 0.64), (4, 3), (0.85, 0.94)),
     bar("bank", (0.44, 0.60), (2, 2), (0.95, 0.98)),
     // Written by somebody who had not seen the core, and run for the first time with it as it was then.

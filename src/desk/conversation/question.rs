@@ -45,7 +45,7 @@ impl Conversation {
             return self.act_on(first, &text, &vector);
         }
         let (inquiry, text, vector) = self.in_context(said, whole);
-        if let Some(reply) = self.asked_of_told(said, &inquiry) {
+        if let Some(reply) = self.asked_of_told(said, &inquiry, (&text, &vector)) {
             return reply;
         }
         if let Some(reply) = self.state_asked(said, &inquiry, &text, &vector) {

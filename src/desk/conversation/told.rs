@@ -79,7 +79,10 @@ impl Conversation {
                 "told_no_more",
             ));
         }
-        if !turns::asks(&said.text) || orders(&words) {
+        if !turns::asks(&said.text)
+            || orders(&words)
+            || inquiry::asks_for_more(&said.text, &told.text)
+        {
             return None;
         }
         let known = known_words(told);
@@ -114,7 +117,12 @@ impl Conversation {
     }
 
     /// The action that was just done, begun again by words that ask rather than order: what came of it is told instead.
-    pub(super) fn asked_of_told(&mut self, said: &Said, inquiry: &Inquiry) -> Option<Reply> {
+    pub(super) fn asked_of_told(
+        &mut self,
+        said: &Said,
+        inquiry: &Inquiry,
+        (text, vector): (&str, &[f32]),
+    ) -> Option<Reply> {
         let told = self.told.as_deref()?.clone();
         let Verdict::Act { action } = &inquiry.verdict else {
             return None;
@@ -123,8 +131,24 @@ impl Conversation {
         let same = self.desk.actions[*action].name == told.action;
         // What is only looked up may be looked up again where it is asked for in full.
         let leans = told.write || context::lean(&said.text) != Lean::Own;
-        (same && leans && turns::asks(&said.text) && !orders(&words))
-            .then(|| self.tell_again(&told, &words, None))
+        if !same || !leans || orders(&words) {
+            return None;
+        }
+        // "And if they only give me half back?" is no wish to have it looked up again: the articles may say.
+        let own = inquiry::inquire(&self.desk, &said.text, &said.vector, None);
+        let wished = matches!(&own.verdict, Verdict::Act { action: wished } if wished == action);
+        if !wished || inquiry::asks_for_more(&said.text, &told.text) {
+            for (text, vector) in [(text, vector), (&said.text, &said.vector)] {
+                let told = inquiry::inquire_to_tell(&self.desk, text, vector);
+                if matches!(told.verdict, Verdict::Answer { .. }) {
+                    return Some(self.act_on(told, text, vector));
+                }
+            }
+        }
+        if !turns::asks(&said.text) {
+            return None;
+        }
+        Some(self.tell_again(&told, &words, None))
     }
 
     fn tell_again(&mut self, told: &Told, words: &str, field: Option<String>) -> Reply {

@@ -1,6 +1,7 @@
 //! Where an article answers what sounds like a wish for an action.
 
 use super::super::answer::Answer;
+use super::super::asked::Asked;
 use super::super::config::ActionKind;
 use super::super::text::words;
 use super::context::asks_to_know;
@@ -35,6 +36,12 @@ pub(super) fn answers(
     }
 }
 
+/// "How long does it take", where what was told gives no time: the articles may.
+pub fn asks_for_more(question: &str, told: &str) -> bool {
+    let asked = Asked::of(question);
+    asked != Asked::Open && !asked.answered_by(told)
+}
+
 /// Whether the words speak of the caller's own: "how much do I owe", "when is my next payment".
 fn is_of_own(text: &str) -> bool {
     words(text).iter().any(|w| {
@@ -43,4 +50,19 @@ fn is_of_own(text: &str) -> bool {
             "i" | "im" | "ive" | "id" | "my" | "me" | "mine" | "we" | "our" | "us"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_may_lack_what_is_asked_for() {
+        let told = "I can see no refund on your account.";
+        assert!(asks_for_more("how long does it normally take", told));
+        assert!(asks_for_more("how much would it be", told));
+        assert!(!asks_for_more("are you sure", told));
+        assert!(!asks_for_more("when was that", "It was due on Thursday."));
+        assert!(is_of_own("when's my next one") && !is_of_own("when is it taken"));
+    }
 }

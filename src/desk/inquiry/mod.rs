@@ -20,6 +20,7 @@ use super::framing::bare;
 use super::grounding::grounded;
 use super::types::{Decision, HeardEvidence, Pending, Route};
 pub use aside::{inquire_again, inquire_aside};
+pub use instead::asks_for_more;
 pub use offer::{Choice, how_told, topic};
 use offer::{nearest, siblings, tell_apart};
 
@@ -122,6 +123,7 @@ pub fn inquire_with(
         reading: vector,
         confirmed: None,
         between,
+        told: false,
     };
     weigh(desk, understood, answer, asked)
 }
@@ -143,8 +145,25 @@ pub fn inquire_first(
         reading: vector,
         confirmed: None,
         between: Vec::new(),
+        told: false,
     };
     Some(weigh(desk, understood, Some(answer), asked))
+}
+
+/// The same of a question about what an action told, which told too little: no action is begun.
+pub fn inquire_to_tell(desk: &Desk, text: &str, vector: &[f32]) -> Inquiry {
+    let mut understood = desk.understand(text, vector);
+    let text = bare(text);
+    let answer = desk.best_answer(text, vector, &mut understood);
+    let asked = Asked {
+        heard: None,
+        text,
+        reading: vector,
+        confirmed: None,
+        between: Vec::new(),
+        told: true,
+    };
+    weigh(desk, understood, answer, asked)
 }
 
 /// What a question is judged with, beside what was understood of it.
@@ -156,6 +175,8 @@ struct Asked<'a> {
     confirmed: Option<Confirmed>,
     /// What it may be about, where the articles say it of several and the question names none.
     between: Vec<Choice>,
+    /// It asks to be told; no action is begun.
+    told: bool,
 }
 
 /// How the caller came to name an article.
@@ -216,6 +237,7 @@ pub fn inquire_as(
             told_apart: choice.is_some_and(|choice| choice.told_apart),
         }),
         between: Vec::new(),
+        told: false,
     };
     match confirmed {
         Some((understood, answer)) => weigh(desk, understood, Some(answer), asked),
@@ -263,6 +285,7 @@ fn judge(
         reading,
         confirmed,
         between,
+        told,
     } = asked;
     let least = |answer: &Answer, floor: f32| match confirmed {
         Some(by) => least_confirmed(desk, answer, floor, by.told_apart),
@@ -317,9 +340,10 @@ fn judge(
         // Beginning changes nothing where a yes to the read-back stands between, or where it only looks: the caller notices a
         // misunderstanding in the first question. Only a write that nothing holds back needs the whole floor.
         let held = begun.confirm || begun.kind == ActionKind::Read;
-        let told = instead::answers(begun.kind, answer, text, (certain, sure), |answer| {
-            least(answer, policy.floor)
-        });
+        let told = told
+            || instead::answers(begun.kind, answer, text, (certain, sure), |answer| {
+                least(answer, policy.floor)
+            });
         if !told && certain >= policy.floor * if held { HELD } else { 1.0 } {
             return (Verdict::Act { action }, format!("{name} at {certain:.2}"));
         }
