@@ -287,20 +287,20 @@ impl Desk {
             .filter_map(|source| self.article_at(&source.id))
             .filter(|at| !self.articles[*at].is_ticket())
             .collect();
-        let mut second: Option<f32> = None;
-        let mut others: Vec<(usize, bool, String)> = Vec::new();
+        let asked = Asked::of(question);
+        let mut all: Vec<(f32, Answer)> = vec![(fits, best.clone())];
         for at in near {
             let mut other = u.clone();
             self.put_first(&mut other, at);
             if let Some(answer) = self.answer(question, reading, &other)
                 && let Some(its) = answer.evidence.fits()
             {
-                others.push((at, answer.evidence.focus > 0.0, answer.text.clone()));
-                let worse = if its > fits { fits } else { its };
-                second = Some(second.map_or(worse, |known| known.max(worse)));
-                if its > fits {
-                    (best, fits) = (answer, its);
+                // One that says the same figure says it no better for being the shorter sentence: the rank decides.
+                let same = best.evidence.given > 0.0 && agree(asked, &best.text, &answer.text);
+                if its > fits && !same {
+                    (best, fits) = (answer.clone(), its);
                 }
+                all.push((its, answer));
             }
         }
         if let Some(at) = self.article_at(&best.source) {
@@ -308,18 +308,20 @@ impl Desk {
         }
         // "How much is the late fee": what an article says of having it taken off is no other answer to that, nor is one that says
         // the same figure.
-        if best.evidence.given > 0.0 {
-            let asked = Asked::of(question);
-            let silent: Vec<usize> = others
-                .into_iter()
-                .filter(|(_, gives_none, text)| *gives_none || agree(asked, &best.text, text))
-                .map(|(at, ..)| at)
-                .collect();
-            if !silent.is_empty()
-                && let Some(alone) = self.answer_among(question, reading, u, &silent)
-            {
-                best = alone;
-            }
+        all.retain(|(_, answer)| answer.source != best.source);
+        let given = best.evidence.given > 0.0;
+        let agrees = |answer: &Answer| given && agree(asked, &best.text, &answer.text);
+        let others = all.iter().filter(|(_, answer)| !agrees(answer));
+        let second = others.map(|(its, _)| *its).reduce(f32::max);
+        let silent: Vec<usize> = all
+            .iter()
+            .filter(|(_, answer)| given && answer.evidence.focus > 0.0 || agrees(answer))
+            .filter_map(|(_, answer)| self.article_at(&answer.source))
+            .collect();
+        if !silent.is_empty()
+            && let Some(alone) = self.answer_among(question, reading, u, &silent)
+        {
+            best = alone;
         }
         best.evidence.fits = second.map_or(FITS_ALONE, |second| (fits - second).min(FITS_ALONE));
         Some(best)

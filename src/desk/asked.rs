@@ -76,14 +76,16 @@ impl Asked {
             "am",
             "pm",
         ];
-        let digit = sentence.chars().any(|c| c.is_ascii_digit());
         match self {
             Self::Open => false,
+            // "We charge £60" counts nothing.
             Self::Count => {
-                digit
-                    || words(sentence)
-                        .iter()
-                        .any(|w| NUMBERS.contains(&w.as_str()))
+                sentence.split_whitespace().any(|token| {
+                    token.chars().any(|c| c.is_ascii_digit())
+                        && !token.contains(['\u{a3}', '$', '\u{20ac}', '%'])
+                }) || words(sentence)
+                    .iter()
+                    .any(|w| NUMBERS.contains(&w.as_str()))
             }
             Self::Amount => {
                 let money = sentence.contains(['\u{a3}', '$', '\u{20ac}', '%']);
