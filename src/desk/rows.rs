@@ -7,10 +7,14 @@ use super::asked::Asked;
 use super::desk::Desk;
 use super::framing::bare;
 use super::knowledge::{plain, sentences_of};
+use super::meaning::content_words;
 use super::text::words;
 
 /// Most words of what heads a table's rows, where they are named to one who asks what there is.
 const NAMED_WORDS: usize = 30;
+
+/// Most words of all rows, where each is asked for.
+const ALL_WORDS: usize = 60;
 
 /// One row: what it is about, and what each column says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +137,35 @@ impl Desk {
                 text = text.replace(sentence, &row.said(&self.columns(row, asked, &terms)));
             }
         }
+        // "What are your opening hours" is after every row, where one was found: all of them, or what each is about.
+        let title = &self.articles[at].title;
+        let columns = rows.iter().flat_map(|(_, row)| &row.cells);
+        let columns: Vec<&str> = columns.map(|(column, _)| column.as_str()).collect();
+        let about = self.stems.terms(&format!("{title} {}", columns.join(" ")));
+        let sought = content_words(question);
+        let mut sought = sought.iter().map(|w| self.stems.stem(w));
+        let of_all = rows.len() > 1 && sought.all(|t| about.contains(&t));
+        let missing = |(s, _): &&(String, Row)| !answer.text.contains(s.as_str());
+        if told && of_all && rows.iter().any(|row| missing(&row)) {
+            let all: Vec<String> = rows
+                .iter()
+                .map(|(_, row)| row.said(&self.columns(row, asked, &terms)))
+                .collect();
+            let all = all.join(" ");
+            let names: Vec<&str> = rows.iter().map(|(_, row)| row.head.as_str()).collect();
+            let whole = all.split_whitespace().count() <= ALL_WORDS;
+            let before = self.of_article(at).flat_map(|p| &p.sentences);
+            let before = before
+                .take_while(|s| !rows.iter().any(|(row, _)| row == *s))
+                .filter(|s| answer.text.contains(s.as_str()));
+            let before: Vec<&str> = before.map(String::as_str).collect();
+            let table = if whole {
+                all
+            } else {
+                format!("{}.", listed(&names))
+            };
+            return [before.join(" "), table].join(" ").trim().to_owned();
+        }
         if !told && asked == Asked::Open && asks_which(question) {
             let sentences: Vec<&String> = self.of_article(at).flat_map(|p| &p.sentences).collect();
             let row = |s: &&String| rows.iter().any(|(known, _)| known == *s);
@@ -167,6 +200,10 @@ impl Desk {
         if asked == Asked::Open {
             return all;
         }
+        let priced = |at: &usize| row.cells[*at].1.contains(['$', '\u{a3}', '\u{20ac}']);
+        if asked == Asked::Amount && all.iter().any(priced) {
+            return of(&priced);
+        }
         let ways = [
             of(&|at| gives(at) && shares(at)),
             of(&|at| gives(at)),
@@ -184,7 +221,15 @@ fn asks_which(question: &str) -> bool {
 
 fn listed(names: &[&str]) -> String {
     match names {
-        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        [most @ .., last] if !most.is_empty() => {
+            let apart = if names.iter().any(|n| n.contains(',')) {
+                "; "
+            } else {
+                ", "
+            };
+            let and = if apart == "; " { "; and" } else { " and" };
+            format!("{}{and} {last}", most.join(apart))
+        }
         names => names.concat(),
     }
 }
