@@ -201,6 +201,15 @@ fn sentences(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// The other end is gone.
+fn ended(outcome: &'static str) -> LegSignal {
+    LegSignal::Ended {
+        outcome,
+        detail: String::new(),
+        by_remote: true,
+    }
+}
+
 fn target(uri: &str) -> CallTarget {
     CallTarget {
         uri: uri.into(),
@@ -681,14 +690,7 @@ fn a_human_briefed_presses_one_and_is_joined() {
     assert!(sim.logged("mix Bridge(LegId(1))"));
     sim.pass(60_000);
     assert!(!sim.call.is_over());
-    sim.signal(
-        CALLER,
-        LegSignal::Ended {
-            outcome: "hung_up",
-            detail: String::new(),
-            by_remote: true,
-        },
-    );
+    sim.signal(CALLER, ended("hung_up"));
     let record = sim.call.record();
     assert_eq!(record.outcome, Some(CallOutcome::Transferred));
     let handoff = record.handoff.unwrap_or_default();
@@ -849,14 +851,7 @@ fn a_hang_up_while_a_human_is_called_leaves_no_leg() {
     sim.pass(5000);
     sim.says("a human please", 900);
     sim.pass(1500);
-    sim.signal(
-        CALLER,
-        LegSignal::Ended {
-            outcome: "hung_up",
-            detail: String::new(),
-            by_remote: true,
-        },
-    );
+    sim.signal(CALLER, ended("hung_up"));
     let record = sim.call.record();
     assert_eq!(record.handoff.map(|h| h.result), Some("caller_gone".into()));
     assert_eq!(record.outcome, Some(CallOutcome::Abandoned));
@@ -939,11 +934,7 @@ fn never_silent_without_a_deadline() {
                     LegSignal::Digit(['1', '2', '3', '9'][random(4) as usize]),
                 ),
                 6 => {
-                    let end = LegSignal::Ended {
-                        outcome: "busy",
-                        detail: String::new(),
-                        by_remote: true,
-                    };
+                    let end = ended("busy");
                     sim.signal(LegId(1 + random(3) as u32), end);
                 }
                 7 => sim.signal(CALLER, LegSignal::Held),

@@ -190,11 +190,16 @@ fn listed(
 
 /// A sentence with those before it that it cannot be understood without.
 fn whole(sentences: &[String], at: usize) -> Vec<usize> {
+    (leans_on(sentences, at)..=at).collect()
+}
+
+/// The sentence that one leans on in the end; itself where it stands alone.
+pub(super) fn leans_on(sentences: &[String], at: usize) -> usize {
     let mut first = at;
     while first > 0 && leans(&sentences[first]) {
         first -= 1;
     }
-    (first..=at).collect()
+    first
 }
 
 /// "Unless ...", "If ...", "However ...", "... only": the sentence limits the one before it.

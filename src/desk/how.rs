@@ -16,7 +16,7 @@ impl Desk {
                 .collect()
         };
         let asked = [of(&self.articles[article].title), of(question)].concat();
-        let passages = self.passages.iter().filter(|p| p.article == article);
+        let passages = self.of_article(article);
         for passage in passages {
             let at = passage.sentences.iter().position(|sentence| {
                 let words = words(sentence);

@@ -283,7 +283,8 @@ fn close(paragraph: &mut String, items: &mut Vec<String>, table: &mut bool, out:
     }
 }
 
-fn join(items: &[&str]) -> String {
+/// A list as a sentence has it: "a, b and c", with semicolons where an item has a comma.
+pub(super) fn join(items: &[&str]) -> String {
     match items {
         [] => String::new(),
         [one] => (*one).to_string(),
@@ -447,14 +448,14 @@ pub fn sentences_of(text: &str) -> Vec<String> {
             let lower = word.to_lowercase();
             let following = chars[i + 1..].iter().find(|c| !c.is_whitespace());
             let goes_on = following.is_some_and(|c| c.is_lowercase());
-            let rest: String = chars[i + 1..].iter().take(40).collect();
+            let rest = || chars[i + 1..].iter().take(40).collect::<String>();
             let inside = match lower.as_str() {
                 // "Until 11 p.m. Eastern", "9 a.m. Irish time".
-                "p.m" | "a.m" => zone(&rest),
+                "p.m" | "a.m" => zone(&rest()),
                 // "No. 5", "min. 3 nights".
                 "no" | "min" => following.is_some_and(char::is_ascii_digit),
                 "etc" => false,
-                known => ABBREVIATIONS.contains(&known) || initials(known) && !opens(&rest),
+                known => ABBREVIATIONS.contains(&known) || initials(known) && !opens(&rest()),
             };
             if goes_on || inside {
                 continue;

@@ -45,8 +45,8 @@ impl Desk {
         if self.articles[article].is_ticket() {
             return None;
         }
-        let passages = self.passages.iter().filter(|p| p.article == article);
-        let sentences: Vec<&str> = passages
+        let sentences: Vec<&str> = self
+            .of_article(article)
             .flat_map(|p| p.sentences.iter().map(String::as_str))
             .collect();
         let asked = content_words(text);

@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::desk::Desk;
 use super::framing::bare;
-use super::knowledge::{plain, sentences_of};
+use super::knowledge::{join, plain, sentences_of};
 use super::meaning::content_words;
 use super::text::words;
 
@@ -162,7 +162,7 @@ impl Desk {
             let table = if whole {
                 all
             } else {
-                format!("{}.", listed(&names))
+                format!("{}.", join(&names))
             };
             return [before.join(" "), table].join(" ").trim().to_owned();
         }
@@ -178,7 +178,7 @@ impl Desk {
             let names: Vec<&str> = rows.iter().map(|(_, row)| row.head.as_str()).collect();
             let length: usize = names.iter().map(|n| n.split_whitespace().count()).sum();
             if heads.is_some() && length <= NAMED_WORDS {
-                text = format!("{text} {}.", listed(&names));
+                text = format!("{text} {}.", join(&names));
             }
         }
         text
@@ -217,21 +217,6 @@ impl Desk {
 fn asks_which(question: &str) -> bool {
     let asks = |w: &String| matches!(w.as_str(), "what" | "whats" | "which" | "list" | "any");
     words(question).iter().any(asks)
-}
-
-fn listed(names: &[&str]) -> String {
-    match names {
-        [most @ .., last] if !most.is_empty() => {
-            let apart = if names.iter().any(|n| n.contains(',')) {
-                "; "
-            } else {
-                ", "
-            };
-            let and = if apart == "; " { "; and" } else { " and" };
-            format!("{}{and} {last}", most.join(apart))
-        }
-        names => names.concat(),
-    }
 }
 
 #[cfg(test)]

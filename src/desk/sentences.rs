@@ -2,7 +2,7 @@
 
 use super::asked::{Asked, Modal};
 use super::choosing::{
-    asks_needs, choose, denied, is_only_for, is_plain, leans, says_needs, says_otherwise, sides,
+    asks_needs, choose, denied, is_only_for, is_plain, leans_on, says_needs, says_otherwise, sides,
 };
 use super::desk::Desk;
 use super::entity::{Quantity, quantities};
@@ -103,11 +103,11 @@ impl Desk {
         // "It costs $6 a visit" speaks of what the sentence before it named.
         let leant_on: Vec<Option<usize>> = (0..have.len())
             .map(|at| {
-                let mut of = at;
-                let answers = asked.answered_by(&passage.sentences[at]);
-                while answers && of > 0 && leans(&passage.sentences[of]) {
-                    of -= 1;
-                }
+                let of = if asked.answered_by(&passage.sentences[at]) {
+                    leans_on(&passage.sentences, at)
+                } else {
+                    at
+                };
                 (of != at).then_some(of)
             })
             .collect();

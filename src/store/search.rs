@@ -126,7 +126,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use super::super::sealing::Seal;
+    use super::super::sealing::Backwards;
     use super::*;
 
     async fn store() -> (PathBuf, Store) {
@@ -135,19 +135,6 @@ mod tests {
             .await
             .unwrap();
         (dir, store)
-    }
-
-    /// Backwards, which is enough to be found by no query.
-    #[derive(Debug)]
-    struct Backwards;
-
-    impl Seal for Backwards {
-        fn seal(&self, text: &str) -> String {
-            text.chars().rev().collect()
-        }
-        fn open(&self, text: &str) -> Result<String, String> {
-            Ok(text.chars().rev().collect())
-        }
     }
 
     #[tokio::test]

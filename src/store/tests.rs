@@ -784,24 +784,11 @@ async fn acts_of_many_at_once_are_one_chain(db: &Db) {
     assert_eq!(one.acts(5).await.unwrap().len(), 5);
 }
 
-/// Backwards: found by no query.
-#[derive(Debug)]
-struct Backwards;
-
-impl Seal for Backwards {
-    fn seal(&self, text: &str) -> String {
-        text.chars().rev().collect()
-    }
-    fn open(&self, text: &str) -> Result<String, String> {
-        Ok(text.chars().rev().collect())
-    }
-}
-
 async fn calls_are_found_by_what_is_in_them_encrypted_or_not(db: &Db) {
     for sealed in [false, true] {
         let mut store = db.open().await;
         if sealed {
-            store = store.with_seal(std::sync::Arc::new(Backwards));
+            store = store.with_seal(std::sync::Arc::new(sealing::Backwards));
         }
         let id = format!("call-{sealed}");
         let call = record(&id, "+15550100", "2026-11-23T10:00:00Z");

@@ -18,6 +18,15 @@ fn packet(n: u16) -> Vec<u8> {
 }
 
 /// The caller's NAT gives their phone another port in the middle of the call, as it does after a restart of the router: both go on hearing.
+/// Where the answer wants its sound.
+fn audio_port(answer: &str) -> u16 {
+    answer
+        .split("m=audio ")
+        .nth(1)
+        .and_then(|r| r.split(' ').next()?.parse().ok())
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_nat_that_changes_its_mind_costs_a_moment() {
     let (line, calls) = edge().await;
@@ -33,11 +42,7 @@ async fn a_nat_that_changes_its_mind_costs_a_moment() {
         .await;
     let answer = hand.answer_to("1 INVITE").await;
     hand.request("ACK", 1, "", "").await;
-    let port: u16 = answer
-        .split("m=audio ")
-        .nth(1)
-        .and_then(|r| r.split(' ').next()?.parse().ok())
-        .unwrap();
+    let port = audio_port(&answer);
     let mut came = [0; 2];
     let mut buffer = [0; 2_048];
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
@@ -123,11 +128,7 @@ async fn what_never_came_and_what_came_too_late_are_told_apart() {
         .await;
     let answer = hand.answer_to("1 INVITE").await;
     hand.request("ACK", 1, "", "").await;
-    let port: u16 = answer
-        .split("m=audio ")
-        .nth(1)
-        .and_then(|r| r.split(' ').next()?.parse().ok())
-        .unwrap();
+    let port = audio_port(&answer);
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     for n in 0..150u16 {
         ticks.tick().await;

@@ -108,14 +108,7 @@ fn a_note_ends_when_the_phone_is_put_down() {
         at,
     });
     sim.pass(900);
-    sim.signal(
-        LegId(1),
-        LegSignal::Ended {
-            outcome: "hung_up",
-            detail: String::new(),
-            by_remote: true,
-        },
-    );
+    sim.signal(LegId(1), ended("hung_up"));
     sim.pass(3000);
     assert_eq!(handoff(&sim).note.as_deref(), Some("call her tomorrow"));
     assert!(!sim.logged("hangup 1"), "it has hung up itself");
@@ -160,14 +153,7 @@ fn notes_are_taken_of_both_and_the_end_is_known() {
     sim.pass(1000);
     human_says(&mut sim, 1, "I've refunded the fee just now", 900);
     sim.pass(1000);
-    sim.signal(
-        CALLER,
-        LegSignal::Ended {
-            outcome: "hung_up",
-            detail: String::new(),
-            by_remote: true,
-        },
-    );
+    sim.signal(CALLER, ended("hung_up"));
     let handoff = handoff(&sim);
     let lines: Vec<_> = handoff.notes.iter().map(|n| n.by.as_str()).collect();
     assert_eq!(lines, ["caller", "colleague"], "{:?}", handoff.notes);
@@ -318,14 +304,6 @@ fn colleague_takes(sim: &mut Sim) {
     sim.signal(LegId(1), LegSignal::Answered);
     sim.pass(2000);
     press(sim, 1, "1");
-}
-
-fn ended(outcome: &'static str) -> LegSignal {
-    LegSignal::Ended {
-        outcome,
-        detail: String::new(),
-        by_remote: true,
-    }
 }
 
 #[test]
@@ -498,13 +476,6 @@ fn a_pause_ends_when_the_human_leaves_and_nothing_is_noted_in_it() {
     human_says(&mut sim, 1, "so that is four one one one", 1200);
     sim.pass(1000);
     assert_eq!(handoff(&sim).notes.len(), 1, "{:?}", handoff(&sim).notes);
-    sim.signal(
-        LegId(1),
-        LegSignal::Ended {
-            outcome: "hung_up",
-            detail: "BYE".into(),
-            by_remote: true,
-        },
-    );
+    sim.signal(LegId(1), ended("hung_up"));
     assert!(!sim.call.recording_paused());
 }

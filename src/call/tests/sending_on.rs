@@ -2,14 +2,6 @@
 
 use super::*;
 
-fn ended(outcome: &'static str) -> LegSignal {
-    LegSignal::Ended {
-        outcome,
-        detail: String::new(),
-        by_remote: true,
-    }
-}
-
 /// A human has pressed 1, and the two have heard that they are joined.
 fn bridged(release: bool) -> Sim {
     let mut sim = Sim::picked_up(&["sip:a@h"], release);

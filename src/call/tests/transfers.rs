@@ -133,14 +133,7 @@ impl World {
         world.at(5_500, Happens::Speaks("a human please"));
         // Whatever happens, the caller leaves some time.
         let patience = 8_000 + world.random.below(240_000);
-        world.at(
-            patience,
-            signal(LegSignal::Ended {
-                outcome: "hung_up",
-                detail: String::new(),
-                by_remote: true,
-            }),
-        );
+        world.at(patience, signal(ended("hung_up")));
         for _ in 0..world.random.below(3) {
             let at = 7_000 + world.random.below(60_000);
             world.at(at, Happens::Speaks("are you still there"));
@@ -384,34 +377,24 @@ impl World {
     /// What the caller's phone makes of being sent elsewhere.
     fn sent_on(&mut self, to: &SendTo) {
         let signal = |leg, signal| Happens::Event(Event::Signal { leg, signal });
-        let ended = || LegSignal::Ended {
-            outcome: "hung_up",
-            detail: String::new(),
-            by_remote: true,
-        };
         let ms = 50 + self.random.below(15_000);
         let code = match self.random.below(8) {
             0 => 405,
             1 => 486,
             2 => 408,
-            3 => return self.at(ms, signal(CALLER, ended())),
+            3 => return self.at(ms, signal(CALLER, ended("hung_up"))),
             _ => 200,
         };
         self.at(ms, signal(CALLER, LegSignal::Referred(code)));
         if let (SendTo::Human(leg), 200) = (to, code) {
             let ms = self.random.below(ms + 300);
-            self.at(ms, signal(*leg, ended()));
+            self.at(ms, signal(*leg, ended("hung_up")));
         }
     }
 
     /// Somebody whom a human puts the caller through to.
     fn picks_up_or_not(&mut self, leg: LegId) {
         let signal = |signal| Happens::Event(Event::Signal { leg, signal });
-        let ended = |outcome| LegSignal::Ended {
-            outcome,
-            detail: String::new(),
-            by_remote: true,
-        };
         let ms = 50 + self.random.below(20_000);
         match self.random.below(6) {
             0 => self.at(ms, signal(ended("busy"))),
@@ -428,11 +411,6 @@ impl World {
 
     /// What a human does with a call.
     fn behave(&mut self, leg: LegId) {
-        let ended = |outcome| LegSignal::Ended {
-            outcome,
-            detail: String::new(),
-            by_remote: true,
-        };
         let mut at = 100 + self.random.below(1_000);
         let signal = |world: &mut Self, at: u64, signal: LegSignal| {
             world.at(at, Happens::Event(Event::Signal { leg, signal }));

@@ -48,20 +48,13 @@ impl Conversation {
 
     pub(super) fn clarify_question(&mut self, between: &[Choice]) {
         let text = match between {
-            [most @ .., last] if most.len() > 1 => {
+            [] => self.phrase("clarify_open", &[]),
+            [first] => self.phrase("clarify_one", &[("first", first.plain.as_str())]),
+            [most @ .., last] => {
                 let most: Vec<&str> = most.iter().map(|choice| choice.plain.as_str()).collect();
                 let most = most.join(", ");
                 self.phrase("clarify_two", &[("first", &most), ("second", &last.plain)])
             }
-            [first, second, ..] => {
-                let fill = [
-                    ("first", first.plain.as_str()),
-                    ("second", second.plain.as_str()),
-                ];
-                self.phrase("clarify_two", &fill)
-            }
-            [first] => self.phrase("clarify_one", &[("first", first.plain.as_str())]),
-            [] => self.phrase("clarify_open", &[]),
         };
         self.lead(text);
     }
@@ -131,13 +124,13 @@ impl Conversation {
         let both = context::joined(text, &said.text);
         let blended = context::blended(vector, &said.vector, self.desk.dims());
         // "On his own?", to "is it about children?": it goes on with what was offered, without a word for yes.
-        if yes.is_none() && context::lean(&said.text) != context::Lean::Own {
-            let found = between.iter().find_map(|choice| {
-                let intent = choice.intent.as_deref()?;
-                let inquiry = inquire_as(&self.desk, intent, Some(choice), &both, &blended);
-                matches!(inquiry.verdict, Verdict::Answer { .. }).then_some(inquiry)
-            });
-            if let Some(inquiry) = found.filter(|_| between.len() == 1) {
+        if let [choice] = between
+            && let Some(intent) = choice.intent.as_deref()
+            && yes.is_none()
+            && context::lean(&said.text) != context::Lean::Own
+        {
+            let inquiry = inquire_as(&self.desk, intent, Some(choice), &both, &blended);
+            if matches!(inquiry.verdict, Verdict::Answer { .. }) {
                 return self.act_on(inquiry, &both, &blended);
             }
         }

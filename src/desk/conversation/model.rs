@@ -142,11 +142,7 @@ impl Conversation {
     }
 
     fn passages_of(&self, source: &str) -> Vec<&crate::desk::knowledge::Passage> {
-        let article = self.desk.articles.iter().position(|a| a.id == source);
-        self.desk
-            .passages
-            .iter()
-            .filter(|passage| Some(passage.article) == article)
-            .collect()
+        let article = self.desk.article_at(source).into_iter();
+        article.flat_map(|at| self.desk.of_article(at)).collect()
     }
 }

@@ -118,12 +118,8 @@ pub fn inquire_with(
         None => (None, Vec::new()),
     };
     let asked = Asked {
-        heard,
-        text,
-        reading: vector,
-        confirmed: None,
         between,
-        told: false,
+        ..Asked::of(text, vector, heard)
     };
     weigh(desk, understood, answer, asked)
 }
@@ -139,14 +135,7 @@ pub fn inquire_first(
     let text = bare(text);
     let understood = desk.understand(text, vector);
     let (understood, answer) = desk.answer_from(article, text, vector, &understood)?;
-    let asked = Asked {
-        heard,
-        text,
-        reading: vector,
-        confirmed: None,
-        between: Vec::new(),
-        told: false,
-    };
+    let asked = Asked::of(text, vector, heard);
     Some(weigh(desk, understood, Some(answer), asked))
 }
 
@@ -156,12 +145,8 @@ pub fn inquire_to_tell(desk: &Desk, text: &str, vector: &[f32]) -> Inquiry {
     let text = bare(text);
     let answer = desk.best_answer(text, vector, &mut understood);
     let asked = Asked {
-        heard: None,
-        text,
-        reading: vector,
-        confirmed: None,
-        between: Vec::new(),
         told: true,
+        ..Asked::of(text, vector, None)
     };
     weigh(desk, understood, answer, asked)
 }
@@ -177,6 +162,19 @@ struct Asked<'a> {
     between: Vec<Choice>,
     /// It asks to be told; no action is begun.
     told: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(text: &'a str, reading: &'a [f32], heard: Option<&'a HeardEvidence>) -> Self {
+        Self {
+            heard,
+            text,
+            reading,
+            confirmed: None,
+            between: Vec::new(),
+            told: false,
+        }
+    }
 }
 
 /// How the caller came to name an article.
@@ -230,14 +228,10 @@ pub fn inquire_as(
     let article = choice.and_then(|choice| choice.article.as_deref());
     let confirmed = article.and_then(|id| desk.answer_from(id, text, vector, &understood));
     let asked = Asked {
-        heard: None,
-        text,
-        reading: vector,
         confirmed: confirmed.as_ref().map(|_| Confirmed {
             told_apart: choice.is_some_and(|choice| choice.told_apart),
         }),
-        between: Vec::new(),
-        told: false,
+        ..Asked::of(text, vector, None)
     };
     match confirmed {
         Some((understood, answer)) => weigh(desk, understood, Some(answer), asked),
