@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::after::After;
 use super::asked::{Asked, asks_for_own, things_asked_for};
 use super::choosing::{beside, choose, side, sides};
 use super::desk::{Desk, Hit, Understanding};
@@ -18,7 +19,7 @@ const FIRST_PASSAGE: f32 = 0.1;
 
 /// How much better than the best sentence of what was written for reading out another of the article's answers where the first leaves
 /// out what is asked for.
-const LEFT_OUT: f32 = 0.16;
+const LEFT_OUT: f32 = 0.03;
 
 /// A word of the question less near than this to any that is said is not spoken of.
 const UNSPOKEN: f32 = 0.5;
@@ -121,16 +122,17 @@ pub struct ByWord {
 impl Desk {
     /// The reply the articles give, none where the desk has no article that bears on the question at all.
     pub fn answer(&self, question: &str, reading: &[f32], u: &Understanding) -> Option<Answer> {
-        self.answer_among(question, reading, u, &[])
+        self.answer_among(question, reading, u, &[], None)
     }
 
     /// The same where the articles `silent` give no figure of the kind that is asked for: the answer is not held against them.
-    fn answer_among(
+    pub(super) fn answer_among(
         &self,
         question: &str,
         reading: &[f32],
         u: &Understanding,
         silent: &[usize],
+        after: Option<&After<'_>>,
     ) -> Option<Answer> {
         let question = bare(question);
         let best = u.hits.first()?;
@@ -149,10 +151,13 @@ impl Desk {
         // The passage that won by its vector is not always the one whose sentence answers: look at all of the article's.
         let sought = self.sought(question, at, reading);
         let asked = sought.asked;
-        let scored: Vec<(&Passage, Vec<f32>)> = self
-            .of_article(at)
-            .map(|p| (p, self.score_sentences(p, &sought)))
-            .collect();
+        let before = after.map(|after| (after, self.sought(after.question, at, after.reading)));
+        let score = |p: &Passage| match &before {
+            Some((after, before)) => self.score_after(p, &sought, after, before),
+            None => self.score_sentences(p, &sought),
+        };
+        let scored: Vec<(&Passage, Vec<f32>)> =
+            self.of_article(at).map(|p| (p, score(p))).collect();
         let found = &self.passages[best.index];
         let reach = |(p, scores): &(&Passage, Vec<f32>)| {
             let ahead = if std::ptr::eq(*p, found) {
@@ -170,7 +175,9 @@ impl Desk {
         // What the desk wrote for reading out is said, unless the question asks for a figure that only the rest of the article gives, or
         // one of its sentences answers so much better that what is asked for is left out of what was written.
         let top = |scores: &[f32]| scores.iter().copied().fold(0.0, f32::max);
-        let written = self.written[at].as_ref().filter(|written| {
+        // Whoever asks on is past it.
+        let written = self.written[at].as_ref().filter(|_| after.is_none());
+        let written = written.filter(|written| {
             let rest = || self.of_article(at).flat_map(|p| &p.sentences);
             let figure = asked.answered_by(&written.text) || !rest().any(|s| asked.answered_by(s));
             figure && top(scores) < top(&self.score_sentences(written, &sought)) + LEFT_OUT
@@ -319,7 +326,7 @@ impl Desk {
             .filter_map(|(_, answer)| self.article_at(&answer.source))
             .collect();
         if !silent.is_empty()
-            && let Some(alone) = self.answer_among(question, reading, u, &silent)
+            && let Some(alone) = self.answer_among(question, reading, u, &silent, None)
         {
             best = alone;
         }

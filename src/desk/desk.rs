@@ -11,6 +11,7 @@ use super::knowledge::{Article, Passage};
 use super::meaning::{Readings, whole};
 use super::near::Near;
 use super::parse::DeskSource;
+use super::peers::Peers;
 use super::rows::Rows;
 use super::scope::{Learned, Scope};
 use super::text::Stems;
@@ -29,6 +30,7 @@ pub struct Desk {
     /// What each article has for reading out, by its index.
     pub(super) written: Vec<Option<Passage>>,
     pub(super) rows: Rows,
+    pub(super) peers: Arc<Peers>,
     by_id: HashMap<String, usize>,
     /// Stems of the words each action is asked for with.
     pub(super) deeds: HashMap<String, std::collections::HashSet<String>>,
@@ -186,6 +188,8 @@ impl Desk {
             }
         }
         let rows = super::rows::rows(source.articles.iter().map(|a| a.text.as_str()));
+        let called = source.articles.iter().map(|a| a.title.as_str());
+        let peers = Arc::new(Peers::of(called, &rows, &stems));
         Desk {
             by_id: ids.map(|(at, a)| (a.id.clone(), at)).collect(),
             serving,
@@ -203,6 +207,7 @@ impl Desk {
             passages: source.passages,
             written,
             rows,
+            peers,
             calibration: source.calibration,
             stems: Arc::new(stems),
             index,

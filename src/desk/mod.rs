@@ -4,6 +4,7 @@
 //! action's result) the reply carries a [`Request`], and the answer is handed to `Conversation::resume`.
 
 pub mod action;
+mod after;
 pub mod answer;
 mod asked;
 pub mod audit;
@@ -39,6 +40,7 @@ mod near;
 mod object;
 pub mod parse;
 mod patterns;
+mod peers;
 pub mod phrase;
 mod places;
 mod pointed;

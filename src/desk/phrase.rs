@@ -40,6 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("recorded_yes", &["Yes, this call may be recorded."]),
     ("recorded_no", &["No, this call isn't being recorded."]),
     ("thanks", &["You're welcome. Anything else?", "No problem at all. Is there anything else?", "Glad to help. Anything else I can do?"]),
+    ("noted", &["Okay. Is there anything else?", "All right. What else can I do for you?"]),
     ("robot", &["I'm an automated assistant, not a person. I can bring one in whenever you like; just say so.", "You're talking to a machine, not to a person. If you'd rather have a colleague, say the word."]),
     ("help", &["I can help with things like {topics}. What do you need?"]),
     ("help_plain", &["Just tell me what you need in your own words, and I'll answer, see to it, or bring in a colleague."]),

@@ -51,6 +51,15 @@ impl Row {
         Some(Self { head, cells })
     }
 
+    pub(super) fn head(&self) -> &str {
+        &self.head
+    }
+
+    /// The names of its columns, in lower case.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.cells.iter().map(|(column, _)| column.as_str())
+    }
+
     /// The row as it is read and found: `Basic: price 5 euros, term none`.
     pub(super) fn whole(&self) -> String {
         let mut out = self.head.clone();

@@ -1,4 +1,4 @@
-//! Nine desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
+//! Ten desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
 //! clarifying question, and how many wrongly.
 //!
 //! Each desk is a folder here with its own articles (near-duplicates by plan, room, country; exceptions; deadlines; `energy`,
@@ -9,6 +9,8 @@
 //!
 //! The weights of the confidence were fitted on these questions, near weights fitted elsewhere. Bars are set a little under what was
 //! measured when they were last raised. The goal is two thirds resolved and one question in a hundred answered wrongly.
+
+mod talks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +49,7 @@ const fn bar(
     }
 }
 
-const BARS: [Bar; 9] = [
+const BARS: [Bar; 10] = [
     bar("broadband", (0.53, 0.74), (1, 6), (0.92, 0.97)),
     bar("hotel", (0.63, 0.74), (0, 6), (0.88, 0.96)),
     bar("insurer", (0.56, 0.72), (3, 5), (0.85, 0.94)),
@@ -55,8 +57,9 @@ const BARS: [Bar; 9] = [
     bar("vet", (0.42, 0.67), (1, 6), (0.84, 0.95)),
     bar("energy", (0.42, 0.65), (4, 3), (0.85, 0.94)),
     bar("bank", (0.44, 0.59), (2, 3), (0.95, 0.98)),
-    // Written by somebody who had not seen the core, and run for the first time with it as it was then.
+    // These two were written by somebody who had not seen the core, and run for the first time with it as it was then.
     bar("air", (0.46, 0.60), (2, 5), (0.85, 0.95)),
+    bar("mobile", (0.30, 0.42), (4, 6), (0.77, 0.93)),
     bar("gym", (0.79, 0.89), (6, 1), (0.94, 0.98)),
 ];
 
@@ -98,20 +101,7 @@ fn score(dir: &Path, desk: &Arc<Desk>, encoder: &mut dyn Embedder) -> Score {
         let text = question["text"].as_str().expect("its text");
         let (relevant, must) = (strings(&question["relevant"]), strings(&question["must"]));
         let mut talk = Conversation::rehearsal(desk.clone(), "quality", now);
-        let mut hear = |text: &str| {
-            let beside = talk.beside(text);
-            let read: Vec<&str> = beside.iter().map(String::as_str).collect();
-            let readings = encoder.read_said(&read).expect("readings");
-            talk.hear(&Said {
-                text: text.to_owned(),
-                vector: encoder.read_said(&[text]).expect("a reading").remove(0),
-                beside: beside.into_iter().zip(readings).collect(),
-                now,
-                ..Said::default()
-            })
-            .decision
-        };
-        let decision = hear(text);
+        let decision = hear(&mut talk, encoder, text, now);
         let answerable = question["route"] == "answer";
         let right = |decision: &Decision| {
             let reply = decision.reply.to_lowercase();
@@ -141,7 +131,12 @@ fn score(dir: &Path, desk: &Arc<Desk>, encoder: &mut dyn Embedder) -> Score {
             }
             Route::Answer => out.wrong.push(told(&decision)),
             Route::Clarify => {
-                let second = hear(&meant(desk, &decision.reply, &relevant));
+                let second = hear(
+                    &mut talk,
+                    encoder,
+                    &meant(desk, &decision.reply, &relevant),
+                    now,
+                );
                 if right(&second) {
                     out.settled += 1;
                 } else if second.route == Route::Answer && question["route"] != "clarify" {
@@ -154,16 +149,41 @@ fn score(dir: &Path, desk: &Arc<Desk>, encoder: &mut dyn Embedder) -> Score {
     out
 }
 
+/// One turn of a caller.
+fn hear(
+    talk: &mut Conversation,
+    encoder: &mut dyn Embedder,
+    text: &str,
+    now: jiff::Timestamp,
+) -> Decision {
+    let beside = talk.beside(text);
+    let read: Vec<&str> = beside.iter().map(String::as_str).collect();
+    let readings = encoder.read_said(&read).expect("readings");
+    talk.hear(&Said {
+        text: text.to_owned(),
+        vector: encoder.read_said(&[text]).expect("a reading").remove(0),
+        beside: beside.into_iter().zip(readings).collect(),
+        now,
+        ..Said::default()
+    })
+    .decision
+}
+
 /// What a caller says to a clarifying question: the thing that their article is about, if it is offered. Whose question no article
 /// answers agrees to whatever is offered first.
 fn meant(desk: &Desk, reply: &str, relevant: &[String]) -> String {
     let reply = reply.to_lowercase();
-    let Some((_, offered)) = reply.split_once("about ") else {
+    let offer = ["is it about ", "is this about ", "do you mean ", "about "];
+    let Some(offered) = offer
+        .iter()
+        .find_map(|offer| Some(reply.split_once(offer)?.1))
+    else {
         return "no".into();
     };
     let offered = offered.split('?').next().unwrap_or(offered);
     let offered: Vec<&str> = offered
         .split(", or about ")
+        .flat_map(|part| part.split(", or "))
         .flat_map(|part| part.split(", "))
         .collect();
     if relevant.is_empty() {

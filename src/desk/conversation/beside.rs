@@ -34,10 +34,15 @@ impl Conversation {
         if self.running.is_some() {
             return out;
         }
-        if let Some(topic) = &self.topic {
-            for carried in frames::carried(&topic.text, said) {
+        let before = match &self.waiting {
+            Waiting::Clarify { text, .. } => Some(text),
+            _ => self.topic.as_ref().map(|topic| &topic.text),
+        };
+        if let Some(before) = before {
+            for carried in self.desk.carried(before, said) {
                 add(&carried, text);
             }
+            add(&context::joined(before, said), text);
         }
         if let Some(clause) = frames::asked_clause(said) {
             add(clause, text);

@@ -134,15 +134,13 @@ impl Conversation {
                 return self.act_on(inquiry, &both, &blended);
             }
         }
-        let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
-        let sure = |inquiry: &Inquiry| {
-            !matches!(inquiry.verdict, Verdict::Clarify { .. } | Verdict::Outside)
-        };
-        if sure(&together) && (!sure(&alone) || together.confidence > alone.confidence) {
-            self.act_on(together, &both, &blended)
-        } else {
-            self.act_on(alone, &said.text, &said.vector)
-        }
+        // What they said first is what the new words go on with.
+        self.topic = Some(Topic {
+            text: text.to_owned(),
+            vector: vector.to_vec(),
+        });
+        let (inquiry, text, vector) = self.in_context(said, alone);
+        self.act_on(inquiry, &text, &vector)
     }
 
     /// One of what was offered is meant. Whoever names it in their own words is asking of what they name, too: "the play room", of an

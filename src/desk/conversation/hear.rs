@@ -530,8 +530,11 @@ impl Conversation {
             let next = self.listen();
             return self.reply(Route::Answer, "a move in the talk", next);
         }
-        self.waiting = Waiting::Open;
         let short = said.text.split_whitespace().count() <= 3;
+        if !(short && entity::yes_no(&said.text) == Some(true)) && social::takes_note(&said.text) {
+            return self.say_and_listen(Route::Answer, "a move in the talk", "noted");
+        }
+        self.waiting = Waiting::Open;
         if (short && entity::yes_no(&said.text) == Some(true)) || said.keyed.as_deref() == Some("1")
         {
             return self.say_and_listen(Route::Clarify, "the caller has another matter", "go_on");

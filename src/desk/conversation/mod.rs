@@ -20,6 +20,7 @@ mod history;
 mod human;
 mod items;
 mod model;
+mod next;
 mod otherwise;
 mod question;
 mod result;

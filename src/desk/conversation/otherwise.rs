@@ -121,7 +121,7 @@ impl Conversation {
     /// Words that only name something else to ask the last question of.
     pub(super) fn false_alarm(&self, text: &str) -> bool {
         self.topic.is_some()
-            && frames::fragment(text).is_some_and(|named| named.split(' ').count() <= 4)
+            && frames::fragment(text).is_some_and(|named| named.split(' ').count() <= 6)
     }
 
     /// Whether the caller's last words only name something that the last answer speaks of.

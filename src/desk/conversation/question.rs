@@ -2,21 +2,12 @@
 
 use crate::desk::entity;
 use crate::desk::inquiry::context::{self, Lean};
-use crate::desk::inquiry::{
-    self, Inquiry, Verdict, frames, inquire, inquire_first, inquire_with, social, turns,
-};
-use crate::desk::record::ActionStatus;
+use crate::desk::inquiry::{self, Inquiry, Verdict, inquire, inquire_with, social, turns};
 use crate::desk::tone;
 use crate::desk::types::{Mood, Next, Reply, Route, Said, Say, Tier};
 
 use super::otherwise::silent;
 use super::{Conversation, Party, Topic, Waiting};
-
-/// Articles looked at beside the one just read from, and how much better one must speak of the words to be meant.
-const BESIDE: usize = 3;
-const FAR_BETTER: f32 = 0.1;
-/// Confidence from which a fragment is a question of its own.
-const CLEAR: f32 = 0.9;
 
 impl Conversation {
     /// A question or a wish, as if nothing were waited for.
@@ -205,138 +196,6 @@ impl Conversation {
         self.parked
             .extend(clear.into_iter().map(|(_, topic)| topic));
         Some((inquiry, topic.text, topic.vector))
-    }
-
-    /// The better of the words alone and the words with the last topic.
-    pub(super) fn in_context(&self, said: &Said, alone: Inquiry) -> (Inquiry, String, Vec<f32>) {
-        let own = || (said.text.clone(), said.vector.clone());
-        let lean = context::lean(&said.text);
-        let Some(topic) = self.topic.as_ref().filter(|_| lean != Lean::Own) else {
-            let (text, vector) = own();
-            return (alone, text, vector);
-        };
-        if let Some(carried) = self.carried(topic, said, &alone) {
-            return carried;
-        }
-        let text = context::joined(&topic.text, &said.text);
-        let vector = context::blended(&topic.vector, &said.vector, self.desk.dims());
-        let together = inquire(&self.desk, &text, &vector, said.heard.as_ref());
-        let together = self
-            .asked_beside(&together, said, &text, &vector)
-            .unwrap_or(together);
-        let settles = |inquiry: &Inquiry| match &inquiry.verdict {
-            Verdict::Answer { .. } | Verdict::Act { .. } => true,
-            Verdict::Transfer { reason, .. } => reason != "no_answer",
-            Verdict::Clarify { .. } | Verdict::Outside => false,
-        };
-        // "Can I move it to Saturday?" after a visit was booked: what was done is not begun again where the words name something else.
-        let done = |inquiry: &Inquiry| match &inquiry.verdict {
-            Verdict::Act { action } => self.actions.iter().any(|record| {
-                record.name == self.desk.actions[*action].name
-                    && record.status == ActionStatus::Done
-            }),
-            _ => false,
-        };
-        if done(&together) && !done(&alone) && settles(&alone) {
-            let (text, vector) = own();
-            return (alone, text, vector);
-        }
-        // "And if I pay it early?" after the late fee: what was just read out once more is no answer to it, where the words alone have one.
-        let told_again = matches!(&together.verdict, Verdict::Answer { text, .. }
-            if self.last_answer.as_deref() == Some(text.as_str()));
-        let elsewhere = matches!((&alone.verdict, &together.verdict),
-            (Verdict::Answer { source: a, .. }, Verdict::Answer { source: b, .. }) if a != b);
-        if told_again && elsewhere {
-            let (text, vector) = own();
-            return (alone, text, vector);
-        }
-        // "And abroad?" after an answer is no matter of its own, and surely none of another company's.
-        let lost = alone.verdict == Verdict::Outside && together.verdict != Verdict::Outside;
-        let better = match lean {
-            _ if lost => true,
-            Lean::Wholly => settles(&together) || !settles(&alone),
-            Lean::Maybe | Lean::Own => {
-                // "And when is it charged?": what "it" is was said before, however well the other words fit something else.
-                // "And for mobile?" is the last question asked of something else, unless it means something by itself.
-                let asked_of = context::is_fragment(&said.text)
-                    && !(settles(&alone) && alone.confidence >= CLEAR);
-                let carried = (context::points(&said.text) || asked_of)
-                    && matches!(together.verdict, Verdict::Answer { .. });
-                settles(&together)
-                    && (carried
-                        || !settles(&alone)
-                        || together.confidence > alone.confidence + 0.05)
-            }
-        };
-        if better {
-            // The topic stays what it was about: joined words would grow with every turn.
-            let text = if lean == Lean::Wholly {
-                topic.text.clone()
-            } else {
-                text
-            };
-            let vector = if lean == Lean::Wholly {
-                topic.vector.clone()
-            } else {
-                vector
-            };
-            (together, text, vector)
-        } else {
-            let (text, vector) = own();
-            (alone, text, vector)
-        }
-    }
-
-    /// "And on platinum?": the last question with what is named in its place, where that is answered and the words mean nothing surer alone.
-    fn carried(
-        &self,
-        topic: &Topic,
-        said: &Said,
-        alone: &Inquiry,
-    ) -> Option<(Inquiry, String, Vec<f32>)> {
-        let surely = match &alone.verdict {
-            Verdict::Answer { .. } => alone.confidence >= CLEAR,
-            Verdict::Transfer { reason, .. } => reason != "no_answer",
-            _ => false,
-        };
-        if surely {
-            return None;
-        }
-        frames::carried(&topic.text, &said.text)
-            .into_iter()
-            .map(|text| {
-                let vector = said.reading_of(&text);
-                let inquiry = inquire(&self.desk, &text, &vector, said.heard.as_ref());
-                (inquiry, text, vector)
-            })
-            .filter(|(inquiry, ..)| matches!(inquiry.verdict, Verdict::Answer { .. }))
-            .max_by(|a, b| a.0.confidence.total_cmp(&b.0.confidence))
-    }
-
-    /// Of the articles that the words with the last topic bring up, one that speaks of the words themselves far better than the one just
-    /// read from: "and can you waive it?" after what the fee is. None where there is no such article.
-    fn asked_beside(
-        &self,
-        together: &Inquiry,
-        said: &Said,
-        text: &str,
-        vector: &[f32],
-    ) -> Option<Inquiry> {
-        let last = self.last_source.as_deref()?;
-        if !matches!(&together.verdict, Verdict::Answer { source, .. } if source == last) {
-            return None;
-        }
-        let told = self.desk.speaks_of_words(last, &said.vector)?;
-        let others = together.understood.sources.iter().skip(1).take(BESIDE);
-        let (other, spoken) = others
-            .filter_map(|source| {
-                let spoken = self.desk.speaks_of_words(&source.id, &said.vector)?;
-                Some((source.id.as_str(), spoken))
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1))?;
-        (spoken > told + FAR_BETTER)
-            .then(|| inquire_first(&self.desk, other, text, vector, said.heard.as_ref()))
-            .flatten()
     }
 
     fn answer(&mut self, text: &str, source: &str, title: &str, reason: &str) -> Reply {

@@ -44,7 +44,8 @@ pub fn fragment(text: &str) -> Option<String> {
     let words = plain(text);
     let opened = OPENS
         .iter()
-        .find_map(|opener| words.strip_prefix(&format!("{opener} ")));
+        .find_map(|opener| words.strip_prefix(&format!("{opener} ")))
+        .or_else(|| corrected(&words));
     let rest = opened.unwrap_or(&words);
     let all: Vec<&str> = rest.split(' ').filter(|w| !w.is_empty()).collect();
     // Without an opener only a preposition shows that something was said before it.
@@ -57,8 +58,26 @@ pub fn fragment(text: &str) -> Option<String> {
         .then(|| all.join(" "))
 }
 
-/// The last question with what the fragment names in its place, likeliest first; empty where the text is no fragment.
-pub fn carried(question: &str, text: &str) -> Vec<String> {
+/// "No, sorry, I meant the weekend": what is meant.
+fn corrected(words: &str) -> Option<&str> {
+    const TURNS: [&str; 7] = [
+        "no", "sorry", "oh", "actually", "i mean", "i meant", "not that",
+    ];
+    let mut rest = words;
+    let mut turned = false;
+    while let Some((turn, next)) = TURNS
+        .iter()
+        .find_map(|turn| Some((*turn, rest.strip_prefix(turn)?.strip_prefix(' ')?)))
+    {
+        turned |= turn != "oh" && turn != "no";
+        rest = next;
+    }
+    turned.then_some(rest)
+}
+
+/// The last question with what the fragment names in its place, likeliest first; empty where the text is no fragment. `alike`: whether
+/// two words stand for things of one kind.
+pub fn carried(question: &str, text: &str, alike: &dyn Fn(&str, &str) -> bool) -> Vec<String> {
     let Some(named) = fragment(text) else {
         return Vec::new();
     };
@@ -68,14 +87,39 @@ pub fn carried(question: &str, text: &str) -> Vec<String> {
     if asked.len() < 3 {
         return Vec::new();
     }
-    let put = |upto: usize| [&asked[..upto], &named[..]].concat().join(" ");
-    let mut out = Vec::new();
+    let put = |from: usize, to: usize, named: &[&str]| {
+        [&asked[..from], named, &asked[to..]].concat().join(" ")
+    };
+    let mut out: Vec<String> = Vec::new();
+    // In the place of what is of its kind: "Plus" in that of "Standard".
+    let bare: Vec<&str> = named
+        .iter()
+        .copied()
+        .skip_while(|w| PREPOSITIONS.contains(w) || DETERMINERS.contains(w))
+        .collect();
+    let kin = |word: &str| bare.iter().any(|own| alike(own, word));
+    if let Some(last) = asked
+        .iter()
+        .rposition(|w| kin(w))
+        .filter(|_| !bare.is_empty())
+    {
+        let first = (0..=last).rev().take_while(|at| kin(asked[*at])).last();
+        out.push(put(first.unwrap_or(last), last + 1, &bare));
+    } else if let Some(it) = asked
+        .iter()
+        .rposition(|w| ["it", "that", "them", "those"].contains(w))
+        && it >= 2
+        && !bare.is_empty()
+    {
+        // "How long am I tied in for with that", and now with Plus.
+        out.push(put(it, it + 1, &bare));
+    }
     if PREPOSITIONS.contains(&named[0]) {
         // The same preposition's place, else at the end.
         let at = asked.iter().rposition(|w| *w == named[0]);
         match at.filter(|at| *at >= 2 && asked.len() - at <= 6) {
-            Some(at) => out.push(put(at)),
-            None => out.push(put(asked.len())),
+            Some(at) => out.push(put(at, asked.len(), &named)),
+            None => out.push(put(asked.len(), asked.len(), &named)),
         }
     } else {
         // The place of what the question ends with, from its article or preposition on.
@@ -84,9 +128,10 @@ pub fn carried(question: &str, text: &str) -> Vec<String> {
             .rposition(|w| DETERMINERS.contains(w) || PREPOSITIONS.contains(w));
         if let Some(at) = at.filter(|at| *at >= 2 && asked.len() - at <= 5) {
             let keep = at + usize::from(PREPOSITIONS.contains(&asked[at]));
-            out.push(put(keep));
+            out.push(put(keep, asked.len(), &named));
         }
     }
+    out.dedup();
     out
 }
 
@@ -180,7 +225,9 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                carried(asked, said).first().map(String::as_str),
+                carried(asked, said, &|_, _| false)
+                    .first()
+                    .map(String::as_str),
                 Some(now),
                 "{said}"
             );
@@ -192,7 +239,39 @@ mod tests {
             "yes",
             "on",
         ] {
-            assert!(carried("what's the late fee", said).is_empty(), "{said}");
+            assert!(
+                carried("what's the late fee", said, &|_, _| false).is_empty(),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_named_takes_the_place_of_its_like() {
+        let plans = ["standard", "plus", "platinum"];
+        let alike = |one: &str, other: &str| plans.contains(&one) && plans.contains(&other);
+        for (asked, said, now) in [
+            (
+                "how much is Standard a month",
+                "and Plus?",
+                "how much is plus a month",
+            ),
+            (
+                "how much is standard a month",
+                "no, sorry, I meant the Platinum",
+                "how much is platinum a month",
+            ),
+            (
+                "how long am I tied in for with that",
+                "and Plus",
+                "how long am i tied in for with plus",
+            ),
+        ] {
+            assert_eq!(
+                carried(asked, said, &alike).first().map(String::as_str),
+                Some(now),
+                "{said}"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ pub mod context;
 pub mod frames;
 pub mod guard;
 mod instead;
+pub mod next;
 mod offer;
 pub mod social;
 pub mod turns;
@@ -367,47 +368,19 @@ fn judge(
             "several articles say it, each of something else".into(),
         );
     }
-    let spoken = answer.map_or(1.0, |answer| least(answer, policy.floor));
+    let enough = answer.map_or(1.0, |answer| least(answer, policy.floor));
     if let Some(answer) = answer
-        && sure >= spoken
+        && sure >= enough
         && policy.mode == Mode::Autonomous
         && (in_scope >= ANSWERED_IN_SCOPE
             || in_scope >= ANSWERED_IN_FIELD && understood.field >= FIELD)
         && answer.evidence.foreign == 0.0
     {
-        // A ticket was right for one customer: what it says is said only where articles say so, too.
-        let ticket = desk
-            .article_at(&answer.source)
-            .is_some_and(|at| desk.articles[at].is_ticket());
-        let backing: Vec<&str> = if ticket {
-            let hits = understood.hits.iter();
-            hits.filter(|hit| !desk.articles[desk.passages[hit.index].article].is_ticket())
-                .map(|hit| hit.text.as_str())
-                .collect()
-        } else {
-            vec![answer.passage.as_str()]
-        };
-        return match grounded(&answer.text, &backing, &[], &[]) {
-            Ok(()) => {
-                let verdict = Verdict::Answer {
-                    text: desk.said(text, answer),
-                    source: answer.source.clone(),
-                    title: title(desk, &answer.source),
-                };
-                (
-                    verdict,
-                    format!("answered from {} at {sure:.2}", answer.source),
-                )
-            }
-            Err(missing) => (
-                transfer("not_grounded"),
-                format!("not in the article: {}", missing.join(", ")),
-            ),
-        };
+        return spoken(desk, text, answer, understood, sure);
     }
     let reads = answer.is_some_and(|answer| answer.evidence.words.is_some());
     let offers = || offer::articles(desk, text, reading, understood);
-    let unsure = || format!("confidence {sure:.2} under the floor {spoken:.2}");
+    let unsure = || format!("confidence {sure:.2} under the floor {enough:.2}");
     if !inside {
         // Words unlike any example, whose answer is likely all the same: "will my van fit".
         let offered = if sure >= WORTH_ASKING && confirmed.is_none() {
@@ -468,6 +441,45 @@ fn judge(
     }
     let between = siblings(desk, understood).unwrap_or_else(|| nearest(desk, understood));
     (Verdict::Clarify { between }, unsure())
+}
+
+/// An answer that is sure enough, if what is said is in its article.
+fn spoken(
+    desk: &Desk,
+    text: &str,
+    answer: &Answer,
+    understood: &Understanding,
+    sure: f32,
+) -> (Verdict, String) {
+    // A ticket was right for one customer: what it says is said only where articles say so, too.
+    let ticket = desk
+        .article_at(&answer.source)
+        .is_some_and(|at| desk.articles[at].is_ticket());
+    let backing: Vec<&str> = if ticket {
+        let hits = understood.hits.iter();
+        hits.filter(|hit| !desk.articles[desk.passages[hit.index].article].is_ticket())
+            .map(|hit| hit.text.as_str())
+            .collect()
+    } else {
+        vec![answer.passage.as_str()]
+    };
+    match grounded(&answer.text, &backing, &[], &[]) {
+        Ok(()) => {
+            let verdict = Verdict::Answer {
+                text: desk.said(text, answer),
+                source: answer.source.clone(),
+                title: title(desk, &answer.source),
+            };
+            (
+                verdict,
+                format!("answered from {} at {sure:.2}", answer.source),
+            )
+        }
+        Err(missing) => (
+            transfer("not_grounded"),
+            format!("not in the article: {}", missing.join(", ")),
+        ),
+    }
 }
 
 fn title(desk: &Desk, article: &str) -> String {

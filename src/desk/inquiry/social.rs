@@ -4,7 +4,7 @@ mod answers;
 mod moves;
 mod words;
 
-pub use answers::{asks_why, cannot, is_pleased, third_party, wants_quiet, will_not};
+pub use answers::{asks_why, cannot, is_pleased, takes_note, third_party, wants_quiet, will_not};
 pub use moves::name_said;
 use words::{BESIDE_BYE, BYE, DROPPED, FILLER, HELLO, THANKS};
 
@@ -371,6 +371,30 @@ fn strip(words: &str, phrases: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_taken_in_asks_nothing() {
+        for text in [
+            "oh that's a lot",
+            "okay, I'll try that",
+            "okay direct debit then",
+            "ah I see",
+            "jeez okay",
+            "right, I'd better ring them then",
+        ] {
+            assert!(takes_note(text), "{text}");
+        }
+        for text in [
+            "okay and what about the plus",
+            "right the fifteen kilo one",
+            "okay I want to cancel it then",
+            "oh but that's not what I was told",
+            "is that so",
+            "the plus plan then please",
+        ] {
+            assert!(!takes_note(text), "{text}");
+        }
+    }
 
     #[test]
     fn moves_are_told_from_questions() {

@@ -216,6 +216,58 @@ pub fn is_pleased(text: &str) -> bool {
     only && pleased
 }
 
+/// "Oh, that's a lot", "okay, I'll try that", "direct debit then": what was told is taken in, and nothing is asked or wished for.
+pub fn takes_note(text: &str) -> bool {
+    const TAKEN_IN: [&str; 19] = [
+        "ok", "okay", "oh", "ah", "right", "alright", "aha", "mhm", "hmm", "hm", "wow", "jeez",
+        "gosh", "blimey", "well", "yeah", "yep", "sure", "really",
+    ];
+    const SAYS: [&str; 27] = [
+        "ill",
+        "i will",
+        "well do",
+        "we will",
+        "let me try",
+        "let me do",
+        "id better",
+        "i suppose",
+        "i guess",
+        "i see",
+        "got it",
+        "gotcha",
+        "good to know",
+        "thats good",
+        "thats a",
+        "thats not bad",
+        "thats fine",
+        "thats great",
+        "thats more than",
+        "thats less than",
+        "thats quite",
+        "thats very",
+        "makes sense",
+        "fair enough",
+        "never mind",
+        "that helps",
+        "understood",
+    ];
+    const WISHES: [&str; 15] = [
+        "want", "need", "like", "can", "could", "please", "but", "what", "how", "why", "when",
+        "which", "cancel", "not", "dont",
+    ];
+    let words = plain(text);
+    let all: Vec<&str> = words.split(' ').collect();
+    let opened = all.iter().take_while(|w| TAKEN_IN.contains(w)).count();
+    let rest = all[opened..].join(" ");
+    let says = SAYS
+        .iter()
+        .any(|phrase| rest == *phrase || rest.starts_with(&format!("{phrase} ")));
+    all.len() <= 9
+        && !super::super::turns::asks(text)
+        && !WISHES.iter().any(|wish| all.contains(wish))
+        && (rest.is_empty() || says || opened > 0 && all.len() > 2 && all.ends_with(&["then"]))
+}
+
 /// "Why do you need that?"
 pub fn asks_why(text: &str) -> bool {
     let words = plain(text);

@@ -1,0 +1,294 @@
+//! The question after a question. Its words may be read alone, with the last question's, in the light of the article that was just read
+//! from, or as the last question asked of something else; each reading has an answer, and which of them is right, if any, is judged by
+//! all that is known of each and by how far they agree.
+
+use super::super::after::After;
+use super::super::answer::Answer;
+use super::super::asked::Asked;
+use super::super::confidence::{FEATURES, confirmed, evidence};
+use super::super::config::{IntentPolicy, Mode};
+use super::super::desk::Desk;
+use super::super::framing::bare;
+use super::super::knowledge::sentences_of;
+use super::super::linear::sigmoid;
+use super::super::meaning::{Spoken, content_words};
+use super::super::types::HeardEvidence;
+use super::context::{self, Lean};
+use super::{Inquiry, frames, inquire, spoken};
+
+/// A way to read the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By themselves.
+    Alone,
+    /// Of the article that was read from last.
+    Stay,
+    /// Together with the last question.
+    Joined,
+    /// Of the article that answers both, its sentences looked through for the new words.
+    After,
+    /// The last question with what they name in its place.
+    Carried,
+}
+
+/// What was said before.
+pub struct Before<'a> {
+    pub question: &'a str,
+    pub reading: &'a [f32],
+    /// The article that was read from last, and what was read.
+    pub source: Option<&'a str>,
+    pub told: Option<&'a str>,
+}
+
+/// What the words may be, with their readings: themselves, and texts made of them and the last question.
+pub struct Words<'a> {
+    pub text: &'a str,
+    pub reading: &'a [f32],
+    pub joined: (String, Vec<f32>),
+    pub carried: Vec<(String, Vec<f32>)>,
+}
+
+/// One reading's answer.
+struct Reading {
+    way: Way,
+    inquiry: Inquiry,
+    answer: Answer,
+    text: String,
+    vector: Vec<f32>,
+}
+
+/// Least probability from which an answer to a question that follows another is spoken.
+const SPOKEN_NEXT: f32 = 0.82;
+
+/// Weight of what the last question looks for beside what the new words look for, among the sentences of the article that answers both.
+const BOTH: f32 = 0.7;
+
+/// How the readings of a question that follows another are weighed: fitted on 402 such questions of six unlike desks
+/// (`tests/quality/*/talks.jsonl`), each desk held out in turn to choose what is weighed. The first are of [`context_of`], in its order,
+/// those after them of [`FEATURES`] from the second on.
+const CONTEXT: [f32; CONTEXT_FEATURES] = [
+    1.30, 0.08, 0.17, -0.09, 0.75, -0.29, 1.17, 0.93, 0.34, -0.04, 0.31, -0.83, 0.29, -0.60, -0.46,
+    0.28, -0.45, 0.79, -0.07, -0.08, 0.01, 0.66, -0.59, 0.43, -1.06, -0.07, -0.18, 0.21, 0.17,
+    -0.15, 6.10, -2.01, -2.84, 0.69,
+];
+const EVIDENCE: [f32; 23] = [
+    1.59, 0.25, -1.37, -2.88, -0.25, -0.79, -0.06, -0.40, 0.16, -1.63, -0.10, 1.68, 0.45, -2.98,
+    0.44, 0.18, 1.43, -0.10, 0.11, 1.60, -0.11, 1.37, -1.50,
+];
+const CONTEXT_FEATURES: usize = 34;
+
+/// The likeliest of the readings with its probability of being right; none where nothing has an answer.
+pub fn next(
+    desk: &Desk,
+    words: &Words<'_>,
+    alone: &Inquiry,
+    before: &Before<'_>,
+    heard: Option<&HeardEvidence>,
+) -> Option<(Inquiry, String, Vec<f32>)> {
+    let all = readings(desk, words, alone, before, heard);
+    let own = alone
+        .answer
+        .as_ref()
+        .map_or(-3.0, |_| logit(alone.confidence));
+    let (p, at) = (0..all.len())
+        .map(|at| (probability(desk, &all, at, own, words, before, heard), at))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let chosen = all.into_iter().nth(at)?;
+    let policy = chosen
+        .inquiry
+        .intent
+        .as_deref()
+        .map(|name| desk.policy(name).clone())
+        .unwrap_or_default();
+    // A bolder desk's floor is kept, and a stricter one's.
+    let floor = if policy.floor < IntentPolicy::default().floor {
+        policy.floor
+    } else {
+        SPOKEN_NEXT.max(policy.floor)
+    };
+    let Reading {
+        inquiry,
+        answer,
+        text,
+        vector,
+        way,
+    } = chosen;
+    let (verdict, reason) = if p >= floor && policy.mode == Mode::Autonomous {
+        spoken(desk, &text, &answer, &inquiry.understood, p)
+    } else {
+        let why = format!("read {way:?}, confidence {p:.2} under the floor {floor:.2}");
+        (super::transfer("no_answer"), why)
+    };
+    let inquiry = Inquiry {
+        verdict,
+        reason,
+        confidence: p,
+        answer: Some(answer),
+        ..inquiry
+    };
+    Some((inquiry, text, vector))
+}
+
+fn readings(
+    desk: &Desk,
+    words: &Words<'_>,
+    alone: &Inquiry,
+    before: &Before<'_>,
+    heard: Option<&HeardEvidence>,
+) -> Vec<Reading> {
+    let mut all: Vec<Reading> = Vec::new();
+    let mut add = |way: Way, inquiry: Inquiry, text: &str, vector: &[f32]| {
+        if let Some(answer) = inquiry.answer.clone() {
+            all.push(Reading {
+                way,
+                inquiry,
+                answer,
+                text: text.to_owned(),
+                vector: vector.to_vec(),
+            });
+        }
+    };
+    add(Way::Alone, alone.clone(), words.text, words.reading);
+    let after = |weight: f32| After {
+        question: before.question,
+        reading: before.reading,
+        told: before.told.unwrap_or_default(),
+        weight,
+    };
+    let from = |article: &str, weight: f32| {
+        let text = bare(words.text);
+        let (understood, answer) = desk.answer_after(
+            article,
+            text,
+            words.reading,
+            &alone.understood,
+            &after(weight),
+        )?;
+        Some(Inquiry {
+            confidence: super::confidence(desk, &understood, Some(&answer), heard),
+            understood,
+            answer: Some(answer),
+            ..alone.clone()
+        })
+    };
+    if let Some(stay) = before.source.and_then(|source| from(source, 0.0)) {
+        add(Way::Stay, stay, words.text, words.reading);
+    }
+    let (text, vector) = &words.joined;
+    let joined = inquire(desk, text, vector, heard);
+    let article = joined.answer.as_ref().map(|answer| answer.source.clone());
+    add(Way::Joined, joined, text, vector);
+    if let Some(after) = article.and_then(|article| from(&article, BOTH)) {
+        add(Way::After, after, words.text, words.reading);
+    }
+    for (text, vector) in &words.carried {
+        let carried = inquire(desk, text, vector, heard);
+        add(Way::Carried, carried, text, vector);
+    }
+    // What is about something else is said by none of them, however it is read.
+    all.retain(|reading| reading.answer.evidence.foreign == 0.0);
+    all
+}
+
+/// What is known of a reading beside the evidence for its answer.
+fn context_of(
+    desk: &Desk,
+    all: &[Reading],
+    at: usize,
+    own: f32,
+    words: &Words<'_>,
+    before: &Before<'_>,
+    confirmed: f32,
+) -> [f32; CONTEXT_FEATURES] {
+    let flag = |is: bool| f32::from(u8::from(is));
+    let reading = &all[at];
+    let others = (all.len() - 1).max(1) as f32;
+    let share = |agrees: &dyn Fn(&Answer) -> bool| {
+        let rest = all.iter().enumerate().filter(|(n, _)| *n != at);
+        rest.filter(|(_, other)| agrees(&other.answer)).count() as f32 / others
+    };
+    let source = &reading.answer.source;
+    let same = flag(before.source == Some(source.as_str()));
+    let content = content_words(words.text).len().min(4) as f32;
+    let points = flag(context::points(words.text));
+    let lean = context::lean(words.text);
+    let way = |way: Way| flag(reading.way == way);
+    let fragment = flag(frames::fragment(words.text).is_some());
+    let leans = |to: Lean| flag(lean == to);
+    // What the new words ask for, whatever the last question was after.
+    let asked = Asked::of(bare(words.text));
+    let gives = asked.answered_by(&reading.answer.text);
+    let spoken = desk
+        .said_of(&reading.answer, words.reading)
+        .filter(|_| content > 0.0);
+    let told = before.told.map_or(0.0, |told| {
+        let sentences = sentences_of(&reading.answer.text);
+        let known = sentences.iter().filter(|s| told.contains(s.as_str()));
+        known.count() as f32 / sentences.len().max(1) as f32
+    });
+    [
+        1.0,
+        logit(reading.inquiry.confidence),
+        logit(confirmed),
+        reading.inquiry.understood.field,
+        same,
+        flag(before.told == Some(reading.answer.text.as_str())),
+        share(&|other| other.text == reading.answer.text),
+        share(&|other| other.source == *source),
+        content,
+        content * same,
+        points * same,
+        points * (1.0 - same),
+        own,
+        own * same,
+        way(Way::Alone),
+        way(Way::Stay),
+        way(Way::Joined),
+        way(Way::After),
+        way(Way::Carried),
+        leans(Lean::Own) * same,
+        leans(Lean::Own) * way(Way::Alone),
+        leans(Lean::Maybe) * same,
+        leans(Lean::Maybe) * way(Way::Alone),
+        leans(Lean::Wholly) * same,
+        leans(Lean::Wholly) * way(Way::Alone),
+        fragment * way(Way::Carried),
+        fragment * (way(Way::Alone) + way(Way::Stay)),
+        fragment * same,
+        flag(asked != Asked::Open && gives),
+        flag(asked != Asked::Open && !gives),
+        spoken.as_ref().map_or(0.0, Spoken::mean),
+        spoken.as_ref().map_or(0.0, Spoken::least),
+        flag(spoken.is_some()),
+        told,
+    ]
+}
+
+fn probability(
+    desk: &Desk,
+    all: &[Reading],
+    at: usize,
+    own: f32,
+    words: &Words<'_>,
+    before: &Before<'_>,
+    heard: Option<&HeardEvidence>,
+) -> f32 {
+    let reading = &all[at];
+    let u = &reading.inquiry.understood;
+    let sure = confirmed(desk, u, &reading.answer, heard);
+    let context = context_of(desk, all, at, own, words, before, sure);
+    let evidence = evidence(u, Some(&reading.answer), heard);
+    let heard = evidence.len() - 2;
+    let own: f32 = context.iter().zip(CONTEXT).map(|(x, w)| x * w).sum();
+    let of = evidence[1..heard].iter().zip(EVIDENCE);
+    let of: f32 = of.map(|(x, w)| x * w).sum();
+    // The recogniser's doubts count as they do for any answer.
+    let doubts = 0.5 * evidence[heard] + 0.3 * evidence[heard + 1];
+    debug_assert_eq!(evidence.len(), FEATURES.len());
+    sigmoid(own + of + doubts).clamp(0.001, 0.999)
+}
+
+fn logit(p: f32) -> f32 {
+    let p = p.clamp(0.001, 0.999);
+    (p / (1.0 - p)).ln()
+}
