@@ -21,6 +21,7 @@ mod human;
 mod items;
 mod model;
 mod otherwise;
+mod part;
 mod question;
 mod result;
 mod saying;
@@ -62,6 +63,8 @@ pub struct Conversation {
     held: Option<Box<(Running, Waiting)>>,
     /// "Hang on a second": the caller has asked for time.
     asked_to_wait: bool,
+    /// The caller was called by name.
+    named: bool,
     /// Requests not answered yet.
     flights: Vec<Flight>,
     lookup: Lookup,
@@ -251,6 +254,7 @@ impl Conversation {
             last: Vec::new(),
             unheard_must: None,
             asked_to_wait: false,
+            named: false,
             disclosed: false,
             tried: Vec::new(),
             actions: Vec::new(),
