@@ -146,8 +146,10 @@ pub fn trust_figures(pass: &mut Pass) {
     const DOUBT: f32 = 0.3;
     let text = text_of(&pass.tokens);
     let figures = text.chars().filter(char::is_ascii_digit).count();
-    let others = text.chars().any(char::is_alphabetic);
-    if figures >= FEWEST && !others && avg_logprob(&pass.tokens) > SURE {
+    let words = text.split_whitespace();
+    // "That" and "back" for six: one in four may be a word.
+    let others = words.filter(|w| w.chars().any(char::is_alphabetic)).count();
+    if figures >= FEWEST && others * 4 <= figures && avg_logprob(&pass.tokens) > SURE {
         pass.no_speech = pass.no_speech.min(DOUBT);
     }
 }
@@ -368,6 +370,7 @@ mod tests {
             transcript(pass, &SPEECH, 3000).text
         };
         assert_eq!(heard("4 8 2 5", -0.4), "4 8 2 5");
+        assert_eq!(heard("4 8 that 2 5", -0.4), "4 8 that 2 5");
         for (text, logprob) in [("4 8 2 5", -1.2), ("4 8", -0.4), ("I have 4 8 2 5", -0.4)] {
             assert_eq!(heard(text, logprob), "", "{text}");
         }
