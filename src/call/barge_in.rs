@@ -62,13 +62,42 @@ const SIGNS: &[&str] = &[
     "okay got it",
     "okay i see",
     "okay thank you",
+    "mmm",
+    "yup",
+    "aha",
+    "ah ha",
+    "nice",
+    "wow",
+    "gotcha",
+    "exactly",
+    "perfect",
+    "lovely",
+    "brilliant",
+    "understood",
+    "of course",
+    "i know",
+    "i understand",
+    "makes sense",
+    "that makes sense",
+    "fair enough",
+    "that's right",
+    "that's fine",
+    "that's good",
 ];
 
-/// Those of one word may come together: "oh, okay", "mm, yeah, right".
+/// Those of one word may come together and before another: "oh, okay", "mm, yeah, right", "yeah, that makes sense".
 fn is_sign(said: &str) -> bool {
-    SIGNS.contains(&said)
-        || (said.split(' ').count() <= 4
-            && said.split(' ').all(|w| SIGNS.contains(&w) && w != "you"))
+    let mut rest = said;
+    for _ in 0..4 {
+        if SIGNS.contains(&rest) {
+            return rest == said || rest != "you";
+        }
+        match rest.split_once(' ') {
+            Some((first, after)) if SIGNS.contains(&first) && first != "you" => rest = after,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Judges words that may be the rest of a turn: `before` is what was taken for all of it, `words` what the whole sound gives. A cough
@@ -106,6 +135,13 @@ pub fn verdict(words: &str, saying: &str, listen: Listen) -> BargeIn {
         "fine",
         "good",
         "great",
+        "yup",
+        "exactly",
+        "perfect",
+        "of course",
+        "that's right",
+        "that's fine",
+        "that's good",
     ];
     let asked = listen == Listen::YesNo;
     if is_sign(&said) && !(asked && ANSWERS.contains(&said.as_str())) {
@@ -174,6 +210,15 @@ mod tests {
             ("Oh, okay, right.", Listen::Open, BargeIn::Backchannel),
             ("Hello?", Listen::Open, BargeIn::Backchannel),
             ("Yes, no, wait.", Listen::Open, BargeIn::Interrupt),
+            ("Uh-huh.", Listen::Open, BargeIn::Backchannel),
+            (
+                "Yeah, that makes sense.",
+                Listen::Open,
+                BargeIn::Backchannel,
+            ),
+            ("That makes sense.", Listen::Open, BargeIn::Backchannel),
+            ("Right.", Listen::YesNo, BargeIn::Interrupt),
+            ("Exactly.", Listen::YesNo, BargeIn::Interrupt),
         ] {
             assert_eq!(verdict(words, saying, listen), want, "{words}");
         }

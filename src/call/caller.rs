@@ -16,6 +16,8 @@ const TAKE_BACK_SAMPLES: u64 = 16 * 500;
 /// Sound before the noticed start that belongs to it: an onset is soft.
 pub(super) const PRE_ROLL_MS: u64 = 200;
 const POST_ROLL_MS: u64 = 120;
+/// What it takes at least to judge by the sound whether a turn is over.
+const SOUND_TAKES_MS: u64 = 60;
 /// Speech at least this long that gave no words was speech that could not be made out, not a cough.
 const UNHEARD_MS: u64 = 1_200;
 /// One piece of sound for the recogniser is no longer than this; a louder street would never let a turn end.
@@ -245,7 +247,6 @@ impl<M: Mind> Call<M> {
             listen,
             early: false,
         });
-        out.push(Command::Judge { attempt, from, to });
         self.timers.clear(Timer::Early);
         self.stopped_over_ours();
         self.wait_for_more();
@@ -367,6 +368,26 @@ impl<M: Mind> Call<M> {
         utterance.is_final = false;
         self.wait_for_more();
         self.decide(out);
+        self.ask_the_sound(out);
+    }
+
+    /// The words are there, and may be all: how they sounded tells more, where there is time for it. Asked now and not when the caller
+    /// fell quiet: it would have slowed the words down, and most pauses show by their words what they are.
+    fn ask_the_sound(&mut self, out: &mut Vec<Command<M>>) {
+        let listen = self.listening_for();
+        let due = self.timers.due(Timer::Final);
+        let Some(utterance) = self.caller.utterance.as_ref() else {
+            return;
+        };
+        let words = utterance.heard.as_ref().map_or("", |h| h.text.as_str());
+        let in_time = due.is_some_and(|due| due >= self.now.plus(SOUND_TAKES_MS));
+        if in_time && endpointing::sound_tells(listen, words) {
+            out.push(Command::Judge {
+                attempt: utterance.attempt,
+                from: MediaTime::from_ms(utterance.start.as_ms().saturating_sub(PRE_ROLL_MS)),
+                to: MediaTime::from_ms(utterance.end.as_ms() + POST_ROLL_MS),
+            });
+        }
     }
 
     /// Starts deciding, unless an answer we wait for comes first.

@@ -105,6 +105,7 @@ impl<M: Mind> Call<M> {
                 avg_logprob: 0.0,
                 no_speech: 0.0,
                 worst_word: 1.0,
+                unclear: None,
             },
             ms: 0,
         };

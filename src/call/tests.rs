@@ -322,6 +322,7 @@ impl Sim {
                         avg_logprob: -0.2,
                         no_speech: 0.0,
                         worst_word: 0.9,
+                        unclear: None,
                     };
                     let heard = Heard {
                         text: self.words.clone(),
@@ -390,6 +391,7 @@ impl Sim {
                 }
                 Command::Stop { .. } => self.human.clear(),
                 Command::Judge { attempt, .. } => {
+                    self.log.push("judge".into());
                     if let Some(finished) = self.finished {
                         self.due
                             .push((self.now + 40, Event::Judged { attempt, finished }));
@@ -429,6 +431,7 @@ impl Sim {
                         avg_logprob: -0.2,
                         no_speech: 0.0,
                         worst_word: 0.9,
+                        unclear: None,
                     };
                     let heard = Heard {
                         text: self.human_words.clone(),
@@ -877,6 +880,7 @@ fn stale_results_change_nothing() {
         avg_logprob: 0.0,
         no_speech: 0.0,
         worst_word: 1.0,
+        unclear: None,
     };
     sim.event(Event::Transcribed {
         attempt: 99,

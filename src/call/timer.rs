@@ -95,7 +95,11 @@ impl Timers {
     }
 
     pub fn is_set(&self, timer: Timer) -> bool {
-        self.at[timer as usize].is_some()
+        self.due(timer).is_some()
+    }
+
+    pub fn due(&self, timer: Timer) -> Option<Time> {
+        self.at[timer as usize]
     }
 
     pub fn clear_all(&mut self) {

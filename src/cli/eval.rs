@@ -52,6 +52,8 @@ enum What {
     Speech(super::eval_speech::Args),
     /// How often a pause is taken for the end of a turn, and how long the end of one is waited for
     Turns(super::eval_turns::Args),
+    /// How many spoken numbers are right the first time
+    Numbers(super::eval_numbers::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,6 +139,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Answers(a) => answers::run(&a),
         What::Speech(a) => super::eval_speech::run(a),
         What::Turns(a) => super::eval_turns::run(a),
+        What::Numbers(a) => super::eval_numbers::run(a),
     }
 }
 

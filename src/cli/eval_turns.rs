@@ -1,5 +1,7 @@
 //! `firstline eval turns`: how often a pause is taken for the end of a turn, against how long a caller who is done waits.
 
+mod picture;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,11 +10,12 @@ use anyhow::Context;
 
 use crate::audio::level::silences;
 use crate::audio::{self, RATE};
-use crate::call::endpointing::{Evidence, patience_ms};
+use crate::call::endpointing::{self, Evidence, patience_ms};
 use crate::desk::Listen;
 use crate::speech::{Hints, Transcriber, TurnDetector};
 
 use super::recordings::{listed, sound};
+use picture::picture;
 
 /// Turns cut in on against the time waited: the line's own rule, silence alone, and the turn model alone
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,12 @@ pub struct Args {
     /// Draw the curves into this SVG file
     #[arg(long)]
     picture: Option<PathBuf>,
+    /// Time that words take, milliseconds, in place of what they took here: that of one call on an idle machine, say
+    #[arg(long)]
+    words_ms: Option<u64>,
+    /// The same of the turn model
+    #[arg(long)]
+    sound_ms: Option<u64>,
     /// One JSON object on stdout
     #[arg(long)]
     json: bool,
@@ -87,8 +96,9 @@ struct Point {
 }
 
 impl Point {
-    /// When our rule ends the turn here, milliseconds after the last sound; `by`: all waiting is multiplied by this.
-    fn ours(&self, by: f64) -> u64 {
+    /// When our rule ends the turn here, milliseconds after the last sound; `by`: all waiting is multiplied by this. `sound`: a worker is
+    /// free to listen to how it sounded.
+    fn ours(&self, by: f64, sound: bool) -> u64 {
         let listen = if self.digits {
             Listen::Digits
         } else {
@@ -104,13 +114,19 @@ impl Point {
             }) as f64
                 * by
         };
-        // Words and judgement come when they come: until then the waiting is by what there is.
-        let heard = (NOTICED_MS + self.stt_ms) as f64;
-        let without = at(None, None);
-        if without < heard {
-            return without as u64;
+        // Nothing is said before there are words; then the sound is asked, and what it says counts if it comes before the turn is over.
+        let heard = self.heard_at();
+        let by_words = at(Some(&self.words), None).max(heard as f64);
+        let listen_to_it = sound && endpointing::sound_tells(listen, &self.words);
+        let judged = (heard + self.turn_ms) as f64;
+        if !listen_to_it || self.finished.is_none() || by_words < judged {
+            return by_words as u64;
         }
-        at(Some(&self.words), self.finished).max(heard) as u64
+        at(Some(&self.words), self.finished).max(judged) as u64
+    }
+
+    fn heard_at(&self) -> u64 {
+        NOTICED_MS + self.stt_ms
     }
 
     fn judged_at(&self) -> u64 {
@@ -119,12 +135,16 @@ impl Point {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let points = match args.keep.as_deref().filter(|p| p.is_file()) {
+    let mut points: Vec<Point> = match args.keep.as_deref().filter(|p| p.is_file()) {
         Some(path) => serde_json::from_slice(&std::fs::read(path)?)
             .with_context(|| format!("{} is no evidence of `eval turns`", path.display()))?,
         None => listen(&args)?,
     };
-    if !points.iter().any(|p: &Point| p.pause_ms.is_some()) {
+    for p in &mut points {
+        p.stt_ms = args.words_ms.unwrap_or(p.stt_ms);
+        p.turn_ms = args.sound_ms.unwrap_or(p.turn_ms);
+    }
+    if !points.iter().any(|p| p.pause_ms.is_some()) {
         anyhow::bail!("no pause was found in these recordings; name other sets");
     }
     let mut sets: Vec<String> = points.iter().map(|p| p.set.clone()).collect();
@@ -132,7 +152,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     sets.dedup();
     if args.show {
         for p in &points {
-            let at = p.ours(1.0);
+            let at = p.ours(1.0, true);
             if p.pause_ms.is_some_and(|pause| at < pause) {
                 eprintln!(
                     "{} cut in after {at} of {} ms: {} ({:?})",
@@ -377,6 +397,8 @@ struct Curves {
     ours: Vec<Setting>,
     /// As used in calls.
     in_use: Setting,
+    /// The same on a busy machine, where nobody listens to how a turn sounds.
+    in_use_busy: Setting,
     silence: Vec<Setting>,
     model: Vec<Setting>,
 }
@@ -384,7 +406,7 @@ struct Curves {
 impl Curves {
     fn of(points: &[Point]) -> Self {
         let scales = (8..=40).map(|n| f64::from(n) / 20.0);
-        let ours = scales.map(|by| measure(points, format!("x{by:.2}"), |p| p.ours(by)));
+        let ours = scales.map(|by| measure(points, format!("x{by:.2}"), |p| p.ours(by, true)));
         let silence = (150..=1_500)
             .step_by(50)
             .map(|ms| measure(points, format!("{ms} ms"), |_| ms));
@@ -407,7 +429,8 @@ impl Curves {
         Self {
             pauses: points.iter().filter(|p| p.pause_ms.is_some()).count(),
             turns: points.iter().filter(|p| p.pause_ms.is_none()).count(),
-            in_use: measure(points, "in use".into(), |p| p.ours(1.0)),
+            in_use: measure(points, "in use".into(), |p| p.ours(1.0, true)),
+            in_use_busy: measure(points, "in use, busy".into(), |p| p.ours(1.0, false)),
             ours: best(ours.collect()),
             silence: best(silence.collect()),
             model: best(model),
@@ -415,15 +438,19 @@ impl Curves {
     }
 
     fn print(&self, set: &str) {
-        println!(
-            "{set}: {} pauses and {} ends. In use: {:.1} % of pauses cut in on ({:.1} % of turns), waited {} ms median, {} ms at the 95th of a hundred",
-            self.pauses,
-            self.turns,
-            100.0 * self.in_use.cut_in,
-            100.0 * self.in_use.turns_cut,
-            self.in_use.wait_median_ms,
-            self.in_use.wait_p95_ms,
-        );
+        println!("{set}: {} pauses and {} ends", self.pauses, self.turns);
+        for (name, s) in [
+            ("in use", &self.in_use),
+            ("in use, busy", &self.in_use_busy),
+        ] {
+            println!(
+                "  {name:<18} {:.1} % of pauses cut in on ({:.1} % of turns), waited {} ms median, {} ms at the 95th of a hundred",
+                100.0 * s.cut_in,
+                100.0 * s.turns_cut,
+                s.wait_median_ms,
+                s.wait_p95_ms,
+            );
+        }
         for (name, curve) in [
             ("ours", &self.ours),
             ("silence alone", &self.silence),
@@ -493,51 +520,6 @@ fn best(mut all: Vec<Setting>) -> Vec<Setting> {
         better
     });
     all
-}
-
-fn picture(curves: &Curves) -> String {
-    let (width, height) = (600.0, 300.0);
-    let x = |ms: u64| width * (ms.min(1_200) as f64) / 1_200.0;
-    let y = |share: f64| height * (1.0 - share.min(0.5) / 0.5);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-50 -20 700 380\" font-family=\"sans-serif\" font-size=\"12\">\n\
-        <rect width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#888\"/>\n\
-        <text x=\"200\" y=\"345\">median wait at the end of a turn, ms</text><text x=\"-45\" y=\"-6\">pauses cut in on</text>\n"
-    );
-    for ms in (0..=1_200).step_by(200) {
-        out += &format!("<text x=\"{:.0}\" y=\"318\">{ms}</text>\n", x(ms) - 10.0);
-    }
-    for percent in [0, 5, 10, 20, 30, 40, 50] {
-        let at = y(f64::from(percent) / 100.0);
-        out += &format!(
-            "<text x=\"-40\" y=\"{:.0}\">{percent} %</text><line x1=\"0\" x2=\"{width}\" y1=\"{at:.0}\" y2=\"{at:.0}\" stroke=\"#ddd\"/>\n",
-            at + 4.0
-        );
-    }
-    for (n, (name, colour, curve)) in [
-        ("words, sound and silence", "#36c", &curves.ours),
-        ("silence alone", "#999", &curves.silence),
-        ("turn model alone", "#c63", &curves.model),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let line: Vec<String> = curve
-            .iter()
-            .map(|s| format!("{:.0},{:.0}", x(s.wait_median_ms), y(s.cut_in)))
-            .collect();
-        out += &format!(
-            "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/><text x=\"420\" y=\"{}\" fill=\"{colour}\">{name}</text>\n",
-            line.join(" "),
-            20 + 18 * n
-        );
-    }
-    out += &format!(
-        "<circle cx=\"{:.0}\" cy=\"{:.0}\" r=\"5\" fill=\"#36c\"/>\n",
-        x(curves.in_use.wait_median_ms),
-        y(curves.in_use.cut_in)
-    );
-    out + "</svg>\n"
 }
 
 #[cfg(test)]

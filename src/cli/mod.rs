@@ -19,6 +19,7 @@ mod doctor_more;
 mod doctor_trunk;
 mod drain;
 mod eval;
+mod eval_numbers;
 mod eval_speech;
 mod eval_turns;
 mod kb;

@@ -106,6 +106,9 @@ pub struct HeardEvidence {
     pub no_speech: f32,
     /// Probability of the least certain word, 0 to 1.
     pub worst_word: f32,
+    /// Of a code that was asked for: the characters that were heard unsurely, from the first to one past the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclear: Option<(u8, u8)>,
 }
 
 /// Who is calling, as far as the line knows before a word is said.

@@ -410,6 +410,7 @@ mod tests {
             avg_logprob: -0.3,
             no_speech: 0.01,
             worst_word: 0.4,
+            unclear: None,
         };
         let heard = Heard {
             text: "hello".into(),
@@ -491,6 +492,7 @@ mod tests {
                     avg_logprob: -0.1,
                     no_speech: 0.,
                     worst_word: 1.,
+                    unclear: None,
                 },
                 ms: 1,
             }),

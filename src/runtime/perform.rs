@@ -40,7 +40,9 @@ pub(super) fn perform(
             Msg::Event(Event::Transcribed { attempt, result })
         }
         Work::Judge { attempt, pcm } => {
-            let finished = engines.turn.as_mut()?.complete(&pcm).ok()?;
+            let judge = engines.turn.as_mut()?;
+            judge.use_threads(threads);
+            let finished = judge.complete(&pcm).ok()?;
             Msg::Event(Event::Judged { attempt, finished })
         }
         Work::Understand {
@@ -144,15 +146,17 @@ fn recognise(
         .clone()
         .filter(|l| hints.language.as_ref() != Some(l));
     let worst_word = t.words.iter().map(|w| w.p).fold(1.0_f32, f32::min);
+    let coded = matches!(hints.expect, Some(Expect::Digits | Expect::Postcode));
     let evidence = HeardEvidence {
         avg_logprob: t.avg_logprob,
         no_speech: t.no_speech,
         worst_word,
+        unclear: coded.then(|| entity::unclear(&t.words_with_p())).flatten(),
     };
     // What is shown and kept is what was meant: "6.0. 6.1.4." is 60614.
-    let text = match hints.expect {
-        Some(Expect::Digits | Expect::Postcode) => entity::figures_alone(&t.text).unwrap_or(t.text),
-        _ => t.text,
+    let text = match coded {
+        true => entity::figures_alone(&t.text).unwrap_or(t.text),
+        false => t.text,
     };
     Ok(Heard {
         text,

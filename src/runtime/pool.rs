@@ -321,12 +321,14 @@ fn work(queue: &Queue, mut engines: Engines) {
         if !job.wanted.wants(&job.work) {
             continue;
         }
-        // Alone at work: a second core halves the wait. With company, spinning threads only get in each other's way.
-        let threads = if queue.busy.fetch_add(1, Ordering::Relaxed) == 0 && queue.live.active() <= 1
-        {
-            2
-        } else {
-            1
+        // Alone at work: a second core halves the wait. With company, spinning threads only get in each other's way; those of the turn
+        // detector do not spin, and the reply that is made beside it takes little.
+        let alone = queue.busy.fetch_add(1, Ordering::Relaxed) == 0;
+        let lone_call = queue.live.active() <= 1;
+        let threads = match job.work {
+            Work::Judge { .. } if lone_call => 2,
+            _ if alone && lone_call => 2,
+            _ => 1,
         };
         let late = job.to.is_some() && job.since.elapsed() > OLDEST;
         let started = Instant::now();

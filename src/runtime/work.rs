@@ -133,9 +133,9 @@ impl Work {
     /// Whether it may be queued, with so many jobs waiting and so many workers free.
     pub(super) fn has_room(&self, waiting: usize, free: usize) -> bool {
         match self {
-            // The words of the same turn have just been asked for, and are not to be slowed down: a worker is left over beside them and
-            // the next caller's. Silence and words judge alone otherwise.
-            Work::Judge { .. } => waiting + 2 <= free,
+            // It takes a worker that nothing else waits for: the reply to the same words is being made beside it. On a busy line silence
+            // and words judge alone.
+            Work::Judge { .. } => waiting < free,
             // Early work takes a worker that is free, and one stays free for what is waited for.
             _ if self.is_early() => waiting == 0 && free >= 2,
             _ => true,
@@ -166,15 +166,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_for_the_end_of_a_turn_takes_nothing_from_its_words() {
+    fn who_listens_for_the_end_of_a_turn_takes_a_worker_that_nothing_waits_for() {
         let judge = Work::Judge {
             attempt: 1,
             pcm: Vec::new(),
         };
-        // The words wait; both workers of a small machine are free.
-        assert!(!judge.has_room(1, 2));
-        assert!(judge.has_room(1, 3));
-        assert!(judge.has_room(0, 2));
+        // Both workers of a small machine are free, and the reply to the words waits for one of them.
+        assert!(judge.has_room(1, 2) && judge.has_room(0, 1));
+        // Another caller's words are being recognised, too.
+        assert!(!judge.has_room(1, 1) && !judge.has_room(2, 2) && !judge.has_room(0, 0));
         let warm = Work::Warm { text: "x".into() };
         assert!(warm.has_room(0, 2) && !warm.has_room(1, 3) && !warm.has_room(0, 1));
     }

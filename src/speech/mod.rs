@@ -78,6 +78,13 @@ pub struct Transcript {
     pub alternatives: Vec<Alternative>,
 }
 
+impl Transcript {
+    /// Its words, each with its probability.
+    pub fn words_with_p(&self) -> Vec<(&str, f32)> {
+        self.words.iter().map(|w| (w.text.as_str(), w.p)).collect()
+    }
+}
+
 /// Another reading of the same sound.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Alternative {
@@ -186,4 +193,6 @@ pub trait TurnDetector: Send {
     /// follow). Only the last eight seconds count. Probability that the turn is complete, 0 to 1. It is evidence beside the
     /// words and the silence, and too weak to decide alone: on telephone sound it is right three times in four.
     fn complete(&mut self, pcm: &[i16]) -> Result<f32, SpeechError>;
+    /// Cores the next judgement may use. Detectors that cannot choose ignore it.
+    fn use_threads(&mut self, _threads: usize) {}
 }

@@ -55,19 +55,32 @@ impl SmartTurn {
     /// One thread's judge.
     pub fn worker(&self) -> SmartTurnJudge {
         SmartTurnJudge {
-            pool: Arc::new(ThreadPool::with_num_threads(self.threads)),
+            pool: pool(self.threads),
+            threads: self.threads,
             model: self.clone(),
         }
     }
 }
 
-/// One thread's judge; about 130 ms of one core a question.
+fn pool(threads: usize) -> Arc<ThreadPool> {
+    Arc::new(ThreadPool::with_num_threads(threads))
+}
+
+/// One thread's judge; 130 to 300 ms of one core a question.
 pub struct SmartTurnJudge {
     model: SmartTurn,
     pool: Arc<ThreadPool>,
+    threads: usize,
 }
 
 impl TurnDetector for SmartTurnJudge {
+    fn use_threads(&mut self, threads: usize) {
+        let threads = threads.clamp(1, 4);
+        if threads != self.threads {
+            (self.pool, self.threads) = (pool(threads), threads);
+        }
+    }
+
     fn complete(&mut self, pcm: &[i16]) -> Result<f32, SpeechError> {
         let m = &self.model;
         let picture = NdTensor::from_data([1, BANDS, COLUMNS], m.mel.of_the_end(pcm));

@@ -419,6 +419,9 @@ impl Transcriber for WhisperWorker {
                 (pass, heard_in) = (other, spoken);
             }
         }
+        if hints.expect == Some(Expect::Digits) {
+            heard::trust_figures(&mut pass);
+        }
         let mut transcript = heard::transcript(pass, &loudness, audio_ms);
         // Time stamps take up a very short word's place ("Sure."): without them it is heard.
         if transcript.text.is_empty() && self.quality == Quality::Full && short {

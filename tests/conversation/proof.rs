@@ -82,6 +82,21 @@ fn three_failures_bring_a_human_and_no_hint() {
 }
 
 #[test]
+fn who_has_proved_who_they_are_is_called_by_name_once() {
+    let mut line = Line::from(ADA);
+    let before = line.say("I need to move my payment").decision.reply;
+    let thanks = line.say("SW1A 1AA").decision.reply;
+    assert!(
+        !before.contains("Ada") && thanks.contains("Ada"),
+        "{thanks}"
+    );
+    let mut replies = vec![line.say("Next Friday"), line.say("Yes")];
+    replies.push(line.say("What is my balance?"));
+    let again = |r: &firstline::desk::Reply| r.decision.reply.contains("Ada");
+    assert!(!replies.iter().any(again), "{replies:?}");
+}
+
+#[test]
 fn a_near_match_is_asked_again_not_taken() {
     let mut line = Line::from(ADA);
     line.say("I need to move my payment");

@@ -150,6 +150,34 @@ fn whisper_hears_what_piper_says() {
 }
 
 #[test]
+fn a_number_comes_with_the_pauses_it_was_said_with() {
+    use firstline::speech::Expect;
+    let Some(path) = there(models::whisper("tiny.en")) else {
+        return;
+    };
+    let mut live = Whisper::load(&path, 1).unwrap().worker().unwrap();
+    let hints = Hints {
+        expect: Some(Expect::Digits),
+        ..Hints::default()
+    };
+    let mut groups = Vec::new();
+    for group in ["four one seven", "two two five", "nine eight"] {
+        let Some(sound) = say(group) else { return };
+        groups.push(sound);
+    }
+    let mut hear = |pause_ms: usize| {
+        let mut sound = Vec::new();
+        for group in &groups {
+            sound.extend(group);
+            sound.extend(vec![2; pause_ms * 16]);
+        }
+        live.transcribe(&sound, &hints).unwrap().text
+    };
+    assert_eq!(hear(450), "4 1 7, 2 2 5, 9 8");
+    assert_eq!(hear(0).replace(',', ""), "4 1 7 2 2 5 9 8");
+}
+
+#[test]
 fn whisper_makes_no_words_of_noise() {
     let Some(path) = there(models::whisper("tiny.en")) else {
         return;

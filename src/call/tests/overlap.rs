@@ -55,6 +55,47 @@ fn a_cough_costs_less_than_seven_tenths_of_a_second() {
 }
 
 #[test]
+fn signs_of_listening_do_not_end_an_answer_and_a_word_to_stop_does() {
+    for words in [
+        "Uh-huh.",
+        "Okay.",
+        "Right.",
+        "Yeah.",
+        "Yeah, okay.",
+        "I see.",
+        "Got it.",
+        "That makes sense.",
+    ] {
+        let mut sim = in_the_reply();
+        sim.says(words, 400);
+        assert!(sim.paused, "{words}: we stop at once");
+        let waited = 400 + pauses_for(&mut sim, 2_000);
+        assert!(waited <= 900, "{words}: {waited}");
+        sim.pass(12_000);
+        assert!(!cut_in(&sim), "{words}");
+        assert!(sim.heard().contains("for each missed payment"), "{words}");
+    }
+    for words in [
+        "No, wait.",
+        "Stop.",
+        "Hang on.",
+        "Hold on.",
+        "Wait, wait.",
+        "No.",
+        "Sorry?",
+        "What?",
+        "Yeah, but hang on.",
+    ] {
+        let mut sim = in_the_reply();
+        sim.says(words, 400);
+        sim.pass(4_000);
+        assert!(cut_in(&sim), "{words}");
+        let asked = sim.call.mind().asked.clone();
+        assert_eq!(asked.last().map(String::as_str), Some(words));
+    }
+}
+
+#[test]
 fn music_and_a_loud_street_are_talked_over() {
     let mut sim = in_the_reply();
     sim.begins("");
@@ -214,13 +255,33 @@ fn the_sound_of_an_end_is_answered_sooner() {
         sim.stt_ms = 120;
         sim.finished = finished;
         sim.pass(5000);
-        sim.says("I want to know what the late fee is", 1500);
+        sim.says("I want to know what the late fee costs", 1500);
         sim.pass(4_000);
         let turns = sim.call.record().turns;
         turns.last().and_then(|t| t.gap_ms).unwrap_or(9_999)
     };
-    assert!(gap(Some(0.97)) + 80 < gap(None));
-    assert!(gap(Some(0.05)) > gap(None) + 80);
+    assert!(gap(Some(0.97)) + 30 < gap(None));
+    assert!(gap(Some(0.05)) > gap(None) + 200);
+}
+
+#[test]
+fn the_sound_is_asked_when_the_words_are_there_and_where_it_tells() {
+    let asked = |words: &str, stt_ms: u64| {
+        let mut sim = Sim::answered(&[]);
+        sim.stt_ms = stt_ms;
+        sim.pass(5000);
+        sim.says(words, 1500);
+        sim.pass(100);
+        assert!(!sim.logged("judge"), "{words}: before the words");
+        sim.pass(1_500);
+        sim.logged("judge")
+    };
+    assert!(asked("I want to move my payment.", 150));
+    assert!(!asked("I want to move my", 150), "more comes in any case");
+    assert!(
+        !asked("I want to move my payment.", 700),
+        "it would come too late"
+    );
 }
 
 #[test]

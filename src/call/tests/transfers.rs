@@ -238,6 +238,7 @@ impl World {
                 avg_logprob: -0.2,
                 no_speech: 0.0,
                 worst_word: 0.9,
+                unclear: None,
             },
             ms: 1,
         })

@@ -2,6 +2,7 @@
 
 pub mod choose;
 pub mod once;
+pub mod part;
 pub mod render;
 pub mod slots;
 pub mod template;
@@ -26,6 +27,8 @@ pub struct Running {
     pub before: BTreeMap<String, Filled>,
     /// Times each slot was asked for.
     pub asked: BTreeMap<String, u32>,
+    /// A code that was heard in part.
+    pub part: Option<part::Part>,
     /// Caller's words that began it; values in them are used when their turn comes.
     pub words: String,
     /// Items the caller is choosing from, and the request's name for them.
@@ -56,6 +59,7 @@ impl Running {
             filled: BTreeMap::new(),
             before: BTreeMap::new(),
             asked: BTreeMap::new(),
+            part: None,
             words: words.to_owned(),
             choosing: None,
             looked: Vec::new(),

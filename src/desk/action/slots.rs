@@ -85,13 +85,13 @@ pub fn read(slot: &Slot, words: Words<'_>) -> Reading {
         }
         SlotType::Digits => {
             let found = keyed.map(str::to_owned).or_else(|| entity::digits(text));
-            found.map_or(Reading::Nothing, |d| counted(slot, d))
+            found.map_or(Reading::Nothing, |d| counted(slot, d, text))
         }
         SlotType::Identifier => {
             let found = keyed
                 .map(str::to_owned)
                 .or_else(|| entity::identifier(text));
-            found.map_or(Reading::Nothing, |d| counted(slot, d))
+            found.map_or(Reading::Nothing, |d| counted(slot, d, text))
         }
         SlotType::Name => entity::name(text).map_or(Reading::Nothing, plain),
         SlotType::Choice => {
@@ -142,12 +142,12 @@ pub fn glean(slot: &Slot, words: Words<'_>) -> Reading {
             None => Reading::Nothing,
         },
         SlotType::Digits => match entity::digits(words.text) {
-            Some(digits) if digits.len() >= 4 => counted(slot, digits),
+            Some(digits) if digits.len() >= 4 => counted(slot, digits, words.text),
             _ => Reading::Nothing,
         },
         SlotType::Identifier => match entity::identifier(words.text) {
             Some(id) if id.len() >= 4 && id.chars().any(|c| c.is_ascii_digit()) => {
-                counted(slot, id)
+                counted(slot, id, words.text)
             }
             _ => Reading::Nothing,
         },
@@ -500,19 +500,26 @@ fn number_within(slot: &Slot, number: f64) -> Reading {
     })
 }
 
-/// Digits and identifiers: limits count characters; a wrong count is a mishearing, so it is asked again.
-fn counted(slot: &Slot, text: String) -> Reading {
-    let count = text.chars().count() as f64;
-    let short = matches!(slot.min, Some(Limit::Number(least)) if count < least);
-    let long = matches!(slot.max, Some(Limit::Number(most)) if count > most);
-    if short || long {
+/// Digits and identifiers: limits count characters; a wrong count is a mishearing, so it is asked again. `text`: the words they were
+/// made of, in whose groups they are read back.
+fn counted(slot: &Slot, code: String, text: &str) -> Reading {
+    if is_short(slot, &code) || is_long(slot, &code) {
         return Reading::Nothing;
     }
     Reading::Value(Filled {
-        // Spaced so that it is read back one by one.
-        said: text.chars().map(String::from).collect::<Vec<_>>().join(" "),
-        value: Value::String(text),
+        said: entity::read_back(&code, entity::grouped(text, &code)),
+        value: Value::String(code),
     })
+}
+
+/// Fewer characters than a slot's code has.
+pub fn is_short(slot: &Slot, code: &str) -> bool {
+    matches!(slot.min, Some(Limit::Number(least)) if (code.chars().count() as f64) < least)
+}
+
+/// More characters than a slot's code has.
+pub fn is_long(slot: &Slot, code: &str) -> bool {
+    matches!(slot.max, Some(Limit::Number(most)) if code.chars().count() as f64 > most)
 }
 
 /// Six or eight keys are a date in the country's order (250127, 25012027); four are day and month.

@@ -198,7 +198,8 @@ impl Conversation {
         };
         let asked = running.asked.entry(name.to_owned()).or_default();
         *asked += 1;
-        if *asked > ASKS {
+        let times = *asked;
+        if times > ASKS {
             return self.transfer("slot");
         }
         // What they said at first could not be taken: they are told, and not asked as if they had said nothing.
@@ -208,7 +209,7 @@ impl Conversation {
             let told = self.phrase(key, &[("limit", &limit)]);
             self.lead(told);
         }
-        let ask = self.slot_question(name);
+        let ask = self.slot_question_again(name, times);
         self.lead(ask);
         let next = self.listen();
         self.reply(Route::Act, &format!("needs {}", render::words(name)), next)
@@ -241,6 +242,10 @@ impl Conversation {
         {
             return self.answer_aside(inquiry);
         }
+        let text = match self.part_said(&slot, said, text) {
+            Ok(text) => text,
+            Err(reply) => return *reply,
+        };
         match slots::read(&slot, self.words(&text, said.keyed.as_deref())) {
             Reading::Value(filled) => {
                 self.fill(name, filled);

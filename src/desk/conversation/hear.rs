@@ -291,6 +291,7 @@ impl Conversation {
             }
             Social::Named if open => {
                 let name = social::name_said(&social::plain(text)).unwrap_or_default();
+                self.named = true;
                 let text = self.phrase("hello_name", &[("name", &name)]);
                 self.lead(text);
             }

@@ -22,6 +22,7 @@ mod items;
 mod model;
 mod next;
 mod otherwise;
+mod part;
 mod question;
 mod result;
 mod saying;
@@ -63,6 +64,8 @@ pub struct Conversation {
     held: Option<Box<(Running, Waiting)>>,
     /// "Hang on a second": the caller has asked for time.
     asked_to_wait: bool,
+    /// The caller was called by name.
+    named: bool,
     /// Requests not answered yet.
     flights: Vec<Flight>,
     lookup: Lookup,
@@ -252,6 +255,7 @@ impl Conversation {
             last: Vec::new(),
             unheard_must: None,
             asked_to_wait: false,
+            named: false,
             disclosed: false,
             tried: Vec::new(),
             actions: Vec::new(),

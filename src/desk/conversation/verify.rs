@@ -225,7 +225,7 @@ impl Conversation {
                 self.identity
                     .glean(&config.factors, &said.text, today, &locale);
                 if self.verified() >= self.needed() {
-                    self.lead_phrase("verify_done");
+                    self.thank_by_name();
                     return self.advance();
                 }
                 self.verify()
@@ -253,6 +253,20 @@ impl Conversation {
                 self.verify()
             }
             Check::Locked => self.transfer("verify_failed"),
+        }
+    }
+
+    /// Proof is given: the caller is called by name, once in a call. A desk that words this for itself is taken at its word.
+    fn thank_by_name(&mut self) {
+        let own = !self.desk.phrases.all("verify_done").is_empty();
+        let name = self.identity.customer().and_then(first_name);
+        match name.filter(|_| !own && !self.named) {
+            Some(name) => {
+                self.named = true;
+                let text = self.phrase("verify_done_name", &[("name", &name)]);
+                self.lead(text);
+            }
+            None => self.lead_phrase("verify_done"),
         }
     }
 
@@ -308,6 +322,18 @@ impl Conversation {
             ..Request::default()
         })
     }
+}
+
+/// What the customer is called by; none where the record has a title, an initial or a company there.
+fn first_name(customer: &serde_json::Value) -> Option<String> {
+    const TITLES: [&str; 8] = ["mr", "mrs", "ms", "miss", "dr", "sir", "the", "prof"];
+    let name = crate::desk::handoff::name(customer)?;
+    let first = name.split_whitespace().next()?;
+    let called = first.chars().count() > 1
+        && first.chars().all(|c| c.is_alphabetic() || "'-".contains(c))
+        && first.chars().any(char::is_lowercase)
+        && !TITLES.contains(&first.to_lowercase().as_str());
+    called.then(|| first.to_owned())
 }
 
 /// The caller cannot or will not say it, in so many words; digits would be an answer all the same.

@@ -35,7 +35,7 @@ pub use number::{lone_number, number};
 pub use postcode::postcode;
 pub use relative::{bare_weekday, days_beside};
 pub use reply::{choice, yes_no};
-pub use spell::{digits, figures_alone, identifier};
+pub use spell::{digits, figures_alone, grouped, identifier, read_back, unclear};
 pub use time::time_of_day;
 
 /// Where a desk's callers live: how they say dates, money and numbers.

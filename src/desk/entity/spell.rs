@@ -49,8 +49,8 @@ pub fn digits(text: &str) -> Option<String> {
     Some(found)
 }
 
-/// Figures and marks and nothing else, as one row of digits: a recogniser writes "6.0. 6.1.4." for digits said one by one. None where
-/// anything else is said, or fewer than three digits.
+/// Figures and marks and nothing else, as digits: a recogniser writes "6.0. 6.1.4." for digits said one by one. Groups that they were
+/// said in stay apart ("4 1 7, 2 2" is "417 22"). None where anything else is said, or fewer than three digits.
 pub fn figures_alone(text: &str) -> Option<String> {
     let mark = |c: char| c.is_whitespace() || matches!(c, '.' | ',' | '-' | ';' | ':');
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -63,7 +63,99 @@ pub fn figures_alone(text: &str) -> Option<String> {
         .count()
         > 1
         || text.trim().contains(char::is_whitespace);
-    (alone && parted && digits.len() >= 3).then_some(digits)
+    (alone && parted && digits.len() >= 3)
+        .then(|| grouped(text, &digits).map_or(digits, |groups| groups.join(" ")))
+}
+
+/// The groups a code was said in ("four one seven, two two": 417 and 22), by its marks and by figures written together. `code`: what
+/// was made of the words, bare. None where they show no groups, or do not come to this code one after the other.
+pub fn grouped(text: &str, code: &str) -> Option<Vec<String>> {
+    let code = code.to_ascii_uppercase();
+    let mut groups = vec![String::new()];
+    let mut said = 0;
+    let all = tokens(text);
+    let mut at = 0;
+    while at < all.len() && said < code.len() {
+        let token = &all[at];
+        let (unit, next) = match unit(&all, at) {
+            Step::Unit(unit, next) => (Some(unit), next),
+            Step::Skip(next) => (None, next),
+            Step::Break => (None, at + 1),
+        };
+        // Between two figures, letters or words of a code only a mark or a piece written together begins a group.
+        if token.is_figure() && token.text.contains('.') {
+            return None;
+        }
+        let together = next == at + 1 && !token.is_sign() && token.end - token.start > 1;
+        let piece = together && (token.is_figure() || token.upper);
+        if token.any(&[",", ".", ";", "-", ":"]) || piece {
+            groups.push(String::new());
+        }
+        let rest = &code[said..];
+        match unit.and_then(|unit| {
+            let mut readings = unit.readings.into_iter().map(|(reading, _)| reading);
+            readings.find(|reading| rest.starts_with(&reading.to_ascii_uppercase()))
+        }) {
+            Some(reading) => {
+                said += reading.len();
+                if let Some(group) = groups.last_mut() {
+                    group.push_str(&reading.to_ascii_uppercase());
+                }
+            }
+            // Words around it; a character that is not the next one is another code, or a slip that was put right.
+            None if said == 0 || !(token.is_figure() || token.letter().is_some()) => {}
+            None => return None,
+        }
+        if piece {
+            groups.push(String::new());
+        }
+        at = next;
+    }
+    groups.retain(|group| !group.is_empty());
+    let lone = groups.iter().filter(|group| group.len() == 1).count();
+    (said == code.len() && groups.len() > 1 && lone < 2).then_some(groups)
+}
+
+/// Less sure than this, a figure or a letter was not really heard. Most that are right are surer than a half, but the first of a row:
+/// a recogniser has not made up its mind how to write it.
+const UNCLEAR: f32 = 0.12;
+
+/// Which characters of a code were heard unsurely, from the first to one past the last; none where all were sure, or hardly any was.
+/// `words`: those it is made of, each with its probability.
+pub fn unclear(words: &[(&str, f32)]) -> Option<(u8, u8)> {
+    let mut at = 0_usize;
+    let mut unsure: Option<(usize, usize)> = None;
+    let mut count = 0;
+    for (word, p) in words {
+        let length = match digits(word) {
+            Some(digits) => digits.len(),
+            None if word.chars().filter(|c| c.is_alphanumeric()).count() == 1 => 1,
+            None => continue,
+        };
+        if *p < UNCLEAR && at > 0 {
+            let from = unsure.map_or(at, |(from, _)| from);
+            unsure = Some((from, at + length));
+            count += length;
+        }
+        at += length;
+    }
+    let (from, to) = unsure.filter(|_| count * 2 < at)?;
+    Some((u8::try_from(from).ok()?, u8::try_from(to).ok()?))
+}
+
+/// As it is read back: character by character, with a pause between groups.
+pub fn read_back(code: &str, groups: Option<Vec<String>>) -> String {
+    let spaced = |group: &str| {
+        let characters: Vec<String> = group.chars().map(String::from).collect();
+        characters.join(" ")
+    };
+    match groups {
+        Some(groups) => {
+            let groups: Vec<String> = groups.iter().map(|group| spaced(group)).collect();
+            groups.join(", ")
+        }
+        None => spaced(code),
+    }
 }
 
 fn digits_of(t: &[Token]) -> Option<String> {

@@ -1211,3 +1211,55 @@ fn identity_dialogues() {
     let share = |item: &str| counts[item][1] as f64 / (counts[item][0] - counts[item][5]) as f64;
     assert!(share("dob") > 0.7 && share("postcode") > 0.4 && share("name") > 0.3);
 }
+
+#[test]
+fn a_code_has_the_groups_it_was_said_in() {
+    let groups = |text: &str, code: &str| grouped(text, code).map(|groups| groups.join(" "));
+    for (text, code, want) in [
+        (
+            "four one seven, two two, nine oh",
+            "4172290",
+            Some("417 22 90"),
+        ),
+        ("it's 4 1 7, 2 2, 9 0.", "4172290", Some("417 22 90")),
+        ("417-22-90", "4172290", Some("417 22 90")),
+        (
+            "my number is 0770 0900 123",
+            "07700900123",
+            Some("0770 0900 123"),
+        ),
+        ("double seven four, nine oh oh", "774900", Some("774 900")),
+        ("L P, 44, 71", "LP4471", Some("LP 44 71")),
+        // No groups, or not of this code.
+        ("4, 1, 7, 2, 2, 9, 0", "4172290", None),
+        ("4 1 7 2 2 9 0", "4172290", None),
+        ("6.0. 6.1.4.", "60614", None),
+        ("417, 22, 91, sorry, 90", "4172290", None),
+    ] {
+        assert_eq!(groups(text, code).as_deref(), want, "{text}");
+    }
+    assert_eq!(
+        figures_alone("4 1 7, 2 2, 9 0").as_deref(),
+        Some("417 22 90")
+    );
+    assert_eq!(figures_alone("417 22 90").as_deref(), Some("417 22 90"));
+    assert_eq!(figures_alone("6.0. 6.1.4.").as_deref(), Some("60614"));
+    // Groups change nothing of what is read from them.
+    assert_eq!(postcode("606 14", &us()).as_deref(), Some("60614"));
+    assert_eq!(digits("417 22 90").as_deref(), Some("4172290"));
+    assert_eq!(phone("0770 0900 123", &gb()), phone("07700 900123", &gb()));
+    assert_eq!(read_back("41790", None), "4 1 7 9 0");
+    let pairs = Some(vec!["417".into(), "90".into()]);
+    assert_eq!(read_back("41790", pairs), "4 1 7, 9 0");
+}
+
+#[test]
+fn what_was_heard_unsurely_is_told_by_its_place() {
+    let of = |p: [f32; 4]| unclear(&[("4", p[0]), ("17,", p[1]), ("22", p[2]), ("905.", p[3])]);
+    assert_eq!(of([0.9, 0.9, 0.9, 0.9]), None);
+    assert_eq!(of([0.9, 0.9, 0.9, 0.05]), Some((5, 8)));
+    assert_eq!(of([0.9, 0.9, 0.05, 0.9]), Some((3, 5)));
+    // The first is often unsure, and most of it unsure is none of it heard.
+    assert_eq!(of([0.05, 0.9, 0.9, 0.9]), None);
+    assert_eq!(of([0.9, 0.05, 0.05, 0.05]), None);
+}

@@ -43,6 +43,9 @@ impl Token {
     pub fn any(&self, of: &[&str]) -> bool {
         of.contains(&self.text.as_str())
     }
+    pub fn is_sign(&self) -> bool {
+        self.kind == Kind::Sign
+    }
     /// The single letter this token is, upper case.
     pub fn letter(&self) -> Option<char> {
         let mut chars = self.text.chars();
