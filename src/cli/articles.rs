@@ -77,7 +77,7 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<Draft>) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn json_line(line: &str) -> anyhow::Result<Draft> {
+pub(super) fn json_line(line: &str) -> anyhow::Result<Draft> {
     let value: serde_json::Value = serde_json::from_str(line).context("this line is not JSON")?;
     let field = |names: &[&str]| {
         names
@@ -100,7 +100,7 @@ fn json_line(line: &str) -> anyhow::Result<Draft> {
 }
 
 /// Markdown and plain text: the title is the front matter's, the first heading, a short first line, or the file's name.
-fn plain(name: &str, text: &str) -> Draft {
+pub(super) fn plain(name: &str, text: &str) -> Draft {
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let mut body = text.as_str();
     let mut title = None;
@@ -138,7 +138,7 @@ fn plain(name: &str, text: &str) -> Draft {
 }
 
 /// Text of a page: what is no text (scripts, styles, navigation) left out, blocks on lines of their own.
-fn html(name: &str, page: &str) -> Draft {
+pub(super) fn html(name: &str, page: &str) -> Draft {
     let mut title = String::new();
     let mut heading = String::new();
     let mut text = String::new();

@@ -141,6 +141,10 @@ fn warnings(source: &DeskSource) -> Vec<String> {
     if !source.examples.is_empty() && source.examples.iter().all(|e| e.intent.is_some()) {
         said.push("no example is out of scope (\"intent\": null) in intents.jsonl: a few make it surer of what is not its matter".to_owned());
     }
+    said.extend(crate::runtime::queues::doubts(
+        &source.config,
+        examples.keys().copied(),
+    ));
     for action in source
         .actions
         .iter()

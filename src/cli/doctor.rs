@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::backoffice::Backoffice;
-use crate::config::{Accept, Advertise, Config, TargetKind, Transport};
+use crate::config::{Accept, Advertise, Config, Transport};
 use crate::runtime::clock;
 
 /// Looks at ports, addresses, models, disk, clock, desk, back office and database, and says what to do about each.
@@ -62,7 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                     f.display().to_string()
                 });
             found.ok("configuration", format!("read from {from}"));
-            for said in config.not_yet() {
+            for said in config.not_yet().into_iter().chain(config.doubts()) {
                 found.warn("configuration", said);
             }
             super::doctor_more::codecs(&config, &mut found);
@@ -75,7 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             twilio(&config, &mut found);
             models(&config, &mut found);
             disk(&config, &mut found);
-            transfer(&config, &mut found);
+            super::doctor_people::transfer(&config, &mut found);
             super::block_on(super::doctor_trunk::registrations(&config, &mut found))?;
             super::block_on(services(&config, &mut found))?;
         }
@@ -234,12 +234,7 @@ fn address(config: &Config, found: &mut Findings) {
         found.ok("address", "SIP listens on this computer only");
         return;
     }
-    // Connecting a UDP socket sends nothing; it asks the system which address would face the internet.
-    let local = UdpSocket::bind("0.0.0.0:0")
-        .and_then(|s| s.connect("192.0.2.1:9").map(|()| s))
-        .and_then(|s| s.local_addr())
-        .map(|a| a.ip())
-        .ok();
+    let local = crate::config::facing();
     let here = local.map_or("unknown".to_owned(), |ip| ip.to_string());
     match &config.sip.advertise {
         Advertise::Auto => match local {
@@ -345,43 +340,6 @@ fn disk(config: &Config, found: &mut Findings) {
     }
 }
 
-fn transfer(config: &Config, found: &mut Findings) {
-    if config.transfer.targets.is_empty() {
-        found.warn(
-            "transfer",
-            "no target is configured: callers who need a human are promised a callback",
-        );
-    }
-    for target in &config.transfer.targets {
-        if let TargetKind::Sip(uri) = &target.kind {
-            let host = uri
-                .split(';')
-                .next()
-                .unwrap_or("")
-                .rsplit(['@'])
-                .next()
-                .unwrap_or("")
-                .trim_start_matches("sip:")
-                .trim_start_matches("sips:");
-            let known = host.to_socket_addrs().is_ok_and(|mut a| a.next().is_some())
-                || (host, 5060)
-                    .to_socket_addrs()
-                    .is_ok_and(|mut a| a.next().is_some());
-            if known {
-                found.ok("transfer", format!("{uri} can be dialled"));
-            } else {
-                found.fail(
-                    "transfer",
-                    format!("{uri}: its host is not known; correct it in transfer.targets"),
-                );
-            }
-        }
-    }
-    if config.transfer.webhook.is_some() && config.transfer.webhook_secret.is_none() {
-        found.warn("webhook", "packets are sent unsigned; set transfer.webhook_secret_env so that the receiver can tell them from others");
-    }
-}
-
 /// The language models, where there are any: whether they answer at all. How fast is to be seen in the metrics.
 async fn language_models(config: &Config, found: &mut Findings) {
     let Some(llm) = &config.llm else {
@@ -442,10 +400,11 @@ async fn services(config: &Config, found: &mut Findings) {
             store.close().await;
         }
     }
-    desk(&config.desk, found).await;
+    desk(config, found).await;
 }
 
-async fn desk(dir: &Path, found: &mut Findings) {
+async fn desk(config: &Config, found: &mut Findings) {
+    let dir: &Path = &config.desk;
     let source = match super::desk::read(dir) {
         Ok(source) => source,
         Err(problems) => {
@@ -464,6 +423,7 @@ async fn desk(dir: &Path, found: &mut Findings) {
             source.actions.len()
         ),
     );
+    super::doctor_people::queues(config, &source, found);
     let Some(backoffice) = &source.config.backoffice else {
         if !source.actions.is_empty() {
             found.fail(

@@ -13,7 +13,7 @@ use crate::reason::Embedder;
 use crate::runtime::{clock, desks};
 
 #[path = "kb_import.rs"]
-mod import;
+pub(super) mod import;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

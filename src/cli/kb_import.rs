@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 /// One article on its way in.
 #[derive(Debug, Default, PartialEq)]
-struct Incoming {
+pub(in crate::cli) struct Incoming {
     id: String,
     title: String,
     /// Markdown.
@@ -183,7 +183,7 @@ fn slug(text: &str) -> String {
 }
 
 /// Markdown with or without front matter; its own `title`, `id` and dates are kept.
-fn markdown(stem: &str, text: &str) -> Incoming {
+pub(in crate::cli) fn markdown(stem: &str, text: &str) -> Incoming {
     let mut a = Incoming {
         id: stem.into(),
         ..Incoming::default()
@@ -225,7 +225,7 @@ fn day(text: &str) -> Option<String> {
     day.parse::<jiff::civil::Date>().ok().map(|d| d.to_string())
 }
 
-fn html(stem: &str, text: &str) -> Incoming {
+pub(in crate::cli) fn html(stem: &str, text: &str) -> Incoming {
     let inner = |tag: &str| -> Option<String> {
         let lower = text.to_ascii_lowercase();
         let start = lower.find(&format!("<{tag}"))?;
@@ -379,7 +379,7 @@ fn push_text(out: &mut String, text: &str) {
 }
 
 /// Zendesk Guide (`articles` with `body`) and Intercom (`data` or `articles` with `body`, `state`), or a plain list. Drafts stay out.
-fn export(v: &Json) -> Vec<Incoming> {
+pub(in crate::cli) fn export(v: &Json) -> Vec<Incoming> {
     let list = match v {
         Json::Array(a) => a,
         _ => match ["articles", "data", "results", "items"]
@@ -427,7 +427,7 @@ fn export(v: &Json) -> Vec<Incoming> {
 }
 
 /// Solved tickets that hold a question and an answer. Columns are found by their usual names.
-fn ticket_lines(text: &str) -> anyhow::Result<Vec<Incoming>> {
+pub(in crate::cli) fn ticket_lines(text: &str) -> anyhow::Result<Vec<Incoming>> {
     let mut rows = csv(text).into_iter();
     let header: Vec<String> = rows
         .next()
@@ -529,7 +529,7 @@ pub(super) fn questions(from: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// RFC 4180: quoted cells may hold commas, line ends and doubled quotes.
-fn csv(text: &str) -> Vec<Vec<String>> {
+pub(in crate::cli) fn csv(text: &str) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut row = Vec::new();
     let mut cell = String::new();

@@ -16,6 +16,7 @@ mod chat;
 mod desk;
 mod doctor;
 mod doctor_more;
+mod doctor_people;
 mod doctor_trunk;
 mod drain;
 mod eval;
@@ -33,6 +34,8 @@ mod replay;
 mod report;
 mod serve;
 mod speak;
+#[cfg(test)]
+mod spoilt;
 mod transcribe;
 mod user;
 

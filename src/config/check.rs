@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::net::{Listen, Net, Transport, socket};
 use super::raw::{Node, Problems, Section, nearest};
+use super::reach::calls_people;
 use super::target::e164;
 use super::{
     Accept, Advertise, CODECS, Callback, Config, Http, Limits, Phone, Secret, Shape, Sip, Srtp,
@@ -76,6 +77,24 @@ pub(super) fn config(root: Node, env: &Env) -> Result<Config, Vec<String>> {
                 trunk.name
             ));
         }
+    }
+    if let Via::Sip(template) = &callback.via
+        && template.starts_with("trunk:")
+    {
+        // Any number will do to see whether there is a way.
+        let target = Target::read(&template.replace("{number}", "+15550100"));
+        match target.map(|t| super::reach::lacks(&t, &trunks, &phones, twilio.as_ref())) {
+            Ok(None) => {}
+            Ok(Some(_)) => root.problem(format!(
+                "callback.via = \"{template}\" goes over a [[trunk]] that is not configured"
+            )),
+            Err(_) => root.problem(format!(
+                "callback.via = \"{template}\" must be like trunk:{{number}} or trunk:carrier:{{number}}"
+            )),
+        }
+    }
+    for clash in super::reach::clashes(&sip, &http, twilio.as_ref()) {
+        root.problem(clash);
     }
     root.done();
     let found = problems.into_vec();
@@ -245,11 +264,6 @@ fn http(mut s: Section<'_>, env: &Env) -> Http {
     }
 }
 
-/// The provider's API can be asked for calls.
-fn calls_people(provider: &str) -> bool {
-    super::PROVIDERS.contains(&(provider, true))
-}
-
 fn twilio(mut s: Section<'_>, env: &Env) -> Option<Twilio> {
     let provider = s.get("provider", "twilio".to_owned(), |t| match super::PROVIDERS
         .iter()
@@ -345,47 +359,8 @@ fn transfer(
             .collect()
     });
     for target in &targets {
-        match target.kind {
-            super::TargetKind::Trunk {
-                name: Some(ref name),
-                ..
-            } if !trunks.iter().any(|t| t.name == *name) => {
-                s.problem(format!(
-                    "transfer target `{}` names no [[trunk]]; configure one with name = \"{name}\"",
-                    target.uri()
-                ));
-            }
-            super::TargetKind::Trunk { .. } if trunks.is_empty() => {
-                s.problem(format!(
-                    "transfer target `{}` needs a [[trunk]]; configure one or use sip:user@host",
-                    target.uri()
-                ));
-            }
-            super::TargetKind::Phone(ref user) if !phones.iter().any(|p| p.user == *user) => {
-                s.problem(format!(
-                    "transfer target `{}` names no [[phone]]; configure one with user = \"{user}\"",
-                    target.uri()
-                ));
-            }
-            super::TargetKind::Twilio(_) if twilio.is_some_and(|t| !calls_people(&t.provider)) => {
-                s.problem(format!(
-                    "transfer target `{}`: people are called over Twilio and SignalWire only; use trunk: or sip:",
-                    target.uri()
-                ));
-            }
-            super::TargetKind::Twilio(_) if twilio.is_none() => {
-                s.problem(format!(
-                    "transfer target `{}` needs [twilio]; configure it or use sip:user@host",
-                    target.uri()
-                ));
-            }
-            super::TargetKind::Twilio(_) if twilio.is_some_and(|t| t.caller_id.is_none()) => {
-                s.problem(format!(
-                    "transfer target `{}` needs twilio.caller_id, a number of the account that the call comes from",
-                    target.uri()
-                ));
-            }
-            _ => {}
+        if let Some(why) = super::reach::lacks(target, trunks, phones, twilio) {
+            s.problem(format!("transfer {why}"));
         }
     }
     let accept_key = s.get("accept", '1', |text| {

@@ -12,6 +12,7 @@ mod llm;
 mod net;
 mod privacy;
 mod raw;
+mod reach;
 mod secret;
 mod speech;
 mod target;
@@ -20,6 +21,7 @@ pub use llm::{Llm, LlmEngine, LlmServer, LlmStructure};
 pub use net::{Listen, Net, Transport};
 pub use privacy::{Consent, PRIVATE, Privacy};
 pub use raw::nearest;
+pub use reach::facing;
 pub use secret::Secret;
 pub use speech::is_kokoro;
 pub use target::{Target, TargetKind};
@@ -190,7 +192,7 @@ pub enum Shape {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
     pub via: Via,
-    /// When nobody is rung at home, minutes after midnight in the desk's time zone: from, until.
+    /// When nobody is rung at home, minutes after midnight where they are: from, until.
     pub quiet: (u16, u16),
     /// How often a caller is called before it is given up.
     pub attempts: u32,

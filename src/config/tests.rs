@@ -79,6 +79,22 @@ fn every_mistake_is_named_with_its_line() {
         ("[sip]\nrtp_ports = \"30000-20000\"", &["must run upwards"]),
         ("[sip]\naccept = \"trunk\"", &["did you mean \"trunks\"?"]),
         (
+            "[sip]\nlisten = [\"udp:0.0.0.0:5060\", \"tcp:0.0.0.0:8080\"]",
+            &["sip.listen tcp:0.0.0.0:8080 and http.listen 127.0.0.1:8080 want the same port"],
+        ),
+        (
+            "[sip]\nlisten = [\"udp:127.0.0.1:5060\", \"udp:0.0.0.0:5060\"]",
+            &["want the same port; give each its own"],
+        ),
+        (
+            "[callback]\nvia = \"trunk:other:{number}\"\n[[trunk]]\nname = \"a\"\nhost = \"h\"",
+            &["goes over a [[trunk]] that is not configured"],
+        ),
+        (
+            "[transfer]\nwebhook = \"example.com/hook\"",
+            &["f.toml:2: `transfer.webhook` must be a web address beginning with https://"],
+        ),
+        (
             "[sip]\nadvertise = \"a b\"",
             &["is not an address or a host's name"],
         ),
@@ -380,5 +396,60 @@ fn a_twilio_number() {
     ] {
         let wrong = read(more).unwrap_err().join("\n");
         assert!(wrong.contains(says), "{wrong}");
+    }
+}
+
+#[test]
+fn a_link_that_leads_to_this_computer_alone_is_told() {
+    let at = |text: &str, env: &[(&str, &str)]| {
+        let config = Config::from_parts(
+            Some(("f.toml", text)),
+            &env.iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+        )
+        .unwrap();
+        (config.recordings_at(), config.doubts())
+    };
+    let away = "[transfer]\nwebhook = \"https://desk.example.com/in\"\n";
+    let (link, doubts) = at(away, &[]);
+    assert_eq!(link, "http://127.0.0.1:8080");
+    assert!(
+        doubts.len() == 1 && doubts[0].contains("set transfer.recording_url"),
+        "{doubts:?}"
+    );
+    let url = format!("{away}recording_url = \"https://line.example.com/\"\n");
+    assert_eq!(
+        at(&url, &[]),
+        ("https://line.example.com".to_owned(), Vec::new())
+    );
+    let here = away.replace("desk.example.com", "localhost:9000");
+    assert!(at(&here, &[]).1.is_empty(), "both are here");
+    // Everywhere is no address to go to.
+    let everywhere =
+        format!("{away}[sip]\nadvertise = \"203.0.113.7\"\n[http]\nlisten = \"0.0.0.0:8080\"\n");
+    let token = [("FIRSTLINE_TOKEN", "long enough to be a token")];
+    assert_eq!(
+        at(&everywhere, &token),
+        ("http://203.0.113.7:8080".to_owned(), Vec::new())
+    );
+}
+
+#[test]
+fn callbacks_that_nothing_can_make_are_told() {
+    let doubts = |text: &str| {
+        let env = env(&[("TWILIO_AUTH_TOKEN", "t")]);
+        Config::from_parts(Some(("f.toml", text)), &env)
+            .unwrap()
+            .doubts()
+    };
+    let twilio = "[twilio]\naccount_sid = \"AC1\"\n";
+    assert!(doubts(twilio)[0].contains("caller_id is not set"));
+    for fine in [
+        "[twilio]\naccount_sid = \"AC1\"\ncaller_id = \"+15550100\"\n".to_owned(),
+        format!("{twilio}[callback]\nvia = \"off\"\n"),
+        format!("{twilio}[[trunk]]\nname = \"a\"\nhost = \"h\"\n"),
+    ] {
+        assert!(doubts(&fine).is_empty(), "{fine}");
     }
 }

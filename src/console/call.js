@@ -102,7 +102,7 @@ function evidence(call, t, given) {
   const parts = [el("h2", {}, "Turn " + (t.index + 1))];
   if (d) {
     parts.push(facts([
-      ["Decided", [el("b", {}, d.route), d.pending ? ", waits for " + d.pending : ""]], ["Because", d.reason], ["Matter", words(d.intent)], ["Action", words(d.action)],
+      ["Decided", [el("b", {}, d.route), d.pending ? ", waits for " + d.pending : ""]], ["Because", words(d.reason)], ["Matter", words(d.intent)], ["Action", words(d.action)],
       ["Sure", [meter(d.confidence, null, true), el("span", { class: "small" }, " " + percent(d.confidence))]],
       ["In scope", [meter(d.in_scope, null, true), el("span", { class: "small" }, " " + percent(d.in_scope))]],
       ["Worded by", d.model && d.model.model + ", " + words(d.model.result) + (d.model.error ? ": " + d.model.error : "")],

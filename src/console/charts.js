@@ -52,8 +52,8 @@ export function riskCoverage(points, floors) {
     [0, 0.25, 0.5, 0.75, 1].map((c) => [el("line", { class: "axis", x1: x(c), x2: x(c), y1: 20, y2: 210 }), el("text", { x: x(c), y: 228, "text-anchor": "middle" }, percent(c))]),
     [0, most / 2, most].map((r) => [el("line", { class: "axis", x1: 46, x2: 366, y1: y(r), y2: y(r) }), el("text", { x: 40, y: y(r) + 4, "text-anchor": "end" }, percent(r))]),
     el("polyline", { class: "l1", points: points.map((p) => x(p.coverage).toFixed(1) + "," + y(p.risk).toFixed(1)).join(" ") }),
-    marks.map(([f, p], n) => [el("circle", { class: "d1", cx: x(p.coverage), cy: y(p.risk), r: 5 }, el("title", {}, "floor " + f + ": " + percent(p.coverage) + " answered, " + percent(p.risk, 1) + " of them wrong")),
-      el("text", { class: "t", x: Math.max(80, x(p.coverage) - 8), y: y(p.risk) - 10 - (n % 2) * 14, "text-anchor": "end" }, "floor " + f)]),
+    marks.map(([f, p], n) => [el("circle", { class: "d1", cx: x(p.coverage), cy: y(p.risk), r: 5 }, el("title", {}, "floor " + percent(f) + ": " + percent(p.coverage) + " answered, " + percent(p.risk, 1) + " of them wrong")),
+      el("text", { class: "t", x: Math.max(80, x(p.coverage) - 8), y: y(p.risk) - 10 - (n % 2) * 14, "text-anchor": "end" }, "floor " + percent(f))]),
     el("text", { x: 206, y: 246, "text-anchor": "middle" }, "share of the questions that is answered"),
     el("text", { x: 46, y: 12 }, "of those, wrong"));
 }

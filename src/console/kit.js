@@ -83,6 +83,7 @@ export function when(text) {
 }
 export const percent = (p, digits = 0) => (p === null || p === undefined ? "–" : (p * 100).toFixed(digits) + " %");
 export const number = (n) => (n === null || n === undefined ? "–" : typeof n === "number" ? n.toLocaleString() : String(n));
+export const count = (n, thing) => n + " " + thing + (n === 1 ? "" : "s");
 export const words = (name) => (name ? name.replaceAll("_", " ") : "");
 export function clock(ms) {
   const s = Math.max(0, Math.round(ms / 1000));

@@ -1,5 +1,5 @@
 // Reviews, trust, the weekly sample, knowledge, the desk, people.
-import { api, get, post, el, button, toast, when, percent, number, words, outcome, facts, table, empty, meter, head, callLink, onLeave, onKey, ask, confirmed, key, may, me } from "./kit.js";
+import { api, get, post, el, button, toast, when, percent, number, words, count, outcome, facts, table, empty, meter, head, callLink, onLeave, onKey, ask, confirmed, key, may, me } from "./kit.js";
 import { riskCoverage, whisker, stack } from "./charts.js";
 
 // The review queue, as it is now. Kept up whether or not it is shown: the count stands in the menu.
@@ -106,7 +106,7 @@ export async function showPilot() {
     toast(words(i.intent) + ": " + (mode || "as in the file") + " for calls from now on.");
     window.dispatchEvent(new Event("again"));
   };
-  const row = (i) => el("tr", {}, el("td", {}, words(i.intent), i.high_risk && el("span", { class: "chip bad" }, "high risk")),
+  const row = (i) => el("tr", {}, el("td", {}, words(i.intent), i.high_risk && [" ", el("span", { class: "chip bad" }, "high risk")]),
     el("td", {}, el("span", { class: "chip " + modeTone[i.mode] }, i.mode), i.set && el("p", { class: "soft small" }, "set by " + i.set.by + ", " + when(i.set.at) + "; file: " + i.in_file)),
     el("td", {}, whisker(i.reviews)), el("td", { class: "n" }, percent(i.floor)),
     el("td", {}, may("admin") ? el("div", { class: "row" }, el("select", { class: "auto", "aria-label": "Mode of " + words(i.intent), onchange: (e) => change(i, e.target.value).catch((x) => toast(x.message)).finally(() => { e.target.value = i.mode; }) }, modes.map((m) => el("option", { value: m, selected: m === i.mode }, m))),
@@ -177,12 +177,12 @@ export async function showDesk() {
   const floors = d.intents.filter((i) => i.mode === "autonomous").map((i) => i.floor);
   const common = [...new Set(floors)].sort();
   const c = d.curve;
-  return [head(d.company, el("p", { class: "soft" }, d.language + " · " + d.articles + " articles · " + d.intents.length + " matters")),
+  return [head(d.company, el("p", { class: "soft" }, d.language + " · " + count(d.articles, "article") + " · " + count(d.intents.length, "matter"))),
     el("div", { class: "grid two" },
       el("section", { class: "card" }, el("h2", {}, "Matters and how sure the line has to be"), table(["Matter", "Mode", "Floor", { n: "Articles" }, "Does", "Queue"], d.intents.map((i) => el("tr", {}, el("td", {}, words(i.intent)), el("td", {}, el("span", { class: "chip " + modeTone[i.mode] }, i.mode)), el("td", {}, meter(i.floor), " ", percent(i.floor)), el("td", { class: "n" }, i.articles), el("td", {}, words(i.action)), el("td", {}, i.queue))))),
       el("section", { class: "card" }, el("h2", {}, "What a floor costs and buys"), c.points.length ? [riskCoverage(c.points, common),
         el("p", { class: "soft small" }, "From the desk's " + c.questions + " labelled questions (questions.jsonl), of which " + c.answerable + " have an answer to weigh. Raise a floor, and fewer are answered, and fewer of those wrongly."),
-        table([{ n: "Floor" }, { n: "Answered" }, { n: "Wrong, of those" }], [0.5, 0.6, 0.7, 0.8, 0.9].map((f) => [f, c.points.filter((p) => p.floor >= f).at(-1)]).filter(([, p]) => p).map(([f, p]) => el("tr", {}, el("td", { class: "n" }, f), el("td", { class: "n" }, percent(p.coverage)), el("td", { class: "n" }, percent(p.risk, 1)))))]
+        table([{ n: "Floor" }, { n: "Answered" }, { n: "Wrong, of those" }], [0.5, 0.6, 0.7, 0.8, 0.9].map((f) => [f, c.points.filter((p) => p.floor >= f).at(-1)]).filter(([, p]) => p).map(([f, p]) => el("tr", {}, el("td", { class: "n" }, percent(f)), el("td", { class: "n" }, percent(p.coverage)), el("td", { class: "n" }, percent(p.risk, 1)))))]
         : el("p", { class: "soft" }, "Label questions in questions.jsonl ({\"text\",\"intent\",\"route\",\"source\"}) to see it.")))];
 }
 

@@ -1,5 +1,5 @@
-//! Promised callbacks are made: when colleagues are at work, it is not too early or late to ring somebody at home, and the time that was
-//! asked for has come. One after the other: a colleague can be on one call at a time.
+//! Promised callbacks are made: when colleagues are at work, it is not too early or late to ring somebody where they are, and the time that was
+//! asked for has come. As many at once as there are colleagues who are on no call, each on a place of the line's like any other call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,13 @@ use std::time::Duration;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::clock;
 use super::line::Shared;
+use super::live::Place;
+use super::zones::quiet_until;
 use crate::call::{CallbackResult, Promised};
 use crate::config;
 use crate::desk::entity::{self, Locale};
@@ -41,47 +45,94 @@ pub async fn run(shared: Arc<Shared>, settings: config::Callback, calls: Handle)
         );
         return;
     }
+    let mut under_way = JoinSet::new();
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = shared.stopping.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = shared.stopping.cancelled() => break,
+            Some(_) = under_way.join_next(), if !under_way.is_empty() => continue,
+            _ = looks.tick() => {}
         }
-        if let Err(error) = next(&shared, &settings, &calls).await {
-            tracing::error!(%error, "the queue of callbacks cannot be worked on");
-            shared.state.metrics.count(Metric::StoreErrors, &[]);
+        // One more a look: by the next one whoever this one rings is known to be on the phone.
+        if !under_way.is_empty() && !shared.somebody_is_free() {
+            continue;
         }
+        match next(&shared, &settings).await {
+            Ok(None) => {}
+            Ok(Some((callback, place))) => {
+                let (shared, settings, calls) = (shared.clone(), settings.clone(), calls.clone());
+                under_way.spawn(async move {
+                    let _place = place;
+                    let made = make(&shared, &settings, &callback, &calls).await;
+                    stumbled(&shared, made);
+                });
+            }
+            failed => stumbled(&shared, failed.map(drop)),
+        }
+    }
+    // Each of them is being ended kindly, and what became of it is noted.
+    while under_way.join_next().await.is_some() {}
+}
+
+fn stumbled(shared: &Shared, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::error!(%error, "the queue of callbacks cannot be worked on");
+        shared.state.metrics.count(Metric::StoreErrors, &[]);
     }
 }
 
+/// One that may be made now, with its place on the line.
 async fn next(
     shared: &Arc<Shared>,
     settings: &config::Callback,
-    calls: &Handle,
-) -> Result<(), StoreError> {
+) -> Result<Option<(Callback, Place)>, StoreError> {
     let now = clock::now();
-    if !shared.desk.config.is_open(now) || quiet(settings.quiet, now, &shared.desk.config) {
-        return Ok(());
+    let desk = &shared.desk.config;
+    if !desk.is_open(now) {
+        return Ok(None);
     }
     // A call of ours takes a place like any other; those who ring us come first.
-    let Some(_place) = shared.state.live.admit() else {
-        return Ok(());
+    let Some(place) = shared.state.live.admit() else {
+        return Ok(None);
     };
-    let Some(callback) = shared.state.store.claim_callback().await? else {
-        return Ok(());
+    let store = &shared.state.store;
+    let Some(callback) = store.claim_callback().await? else {
+        return Ok(None);
     };
     // A colleague's time is not spent on a number that is not going to be called.
     if let Err(why) = shared.call_back_to.check(&callback.number) {
         tracing::warn!(callback = %callback.id, why, "a callback is not made");
-        let store = &shared.state.store;
-        return store.callback_failed(&callback.id, &why, false, None).await;
+        store
+            .callback_failed(&callback.id, &why, false, None)
+            .await?;
+        return Ok(None);
     }
+    let country = &shared.country;
+    if let Some(until) = quiet_until(settings.quiet, &callback.number, now, &desk.tz(), country) {
+        tracing::info!(callback = %callback.id, %until, "a callback waits: it is too early or too late where they are");
+        let why = "it was too early or too late to ring them where they are";
+        store
+            .callback_failed(&callback.id, why, false, Some(until))
+            .await?;
+        return Ok(None);
+    }
+    Ok(Some((callback, place)))
+}
+
+async fn make(
+    shared: &Arc<Shared>,
+    settings: &config::Callback,
+    callback: &Callback,
+    calls: &Handle,
+) -> Result<(), StoreError> {
     tracing::info!(callback = %callback.id, "a promised callback is being made");
     let task = calls.spawn(super::call_task::run_callback(
         shared.clone(),
-        promised(shared, &callback),
+        promised(shared, callback),
     ));
     let (result, call) = task.await.unwrap_or((None, String::new()));
-    settle(shared, settings, &callback, result, &call).await
+    settle(shared, settings, callback, result, &call).await
 }
 
 fn promised(shared: &Shared, callback: &Callback) -> Promised {
@@ -190,17 +241,6 @@ fn verdict(
     })
 }
 
-/// Whether it is too early or too late to ring somebody at home.
-fn quiet((from, until): (u16, u16), now: Timestamp, desk: &DeskConfig) -> bool {
-    let local = now.to_zoned_datetime(desk.tz());
-    let minute = local.hour() as u16 * 60 + local.minute() as u16;
-    if from <= until {
-        (from..until).contains(&minute)
-    } else {
-        minute >= from || minute < until
-    }
-}
-
 /// When to call somebody who said `when` ("tomorrow morning", "after 3 pm on Friday", "in an hour"): not before that. At once where they
 /// named no time.
 pub fn due(when: Option<&str>, now: Timestamp, desk: &DeskConfig) -> Timestamp {
@@ -305,15 +345,6 @@ mod tests {
             assert_eq!(due(Some(said), now, &desk()).to_string(), want, "{said}");
         }
         assert_eq!(due(None, now, &desk()), now);
-    }
-
-    #[test]
-    fn nobody_is_rung_at_night() {
-        let at = |t: &str| quiet((20 * 60, 8 * 60), t.parse().unwrap(), &desk());
-        assert!(
-            at("2026-11-23T20:00:00Z") && at("2026-11-23T03:00:00Z") && at("2026-11-23T07:59:00Z")
-        );
-        assert!(!at("2026-11-23T08:00:00Z") && !at("2026-11-23T19:59:00Z"));
     }
 
     #[test]

@@ -162,12 +162,18 @@ impl Shared {
         .plan(handoff)
     }
 
+    /// Whether somebody whom callers are handed to is on no call of ours.
+    pub fn somebody_is_free(&self) -> bool {
+        let queued = self.queues.values().flat_map(Queue::targets);
+        self.humans.any_free(self.targets.iter().chain(queued))
+    }
+
     /// Whether callers can be called back by us.
     pub fn can_call_out(&self) -> bool {
         match &self.call_back_via {
             Via::Off => false,
             Via::Sip(_) => true,
-            Via::Auto => self.has_trunk || self.twilio.is_some(),
+            Via::Auto => self.has_trunk || self.twilio.as_ref().is_some_and(TwilioEdge::calls),
         }
     }
 

@@ -53,11 +53,13 @@ pub mod vocabulary;
 pub mod voice;
 pub mod webhook;
 mod work;
+mod zones;
 
 /// A new call's id: sorts by time, says nothing else, fit for a folder's name.
 pub fn call_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 pub mod phone;
+pub mod phones;
 
 pub(crate) use perform::beside;

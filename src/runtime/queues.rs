@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::call::{CallTarget, Plan};
-use crate::config::Target;
-use crate::desk::{Desk, DeskConfig, Handoff, Hours, QueueConfig, Ring, TargetOutcome};
+use crate::config::{Config, Target};
+use crate::desk::{DeskConfig, Handoff, Hours, QueueConfig, Ring, TargetOutcome};
 
 /// One queue, its targets read.
 #[derive(Debug, Clone)]
@@ -19,17 +19,20 @@ pub struct Queue {
 /// The desk's queues by name, checked.
 ///
 /// # Errors
-/// A target that cannot be read: the sentence names the queue.
-pub fn read(desk: &Desk) -> Result<BTreeMap<String, Queue>, String> {
-    desk.config
-        .escalation
+/// A target that cannot be read, or that this line has no way to call: the sentence names the queue.
+pub fn read(desk: &DeskConfig, line: &Config) -> Result<BTreeMap<String, Queue>, String> {
+    desk.escalation
         .queues
         .iter()
         .map(|(name, config)| {
+            let target = |text: &str| {
+                let target = Target::read(text)?;
+                line.lacks(&target).map_or(Ok(target), Err)
+            };
             let targets = config
                 .targets
                 .iter()
-                .map(|t| Target::read(&t.target))
+                .map(|t| target(&t.target))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|e| format!("desk.toml, [escalation.queues] {name}: {e}"))?;
             let queue = Queue {
@@ -39,6 +42,95 @@ pub fn read(desk: &Desk) -> Result<BTreeMap<String, Queue>, String> {
             Ok((name.clone(), queue))
         })
         .collect()
+}
+
+/// Why calls are handed over, as far as the desk does not say it itself; `language_es` and the like besides.
+const REASONS: [&str; 35] = [
+    "asked",
+    "human",
+    "dispute",
+    "chargeback",
+    "complaint",
+    "fraud",
+    "security",
+    "hardship",
+    "debt",
+    "bereavement",
+    "distress",
+    "self_harm",
+    "emergency",
+    "crisis",
+    "vulnerable",
+    "vulnerability",
+    "legal",
+    "regulator",
+    "legal_threat",
+    "closure",
+    "language",
+    "low_confidence",
+    "no_answer",
+    "not_grounded",
+    "out_of_scope",
+    "policy",
+    "supervised",
+    "third_party",
+    "verify_failed",
+    "verify_locked",
+    "action_failed",
+    "action_unknown",
+    "backoffice",
+    "line",
+    "upset",
+];
+
+/// What is odd about the desk's queues, a sentence each: callers would not be lost, and not be where they were meant to be.
+pub fn doubts<'a>(desk: &DeskConfig, intents: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let intents: Vec<&str> = intents.into_iter().collect();
+    // Every quarter of an hour of a week that begins on a Monday; the zone only moves it.
+    let week = || {
+        let monday = jiff::civil::date(2026, 11, 23).to_datetime(jiff::civil::Time::midnight());
+        let monday = monday.to_zoned_datetime(desk.tz()).map(|z| z.timestamp());
+        let begun = monday.unwrap_or_default();
+        (0..7 * 24 * 4).filter_map(move |n| {
+            begun
+                .checked_add(jiff::SignedDuration::from_mins(n * 15))
+                .ok()
+        })
+    };
+    let mut found = Vec::new();
+    for (name, queue) in &desk.escalation.queues {
+        let named = intents.contains(&name.as_str())
+            || desk
+                .intents
+                .iter()
+                .any(|(intent, policy)| intent == name || policy.queue.as_deref() == Some(name));
+        if !named && !REASONS.contains(&name.as_str()) && !name.starts_with("language_") {
+            found.push(format!(
+                "the queue `{name}` is no intent's, and no reason's that this program knows: nobody comes to it; name it as one of them, or set `queue = \"{name}\"` in an [intent]"
+            ));
+        }
+        let open: Vec<jiff::Timestamp> =
+            week().filter(|at| desk.within(&queue.hours, *at)).collect();
+        let reached =
+            |t: &crate::desk::QueueTarget| open.iter().any(|at| desk.within(&t.hours, *at));
+        let never: Vec<&str> = queue
+            .targets
+            .iter()
+            .filter(|t| !reached(t))
+            .map(|t| t.target.as_str())
+            .collect();
+        if never.len() == queue.targets.len() {
+            found.push(format!(
+                "the queue `{name}` never has anybody: its hours and those of its people do not meet, so its callers go to [transfer] targets"
+            ));
+        } else if !never.is_empty() {
+            found.push(format!(
+                "{} in the queue `{name}` is never rung: their hours and the queue's do not meet",
+                never.join(", ")
+            ));
+        }
+    }
+    found
 }
 
 impl Queue {
@@ -76,6 +168,13 @@ impl Humans {
         if talked {
             state.free_since = Some(Instant::now());
         }
+    }
+
+    /// Whether one of these is on no call of ours.
+    pub fn any_free<'a>(&self, targets: impl IntoIterator<Item = &'a Target>) -> bool {
+        let all = self.lock();
+        let free = |uri: String| all.get(&uri).is_none_or(|state| state.calls == 0);
+        targets.into_iter().any(|target| free(target.uri()))
     }
 
     /// Smaller is idle for longer; whoever is on a call comes last.
@@ -285,6 +384,90 @@ mod tests {
         );
     }
 
+    fn desk(queues: &str) -> DeskConfig {
+        let named = match queues.contains("money") {
+            true => "[intent.late_fee]\nqueue = \"money\"\n",
+            false => "",
+        };
+        let text = format!("company = \"X\"\n{named}{queues}");
+        let files = [
+            ("desk.toml".to_owned(), text),
+            (
+                "intents.jsonl".to_owned(),
+                "{\"text\": \"is there a fee\", \"intent\": \"late_fee\"}\n".to_owned(),
+            ),
+        ];
+        let source = crate::desk::parse(&crate::desk::DeskFiles(files.into()));
+        source
+            .unwrap_or_else(|problems| panic!("{problems:?}"))
+            .config
+    }
+
+    #[test]
+    fn a_queue_whose_people_this_line_cannot_call_is_refused_at_the_start() {
+        let line = |text: &str| Config::from_parts(Some(("t", text)), &BTreeMap::new()).unwrap();
+        let with = "[[trunk]]\nname = \"carrier\"\nhost = \"192.0.2.1\"\n";
+        for (target, line, says) in [
+            ("sip:a@192.0.2.5", line(""), None),
+            ("trunk:+15550100", line(with), None),
+            ("trunk:carrier:+15550100", line(with), None),
+            ("trunk:+15550100", line(""), Some("needs a [[trunk]]")),
+            (
+                "trunk:other:+15550100",
+                line(with),
+                Some("names no [[trunk]]; configure one with name = \"other\""),
+            ),
+            ("phone:maria", line(with), Some("names no [[phone]]")),
+            ("twilio:+15550100", line(with), Some("needs [twilio]")),
+            ("maria", line(with), Some("is not a target")),
+        ] {
+            let desk = desk(&format!("[escalation.queues]\nmoney = [\"{target}\"]\n"));
+            match (read(&desk, &line), says) {
+                (Ok(queues), None) => assert_eq!(queues["money"].targets().len(), 1),
+                (Err(why), Some(says)) => assert!(
+                    why.contains(says) && why.contains("[escalation.queues] money"),
+                    "{why}"
+                ),
+                (other, _) => panic!("{target}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn queues_that_nobody_comes_to_or_sits_at_are_told() {
+        let doubts = |text: &str| {
+            doubts(
+                &desk(&format!("[escalation.queues]\n{text}\n")),
+                ["late_fee"],
+            )
+        };
+        for fine in [
+            "money = [\"sip:a@h\"]",
+            "late_fee = [\"sip:a@h\"]",
+            "fraud = [\"sip:a@h\"]\nlanguage_es = [\"sip:a@h\"]",
+            "money = { targets = [{ target = \"sip:a@h\", hours = [\"mon 09:00-10:00\"] }], hours = [\"daily 08:00-18:00\"] }",
+        ] {
+            assert_eq!(doubts(fine), Vec::<String>::new(), "{fine}");
+        }
+        for (text, says) in [
+            (
+                "refunds = [\"sip:a@h\"]",
+                "the queue `refunds` is no intent's",
+            ),
+            (
+                "money = { targets = [{ target = \"sip:a@h\", hours = [\"sat,sun 09:00-10:00\"] }], hours = [\"mon-fri 08:00-18:00\"] }",
+                "never has anybody",
+            ),
+            (
+                "money = { targets = [\"sip:b@h\", { target = \"sip:a@h\", hours = [\"mon 06:00-07:00\"] }], hours = [\"mon-fri 08:00-18:00\"] }",
+                "sip:a@h in the queue `money` is never rung",
+            ),
+        ] {
+            let found = doubts(text);
+            assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+        }
+    }
+
     #[test]
     fn the_longest_idle_is_rung_first_and_the_busy_last() {
         let member = |uri| target(uri, QueueTarget::default());
@@ -305,7 +488,10 @@ mod tests {
                 .collect()
         };
         assert_eq!(order(&humans), ["sip:c@h", "sip:a@h", "sip:b@h"]);
+        let b = [Target::read("sip:b@h").unwrap()];
+        assert!(!humans.any_free(&b) && humans.any_free(queues["fees"].targets()));
         humans.free("sip:b@h", true);
+        assert!(humans.any_free(&b));
         assert_eq!(order(&humans), ["sip:c@h", "sip:a@h", "sip:b@h"]);
         humans.busy("sip:c@h");
         humans.free("sip:c@h", true);

@@ -52,7 +52,7 @@ pub struct Guest {
 /// # Errors
 /// One sentence: what could not be started, and what to do. Nothing is left half started.
 pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
-    for sentence in config.not_yet() {
+    for sentence in config.not_yet().into_iter().chain(config.doubts()) {
         tracing::warn!("{sentence}");
     }
     let metrics = Arc::new(Metrics::new());
@@ -76,6 +76,10 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     node::close_unfinished(&config.storage.recordings, &store, &keeping).await?;
     let mut encoder = engines::encoder().map_err(anyhow::Error::msg)?;
     let desk = super::desks::load(&config.desk, Some(&mut encoder)).map_err(anyhow::Error::msg)?;
+    let queues = super::queues::read(&desk.config, &config).map_err(anyhow::Error::msg)?;
+    for sentence in super::queues::doubts(&desk.config, desk.intents()) {
+        tracing::warn!("{sentence}");
+    }
     let backoffice = super::actions::backoffice(&desk, line::BACKOFFICE_TIMEOUT, false)
         .map_err(anyhow::Error::msg)?;
     if backoffice.as_ref().is_some_and(|office| office.is_dry()) {
@@ -137,6 +141,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         Arc::new(move || live.has_room())
     });
     let (sip, mut incoming) = SipEdge::start(settings).await?;
+    super::phones::restore(&sip, &config.storage.recordings);
     let (twilio, mut streams) =
         super::twilio::start(&config, &desk, live.most(), admit, &store).await?;
     let words = line::words(&desk, config.transfer.accept_key);
@@ -183,7 +188,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         language: language.split('-').next().unwrap_or("en").to_lowercase(),
         country: line::country(&language),
         targets: config.transfer.targets.clone(),
-        queues: super::queues::read(&desk).map_err(anyhow::Error::msg)?,
+        queues,
         humans: super::queues::Humans::default(),
         accept_key: config.transfer.accept_key,
         notes: config.transfer.notes,
@@ -193,10 +198,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
         call_back_to: super::numbers::Allowed::of(&config, &line::country(&language)),
         has_trunk: !config.trunks.is_empty(),
         webhook: webhook.clone(),
-        recordings_at: config.transfer.recording_url.clone().map_or_else(
-            || format!("http://{}", config.http.listen),
-            |url| url.as_str().trim_end_matches('/').to_string(),
-        ),
+        recordings_at: config.recordings_at(),
         own_number: own_number(&config),
         pilot,
         survey_percent: config.survey.percent,
@@ -233,6 +235,13 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
                 config.http.listen
             )
         })?;
+    if !config.phones.is_empty() {
+        tokio::spawn(super::phones::run(
+            sip.clone(),
+            config.storage.recordings.clone(),
+            stopping.clone(),
+        ));
+    }
     if let Some(bucket) = bucket.clone() {
         tokio::spawn(super::s3::run(
             bucket,

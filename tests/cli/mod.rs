@@ -284,3 +284,55 @@ fn misuse_is_two_and_one_sentence() {
         "{said}"
     );
 }
+
+/// What could only fail in the middle of a call is said before there is one: by `serve`, which does not start, and by `doctor`.
+#[test]
+fn people_whom_the_line_cannot_call_are_told_before_a_call_is() {
+    let folder = Folder::new("people");
+    let dir = folder.0.as_path();
+    std::fs::create_dir_all(dir.join("desk/knowledge")).unwrap();
+    std::fs::write(
+        dir.join("desk/knowledge/hours.md"),
+        "---\nid: hours\ntitle: Opening hours\n---\nNine to five.\n",
+    )
+    .unwrap();
+    let desk = |queues: &str| {
+        let text = format!("company = \"X\"\n[escalation.queues]\n{queues}\n");
+        std::fs::write(dir.join("desk/desk.toml"), text).unwrap();
+    };
+    let (sip, http) = (free_port(), free_port());
+    let run = |what: &str, http: u16| {
+        let mut command = firstline(&[what], dir);
+        command
+            .env(
+                "FIRSTLINE_SIP__LISTEN",
+                format!("udp:127.0.0.1:{sip},tcp:127.0.0.1:{sip}"),
+            )
+            .env("FIRSTLINE_HTTP__LISTEN", format!("127.0.0.1:{http}"))
+            .env("FIRSTLINE_DESK__PATH", dir.join("desk"))
+            .env("FIRSTLINE_TRANSFER__WEBHOOK", "https://desk.example.com/in");
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        said
+    };
+    desk("asked = [\"phone:maria\"]");
+    for what in ["doctor", "serve"] {
+        let said = run(what, http);
+        assert!(said.contains("names no [[phone]]"), "{what}: {said}");
+        assert!(
+            said.contains("set transfer.recording_url"),
+            "{what}: {said}"
+        );
+        let said = run(what, sip);
+        assert!(said.contains("want the same port"), "{what}: {said}");
+    }
+    desk(
+        "refundz = { targets = [{ target = \"sip:a@127.0.0.1\", hours = [\"sat 09:00-10:00\"] }], hours = [\"mon-fri 08:00-18:00\"] }",
+    );
+    let checked = good(&firstline(&["desk", "check", "desk"], dir).output().unwrap());
+    for says in ["is no intent's", "never has anybody"] {
+        assert!(checked.contains(says), "{checked}");
+    }
+}

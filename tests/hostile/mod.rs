@@ -12,6 +12,8 @@ use firstline::wire::hostile::Spoiler;
 mod checks;
 #[cfg(feature = "line")]
 mod http;
+#[cfg(feature = "line")]
+mod settings;
 
 /// What the process may have held at most: the test program and its tables, and a reader that keeps to its input.
 const MEMORY_MAX_KB: u64 = 400 * 1024;
@@ -72,6 +74,12 @@ fn model_files() {
 
 #[cfg(feature = "line")]
 #[test]
+fn configuration() {
+    alone("config");
+}
+
+#[cfg(feature = "line")]
+#[test]
 fn http_requests() {
     alone("http");
 }
@@ -104,7 +112,10 @@ fn worker() {
 }
 
 fn bytes(name: &str) -> u64 {
-    let all = checks::checks();
+    #[allow(unused_mut, reason = "there is more of them with every feature")]
+    let mut all = checks::checks();
+    #[cfg(feature = "line")]
+    all.push(("config", settings::check, settings::seeds));
     let (_, check, seeds) = all.iter().find(|(n, ..)| *n == name).expect("a check");
     let mut inputs = seeds();
     inputs.extend(checks::corpus(Path::new(env!("CARGO_MANIFEST_DIR")), name));

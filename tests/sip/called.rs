@@ -334,3 +334,63 @@ async fn rtcp_says_how_the_line_is() {
     assert!(kept.mos.is_some_and(|mos| mos > 4.0), "{kept:?}");
     assert!(kept.packets_in > 500 && kept.packets_out > 500, "{kept:?}");
 }
+
+/// What is refused for how it was asked for is asked for again: a longer session, another address of the same host. Nobody is followed elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_longer_session_and_another_address_are_asked_for_and_no_other_host() {
+    let mut callee = Callee::new().await;
+    let edge = line(1_800).await;
+    let call_one = call(&edge, &callee, 3).await;
+    let first = callee.invited().await;
+    callee
+        .respond(
+            &first,
+            "422 Session Interval Too Small",
+            "Min-SE: 3600\r\n",
+            "",
+        )
+        .await;
+    let second = callee.invited().await;
+    for header in ["Session-Expires: 3600\r\n", "Min-SE: 3600\r\n"] {
+        assert!(second.contains(header), "{header} in {second}");
+    }
+    assert!(second.contains("m=audio"), "{second}");
+    let moved = format!("Contact: <sip:desk2@{}>;q=0.8\r\n", callee.here);
+    callee
+        .respond(&second, "302 Moved Temporarily", &moved, "")
+        .await;
+    let third = callee.invited().await;
+    assert!(
+        third.starts_with(&format!("INVITE sip:desk2@{}", callee.here)),
+        "{third}"
+    );
+    assert!(third.contains("Session-Expires: 3600\r\n"), "{third}");
+    callee.respond(&third, "200 OK", TYPE, SDP).await;
+    callee.next("ACK ", 3).await;
+    let bye = callee.next("BYE ", 5).await;
+    callee.respond(&bye, "200 OK", "", "").await;
+    let saw = call_one.await.unwrap();
+    assert!(saw.has(&Signal::Answered), "{saw:?}");
+    assert_eq!(saw.end(), Some(EndCause::Ours), "{saw:?}");
+
+    // Elsewhere in the world.
+    let call_two = call(&edge, &callee, 3).await;
+    let invite = callee.invited().await;
+    let away = "Contact: <sip:+19005550100@192.0.2.99>\r\n";
+    callee
+        .respond(&invite, "302 Moved Temporarily", away, "")
+        .await;
+    let saw = call_two.await.unwrap();
+    assert_eq!(saw.end(), Some(EndCause::Failed), "{saw:?}");
+    until_left(&edge).await;
+}
+
+async fn until_left(edge: &SipEdge) {
+    for _ in 0..1_000 {
+        if edge.census().dialogs == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("a dialog is left");
+}

@@ -102,6 +102,35 @@ async fn a_phone_registers_is_rung_and_goes() {
     }
 }
 
+/// The line is started anew, and the phone does not know that: it is rung at once, as it was registered before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_is_known_again_after_a_restart() {
+    let (before, _calls) = line().await;
+    let (desk, calls) = phone(&before, "right", Transport::Udp).await;
+    assert_eq!(settled(&desk).await, Registration::Registered);
+    let folder = std::env::temp_dir().join(format!("firstline-phones-{}", free_port()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let stopping = tokio_util::sync::CancellationToken::new();
+    stopping.cancel();
+    firstline::runtime::phones::run(before.clone(), folder.clone(), stopping).await;
+    before.stop();
+
+    let (after, _calls) = line().await;
+    assert_eq!(after.phones(), [("maria".to_owned(), 0)]);
+    firstline::runtime::phones::restore(&after, &folder);
+    firstline::runtime::phones::restore(&after, &folder);
+    assert_eq!(after.phones(), [("maria".to_owned(), 1)]);
+    let mut seen = answer(calls, Way::Echo);
+    let here = ring(&after).await;
+    assert!(here.has(&Signal::Answered) && here.loud > 40, "{here:?}");
+    assert_eq!(seen.recv().await.unwrap().end(), Some(EndCause::Remote));
+    // Nobody is known who has no account any more.
+    let (nobody, _calls) = edge().await;
+    firstline::runtime::phones::restore(&nobody, &folder);
+    assert!(nobody.phones().is_empty());
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_registers_nobody_and_nobody_is_a_sentence() {
     let (line, _calls) = line().await;

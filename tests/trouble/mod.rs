@@ -86,7 +86,9 @@ impl Line {
     }
 
     pub(crate) fn json(&self, path: &str) -> Value {
-        serde_json::from_str(&fetched(self.http, path).unwrap()).unwrap()
+        // A disk that is busy with something else can keep the database, and the page with it, for some seconds.
+        let asked = (0..5).find_map(|_| fetched(self.http, path));
+        serde_json::from_str(&asked.expect("an answer")).unwrap()
     }
 
     /// Records of calls that are over, newest first.

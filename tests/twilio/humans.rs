@@ -6,17 +6,55 @@ use super::*;
 
 /// One request the stand-in got.
 #[derive(Debug, Clone)]
-struct Asked {
-    path: String,
+pub(super) struct Asked {
+    pub(super) path: String,
     auth: String,
     form: Vec<(String, String)>,
     at: std::time::Instant,
 }
 
 impl Asked {
-    fn field(&self, name: &str) -> String {
+    pub(super) fn field(&self, name: &str) -> String {
         let found = self.form.iter().find(|(n, _)| n == name);
         found.map(|(_, v)| v.clone()).unwrap_or_default()
+    }
+}
+
+/// Reads one request to the API.
+pub(super) async fn request(socket: &mut TcpStream) -> Asked {
+    let mut seen = String::new();
+    let mut buffer = [0; 8_192];
+    loop {
+        let got = socket.read(&mut buffer).await.unwrap_or(0);
+        seen.push_str(&String::from_utf8_lossy(&buffer[..got]));
+        let whole = seen.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head.lines().find_map(|l| {
+                l.to_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse()
+                    .ok()
+            });
+            body.len() >= length.unwrap_or(0)
+        });
+        if whole || got == 0 {
+            break;
+        }
+    }
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap_or_default();
+    let header = |name: &str| {
+        head.lines()
+            .find(|l| l.to_lowercase().starts_with(name))
+            .and_then(|l| l.split_once(": "))
+            .map(|(_, v)| v.to_owned())
+            .unwrap_or_default()
+    };
+    Asked {
+        path: head.split(' ').nth(1).unwrap_or_default().to_owned(),
+        auth: header("authorization"),
+        form: url::form_urlencoded::parse(body.as_bytes())
+            .into_owned()
+            .collect(),
+        at: std::time::Instant::now(),
     }
 }
 
@@ -35,40 +73,8 @@ impl Api {
         tokio::spawn(async move {
             let mut n = 0;
             while let Ok((mut socket, _)) = listener.accept().await {
-                let mut seen = String::new();
-                let mut buffer = [0; 8_192];
-                loop {
-                    let got = socket.read(&mut buffer).await.unwrap_or(0);
-                    seen.push_str(&String::from_utf8_lossy(&buffer[..got]));
-                    let whole = seen.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-                        let length = head.lines().find_map(|l| {
-                            l.to_lowercase()
-                                .strip_prefix("content-length: ")?
-                                .parse()
-                                .ok()
-                        });
-                        body.len() >= length.unwrap_or(0)
-                    });
-                    if whole || got == 0 {
-                        break;
-                    }
-                }
-                let (head, body) = seen.split_once("\r\n\r\n").unwrap_or_default();
-                let header = |name: &str| {
-                    head.lines()
-                        .find(|l| l.to_lowercase().starts_with(name))
-                        .and_then(|l| l.split_once(": "))
-                        .map(|(_, v)| v.to_owned())
-                        .unwrap_or_default()
-                };
-                kept.lock().unwrap().push(Asked {
-                    path: head.split(' ').nth(1).unwrap_or_default().to_owned(),
-                    auth: header("authorization"),
-                    form: url::form_urlencoded::parse(body.as_bytes())
-                        .into_owned()
-                        .collect(),
-                    at: std::time::Instant::now(),
-                });
+                let asked = request(&mut socket).await;
+                kept.lock().unwrap().push(asked);
                 let (status, more, body) = answers[n.min(answers.len() - 1)];
                 n += 1;
                 let answer = format!(
@@ -327,6 +333,45 @@ async fn the_callers_call_is_ended_before_the_number_behind_the_stream_can_ring(
         ended(&mut *leg, SECONDS).await.unwrap().cause,
         EndCause::Ours
     );
+}
+
+/// Calls that last longer than a phone rings end like any other: nothing is left that keeps a thread busy, and the listener answers on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_calls_end_and_leave_every_thread_free() {
+    const CALLS: usize = 24;
+    // What is stuck here is this test's own runtime: only another thread can say so.
+    let (done, watch) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if watch.recv_timeout(Duration::from_secs(60))
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
+            eprintln!("the runtime is stuck");
+            std::process::exit(101);
+        }
+    });
+    let api = Api::start(vec![MADE]).await;
+    let (edge, _calls) = api.line().await;
+    let ring = Duration::from_secs(1);
+    let mut legs = Vec::new();
+    let mut wires = Vec::new();
+    for n in 0..CALLS {
+        legs.push(edge.dial(&format!("+155501{n:02}"), ring).unwrap());
+        until("the call was asked for", || api.asked().len() == n + 1).await;
+        let token = token_in(&api.asked()[n].field("Twiml"));
+        let mut wire = Wire::open(edge.addr()).await;
+        wire.start(&format!("CAh{n}"), &token).await;
+        wires.push(wire);
+    }
+    // Beyond the ringing and what is allowed for a stream to come.
+    tokio::time::sleep(Duration::from_millis(11_500)).await;
+    for wire in &mut wires {
+        wire.say(json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "x"}}))
+            .await;
+    }
+    until("no stream is left", || edge.census().1 == 0).await;
+    let (status, _) = send(edge.addr(), "GET / HTTP/1.1\r\nHost: x", "").await;
+    assert_eq!(status, 404);
+    drop(done);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::sip::{Saw, Way, drive, take, tone};
 
+#[cfg(all(feature = "onnx", feature = "whisper"))]
+mod carrier;
 mod humans;
 #[cfg(all(feature = "onnx", feature = "whisper"))]
 mod killed;
@@ -28,6 +30,8 @@ mod nodes;
 mod peer;
 mod providers;
 mod stream;
+#[cfg(all(feature = "onnx", feature = "whisper"))]
+mod transfers;
 mod webhook;
 
 const TOKEN: &str = "the-auth-token-of-a-test";

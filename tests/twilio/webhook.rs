@@ -233,6 +233,46 @@ async fn a_caller_is_kept_when_the_stream_breaks_and_let_go_when_it_was_ended() 
     );
 }
 
+/// A connection can be dead for longer than Twilio waits: the caller is not kept out of the line by what is left of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_dead_makes_room_for_the_next() {
+    let (edge, mut calls, places) = line().await;
+    // Twilio asks what follows the stream, and the socket says nothing of that.
+    let (mut first, mut dead) = up(&edge, &mut calls, "CA1").await;
+    let (status, body) = post(edge.addr(), "/twilio/voice?again=1", &form("CA1")).await;
+    assert_eq!(status, 200, "{body}");
+    let mut second_wire = Wire::open(edge.addr()).await;
+    second_wire.start("CA1", &token_in(&body)).await;
+    let mut second = incoming(&mut calls).await.leg;
+    let end = ended(&mut *first, SECONDS).await.unwrap();
+    assert_eq!(end.cause, EndCause::Failed, "{end:?}");
+    // The call's own goodbye is not the second one's end.
+    first.hangup(200, "done");
+    drop(first);
+    assert_eq!(dead.closed().await.0, 1000);
+    until("the first place is free", || places.taken() == 1).await;
+    assert_eq!(edge.census(), (0, 1));
+    second.answer();
+    second_wire.media(0x10).await;
+    second_wire.media(0x10).await;
+    second_wire.media(0x10).await;
+    let saw = drive(&mut *second, Duration::from_millis(300), |turn, _, _, _| {
+        tone(turn)
+    })
+    .await;
+    assert!(saw.loud >= 2 && saw.end().is_none(), "{saw:?}");
+    // A webhook sent again is not let in on a stream that lives, nor what asks after the stream before it.
+    for path in ["/twilio/voice", "/twilio/voice?again=1"] {
+        assert_eq!(post(edge.addr(), path, &form("CA1")).await.0, 409, "{path}");
+    }
+    // Nothing has come for longer than Twilio ever leaves between two messages.
+    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    let (status, body) = post(edge.addr(), "/twilio/voice", &form("CA1")).await;
+    assert_eq!((status, body.contains("<Stream")), (200, true), "{body}");
+    let end = ended(&mut *second, SECONDS).await.unwrap();
+    assert_eq!(end.cause, EndCause::Failed, "{end:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_calls_is_believed_as_far_as_the_carrier_does() {
     let (edge, mut calls, _) = line().await;

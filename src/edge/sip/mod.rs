@@ -33,6 +33,7 @@ use tokio::sync::mpsc;
 use super::rtp::{RtpPorts, RtpSession};
 use super::{EndCause, Ended, Leg, LegInfo, Signal};
 
+mod again;
 mod arrival;
 mod gate;
 mod guard;
@@ -65,6 +66,7 @@ use guard::Guard;
 use leg::SipLeg;
 use limiter::Limiter;
 use listen::local_towards;
+pub use registrar::Kept;
 use registrar::Phones;
 use stack::Incoming;
 use stack::Stack;
@@ -268,6 +270,15 @@ impl SipEdge {
     /// Desk phones by user, each with how many devices are registered.
     pub fn phones(&self) -> Vec<(String, usize)> {
         self.shared.phones.census()
+    }
+
+    /// Desk phones that are known again after a restart, where [`SipEdge::restore`] is given them.
+    pub fn kept_phones(&self) -> Vec<Kept> {
+        self.shared.phones.kept()
+    }
+
+    pub fn restore(&self, phones: Vec<Kept>) {
+        self.shared.phones.restore(phones);
     }
 
     pub fn census(&self) -> Census {

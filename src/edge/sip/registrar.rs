@@ -11,8 +11,8 @@ use super::stack::{Incoming, header};
 use super::uri::address_of;
 use super::{Account, Shared, SipUri, Transport, party_of};
 
-/// Seconds granted where a phone asks for none, and the least and the most. Bindings are kept in memory: a connection's other end is gone
-/// after a restart whatever is written down, and a phone that comes back within five minutes is one nobody misses for an hour.
+/// Seconds granted where a phone asks for none, and the least and the most. A connection's other end is gone after a restart, and its phone
+/// comes back within five minutes at most; what registered over UDP is reached as before ([`Kept`]).
 const USUAL: u32 = 300;
 const LEAST: u32 = 30;
 const MOST: u32 = 300;
@@ -30,6 +30,18 @@ pub(super) struct Bound {
     call_id: String,
     cseq: u32,
     until: Instant,
+}
+
+/// A phone that registered over UDP, to be known again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub user: String,
+    /// Its Contact.
+    pub contact: String,
+    /// Where its packets come from.
+    pub source: SocketAddr,
+    /// How much longer the registration holds.
+    pub left: Duration,
 }
 
 /// Who may register, and who has.
@@ -65,6 +77,50 @@ impl Phones {
             .and_then(|b| b.iter().rfind(|b| b.until > now))
             .cloned()
             .ok_or_else(|| format!("{user}'s phone is not registered now"))
+    }
+
+    /// What would be reached after a restart as it is now.
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        let now = Instant::now();
+        let all = self.lock();
+        let each = all
+            .iter()
+            .flat_map(|(user, own)| own.iter().map(move |b| (user, b)));
+        each.filter(|(_, b)| b.transport == Transport::Udp && b.until > now)
+            .map(|(user, b)| Kept {
+                user: user.clone(),
+                contact: b.contact.to_string(),
+                source: b.source,
+                left: b.until - now,
+            })
+            .collect()
+    }
+
+    /// Takes back what was kept, of users that there still are; a phone that has registered since is known better.
+    pub(super) fn restore(&self, kept: Vec<Kept>) {
+        let now = Instant::now();
+        let mut all = self.lock();
+        for one in kept {
+            let Ok(contact) = one.contact.parse::<SipUri>() else {
+                continue;
+            };
+            let known = self.users.contains(&one.user);
+            let own = all.entry(one.user).or_default();
+            let again = own.iter().any(|b| b.contact == contact);
+            if known && !again && own.len() < DEVICES {
+                own.insert(
+                    0,
+                    Bound {
+                        contact,
+                        source: one.source,
+                        transport: Transport::Udp,
+                        call_id: String::new(),
+                        cseq: 0,
+                        until: now + one.left.min(Duration::from_secs(u64::from(MOST))),
+                    },
+                );
+            }
+        }
     }
 
     /// Users, each with how many devices are registered.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::again::Again;
 use super::leg::SipLeg;
 use super::session::{Agreed, Session};
 use super::stack::{Dialog, Incoming, Invite, Over, Step, Steps, lists};
@@ -256,6 +257,7 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         Ok(from) => from,
         Err(why) => return fail(EndCause::Failed, why).await,
     };
+    let fixed = through.is_some() || flow.is_some();
     let account = through.and_then(|trunk| trunk.account);
     let mut media = shared.config.media.clone();
     // Keys in the clear protect nothing: they are offered where the signalling hides them (RFC 4568 section 9.1).
@@ -265,17 +267,9 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
     let mut session = Session::new(shared.our_address(peer), port, &media);
     let offer = session.offer();
     let keeper = Keeper::offering(shared.config.session_s);
-    let mut headers = headers.to_vec();
-    headers.extend(keeper.offer());
-    let (dialog, steps, invite) = match shared.stack.invite(
-        &uri,
-        Some((peer, transport)),
-        &from,
-        &contact,
-        &headers,
-        offer,
-        account.as_ref(),
-    ) {
+    let at = (peer, transport);
+    let again = Again::new(uri, from, headers.to_vec(), account, at, fixed, port);
+    let (dialog, steps, invite) = match invite(shared, &again, &contact, &keeper, offer) {
         Ok(made) => made,
         Err(why) => return fail(EndCause::Failed, why).await,
     };
@@ -310,7 +304,8 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         asked_to_send_on: false,
     };
     let ringing = Ringing {
-        invite,
+        invite: Some(invite),
+        again,
         nobody_at: started + NOBODY_THERE,
         give_up_at: started + Duration::from_secs(u64::from(ring_s)),
     };
@@ -318,9 +313,32 @@ pub(super) async fn outbound(shared: &Arc<Shared>, wires: Wires, order: Order<'_
         .await;
 }
 
+/// Sends the INVITE of a call of ours.
+fn invite(
+    shared: &Shared,
+    order: &Again,
+    contact: &SipUri,
+    keeper: &Keeper,
+    offer: Vec<u8>,
+) -> Result<(Dialog, Steps, Invite), String> {
+    let mut headers = order.headers.clone();
+    headers.extend(keeper.offer());
+    shared.stack.invite(
+        &order.uri,
+        Some(order.at),
+        &order.from,
+        contact,
+        &headers,
+        offer,
+        order.account.as_ref(),
+    )
+}
+
 /// An outbound INVITE under way, and how long it may take.
 struct Ringing {
-    invite: Invite,
+    /// None once it has its last answer.
+    invite: Option<Invite>,
+    again: Again,
     nobody_at: Instant,
     give_up_at: Instant,
 }
@@ -351,6 +369,13 @@ impl Talk<'_> {
             tokio::select! {
                 step = steps.next() => match step {
                     Some(Step::Over(over)) => {
+                        if let (Over::Refused(code), Some(ringing)) = (&over, &mut ringing)
+                            && let Some((new_steps, new_mail)) = self.again(*code, ringing).await
+                        {
+                            (steps, mail) = (new_steps, new_mail);
+                            key = self.dialog.key();
+                            continue;
+                        }
                         self.over(over).await;
                         break;
                     }
@@ -367,7 +392,7 @@ impl Talk<'_> {
                         let old = std::mem::replace(&mut self.dialog, call.dialog.clone());
                         let old_steps = std::mem::replace(&mut steps, new_steps);
                         let old_mail = std::mem::replace(&mut mail, new_mail);
-                        let invite = ringing.take().map(|r| r.invite);
+                        let invite = ringing.take().and_then(|r| r.invite);
                         self.bid_farewell(old, old_steps, old_mail, key, invite);
                         key = self.dialog.key();
                         self.succeeded(call).await;
@@ -406,12 +431,42 @@ impl Talk<'_> {
         while let Ok(late) = mail.successors.try_recv() {
             late.refuse(self.shared, 481);
         }
-        if let Some(mut ringing) = ringing
-            && timeout(LINGER, &mut ringing.invite).await.is_err()
+        if let Some(mut invite) = ringing.and_then(|r| r.invite)
+            && timeout(LINGER, &mut invite).await.is_err()
         {
-            ringing.invite.abort();
+            invite.abort();
         }
         self.dialog.forget();
+    }
+
+    /// Asks for the call once more, where the refusal says how: the dialog's own from here on.
+    async fn again(&mut self, code: u16, ringing: &mut Ringing) -> Option<(Steps, Mail)> {
+        if !matches!(code, 301 | 302 | 422) || self.answered || self.told || self.leaving {
+            return None;
+        }
+        let last = timeout(T1, ringing.invite.take()?).await;
+        let said = super::stack::last_headers(last.ok()?.ok()?)?;
+        if !ringing.again.change(code, &said, &mut self.keeper) {
+            return None;
+        }
+        let offer = self.session.last_answer();
+        let made = invite(
+            self.shared,
+            &ringing.again,
+            &self.contact,
+            &self.keeper,
+            offer,
+        );
+        let (dialog, steps, invite) = made
+            .inspect_err(|why| tracing::warn!(why, "a call could not be asked for again"))
+            .ok()?;
+        tracing::info!(code, to = %ringing.again.uri, "a call is asked for again");
+        ringing.invite = Some(invite);
+        let old = std::mem::replace(&mut self.dialog, dialog);
+        self.shared.unroute(&old.key());
+        old.forget();
+        let mail = self.shared.route(self.dialog.key(), ringing.again.port);
+        Some((steps, mail))
     }
 
     async fn command(&mut self, command: Command) {

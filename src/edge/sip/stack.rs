@@ -405,6 +405,11 @@ impl Binding {
     }
 }
 
+/// The headers of the last answer to an INVITE of ours; none where there was none.
+pub(super) fn last_headers(answer: InviteAsyncResult) -> Option<Headers> {
+    Some(headers_of(answer.ok()?.1?.headers.iter()))
+}
+
 /// The first header of this name.
 pub(super) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
     headers

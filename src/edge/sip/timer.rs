@@ -8,6 +8,8 @@ use super::stack::{Headers, Incoming, header, lists};
 
 /// What we ask for, seconds: as RFC 4028 recommends (section 4), and no far end refuses it as too short.
 pub const USUAL: u32 = 1_800;
+/// The longest that is agreed to where somebody asks for more: a day.
+const LONGEST: u32 = 86_400;
 /// Shorter sessions than this are refused (section 4's least).
 const LEAST: u32 = 90;
 
@@ -76,6 +78,8 @@ pub(super) struct Keeper {
     due: Option<Instant>,
     /// What we ask for, seconds.
     ours: u32,
+    /// The least that somebody on the way takes, where it told.
+    floor: u32,
 }
 
 impl Keeper {
@@ -84,6 +88,7 @@ impl Keeper {
             terms,
             due: None,
             ours: USUAL,
+            floor: LEAST,
         }
     }
 
@@ -98,7 +103,18 @@ impl Keeper {
             },
             due: None,
             ours: seconds,
+            floor: LEAST,
         }
+    }
+
+    /// Somebody on the way takes no shorter session than this (422). False where it was not shorter, which nobody can mean.
+    pub(super) fn at_least(&mut self, seconds: u32) -> bool {
+        let longer = seconds > self.ours && seconds <= LONGEST;
+        if longer {
+            self.ours = seconds;
+            self.floor = seconds;
+        }
+        longer
     }
 
     /// What our INVITE says (section 7.1). Who refreshes is left to the far end.
@@ -114,7 +130,7 @@ impl Keeper {
     }
 
     fn least(&self) -> u32 {
-        LEAST.min(self.ours)
+        self.floor.min(self.ours)
     }
 
     fn header(&self) -> String {

@@ -96,9 +96,9 @@ pub(super) async fn place(shared: Arc<Shared>, link: Arc<Link>, order: Order) {
 async fn watch(shared: &Arc<Shared>, link: &Link, ring: Duration) {
     let late = async {
         tokio::time::sleep(ring + GRACE).await;
-        while link.is_attached() {
-            // The stream looks after itself from here on.
-            link.over.cancelled().await;
+        if link.is_attached() {
+            // The stream looks after itself from here on, and its end is waited for beside this.
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {

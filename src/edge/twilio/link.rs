@@ -62,6 +62,8 @@ struct Inner {
     starved_run: u32,
     starved: u64,
     last_in: Option<(Instant, u64)>,
+    /// When anything came, or the stream.
+    last_news: Instant,
     last_back: Option<Instant>,
     last_out: Option<Instant>,
     longest_out: Duration,
@@ -98,6 +100,7 @@ impl Link {
                 starved_run: 0,
                 starved: 0,
                 last_in: None,
+                last_news: Instant::now(),
                 last_back: None,
                 last_out: None,
                 longest_out: Duration::ZERO,
@@ -211,8 +214,32 @@ impl Link {
             return false;
         }
         inner.attached = true;
+        inner.last_news = Instant::now();
         inner.call_sid.get_or_insert_with(|| call_sid.to_owned());
         true
+    }
+
+    /// A message came, whatever it says.
+    pub fn came(&self) {
+        self.lock().last_news = Instant::now();
+    }
+
+    /// How long nothing has come.
+    pub fn quiet_for(&self) -> Duration {
+        self.lock().last_news.elapsed()
+    }
+
+    /// Another stream of the same call takes this one's place; the call itself is the other's to end.
+    pub fn give_up(&self) {
+        self.set_moved(true);
+        self.end(
+            EndCause::Failed,
+            "the media stream was lost, and another of the same call has come",
+        );
+        self.close(Closing {
+            whole: false,
+            reason: "another stream has come".into(),
+        });
     }
 
     pub fn is_attached(&self) -> bool {

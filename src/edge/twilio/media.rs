@@ -82,9 +82,10 @@ pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
         Purpose::Caller(caller) => {
             let link = Arc::new(Link::new(Some(start.call_sid.clone())));
             link.attach(&start.call_sid);
+            shared.tickets.up(&start.call_sid, &link);
             let call = IncomingStream::new(caller, &start, link.clone(), &shared);
             if shared.incoming.try_send(call).is_err() {
-                shared.tickets.ended(&start.call_sid, false);
+                shared.tickets.ended(&start.call_sid, None, false);
                 shared.over(&start.call_sid, false).await;
                 let close = Close {
                     code: close_code::AGAIN,
@@ -96,9 +97,10 @@ pub(super) async fn serve(mut socket: WebSocket, shared: Arc<Shared>) {
         }
         Purpose::Human(link) => {
             if !link.attach(&start.call_sid) {
-                shared.tickets.ended(&start.call_sid, true);
+                shared.tickets.ended(&start.call_sid, None, true);
                 return refuse(socket, policy("nobody waits for this stream"), &shared).await;
             }
+            shared.tickets.up(&start.call_sid, &link);
             shared.humans.add(&start.call_sid, &link);
             link.signal(crate::edge::Signal::Answered);
             (link, true)
@@ -196,8 +198,8 @@ async fn run(
     let whole = link.closing().is_some_and(|c| c.whole);
     // Known before the socket is closed: Twilio may ask what comes next at once. Who was moved on is not ours to end.
     let finished = (whole || human) && !link.moved();
-    shared.tickets.ended(&start.call_sid, finished);
-    if !human {
+    let last = shared.tickets.ended(&start.call_sid, Some(link), finished);
+    if !human && last {
         shared.over(&start.call_sid, finished).await;
     }
     let close = match end {
@@ -311,6 +313,7 @@ async fn read(stream: &mut SplitStream<WebSocket>, link: &Link) -> End {
             }
         };
         asked = false;
+        link.came();
         second.1 += 1;
         if second.0.elapsed() >= Duration::from_secs(1) {
             second = (Instant::now(), 0);

@@ -272,6 +272,11 @@ impl TwilioEdge {
         self.shared.tickets.census()
     }
 
+    /// Whether people can be called at all.
+    pub fn calls(&self) -> bool {
+        self.shared.config.names.rest && self.shared.config.caller_id.is_some()
+    }
+
     /// Calls a human. The leg's signals say how it goes; it is answered when its stream is there.
     ///
     /// # Errors

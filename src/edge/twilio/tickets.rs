@@ -1,7 +1,7 @@
 //! Streams that are awaited: each is let in once, by a random token that was told to Twilio alone, within a minute.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -14,6 +14,8 @@ pub(super) const VALID: Duration = Duration::from_secs(60);
 /// A call that ended is remembered this long, for Twilio asking what next.
 const REMEMBERED: Duration = Duration::from_secs(600);
 const REMEMBERED_MOST: usize = 4_096;
+/// Twilio sends a message every 20 ms, whether anybody speaks or not: where none came for so long, the stream is no more.
+const DEAD: Duration = Duration::from_secs(3);
 
 /// A caller who has been let in and whose stream has not come yet.
 pub(super) struct Caller {
@@ -37,6 +39,17 @@ struct Ticket {
     until: Instant,
     /// Other machines know of it, too.
     told: bool,
+    /// How many streams of this call had ended when it was given out.
+    again: u32,
+}
+
+/// A stream that is up.
+#[derive(Default)]
+struct Up {
+    /// None in the moment before it has one.
+    link: Option<Weak<Link>>,
+    /// As its ticket had it.
+    again: u32,
 }
 
 type Key = [u8; 32];
@@ -46,7 +59,8 @@ struct Inner {
     /// By the token's digest: what is compared says nothing about the token.
     waiting: HashMap<Key, Ticket>,
     by_call: HashMap<String, Key>,
-    streaming: HashMap<String, Instant>,
+    /// Streams that are up, by their call.
+    streaming: HashMap<String, Up>,
     /// Calls that we ended.
     finished: VecDeque<(String, Instant)>,
 }
@@ -73,10 +87,12 @@ impl Tickets {
         inner
     }
 
-    /// A token for a caller's stream. Asked again for the same call, the place that is kept stays, and the token before is void.
+    /// A token for a caller's stream. Asked again for the same call, the place that is kept stays, and the token before is void. `again`:
+    /// how many streams of this call have ended.
     pub fn caller(
         &self,
         call_sid: &str,
+        again: u32,
         admit: impl FnOnce() -> Result<Permit, u32>,
         caller: impl FnOnce(Permit) -> Caller,
     ) -> Result<String, Refused> {
@@ -102,6 +118,7 @@ impl Tickets {
                 purpose,
                 until: Instant::now() + VALID,
                 told: false,
+                again,
             },
         );
         Ok(token)
@@ -117,6 +134,7 @@ impl Tickets {
                 purpose: Purpose::Human(link),
                 until: Instant::now() + VALID + ring,
                 told: false,
+                again: 0,
             },
         );
         token
@@ -144,14 +162,40 @@ impl Tickets {
         let known = ticket.call_sid.clone().filter(|_| !same_id);
         let call_sid = known.unwrap_or_else(|| call_sid.to_owned());
         inner.by_call.remove(&call_sid);
-        inner.streaming.insert(call_sid, Instant::now());
+        let again = ticket.again;
+        inner.streaming.insert(call_sid, Up { link: None, again });
         Ok((ticket.purpose, ticket.call_sid))
     }
 
     /// A stream is up that another machine's webhook was told of.
     pub fn streams(&self, call_sid: &str) {
-        let now = Instant::now();
-        self.lock().streaming.insert(call_sid.to_owned(), now);
+        let mut inner = self.lock();
+        inner.streaming.insert(call_sid.to_owned(), Up::default());
+    }
+
+    /// The stream of a call has its link.
+    pub fn up(&self, call_sid: &str, link: &Arc<Link>) {
+        let mut inner = self.lock();
+        let up = inner.streaming.entry(call_sid.to_owned()).or_default();
+        up.link = Some(Arc::downgrade(link));
+    }
+
+    /// Whether the stream of this call brings nothing any more.
+    pub fn dead(&self, call_sid: &str) -> bool {
+        let inner = self.lock();
+        let link = inner.streaming.get(call_sid).and_then(|up| up.link.clone());
+        drop(inner);
+        link.is_some_and(|link| link.upgrade().is_none_or(|l| l.quiet_for() > DEAD))
+    }
+
+    /// The stream of this call that came before the one asked for is over, whatever its socket says. Its link, which is to be told.
+    pub fn give_up(&self, call_sid: &str, again: u32) -> Option<Arc<Link>> {
+        let mut inner = self.lock();
+        let up = inner.streaming.get(call_sid)?;
+        if up.link.is_none() || up.again >= again {
+            return None;
+        }
+        inner.streaming.remove(call_sid)?.link?.upgrade()
     }
 
     /// Other machines know of the token with this digest ([`hex`]).
@@ -186,15 +230,25 @@ impl Tickets {
         self.lock().waiting.remove(&digest(token));
     }
 
-    /// A stream is over. `finished`: so is its call, by our doing.
-    pub fn ended(&self, call_sid: &str, finished: bool) {
+    /// A stream is over, or was let in for nothing (no `link`). `finished`: so is its call, by our doing. False where another one has taken
+    /// its place: nothing is known of the call then.
+    pub fn ended(&self, call_sid: &str, link: Option<&Link>, finished: bool) -> bool {
         let mut inner = self.lock();
+        let own = match (link, inner.streaming.get(call_sid)) {
+            (None, _) => true,
+            (Some(own), Some(Up { link: Some(up), .. })) => std::ptr::eq(own, up.as_ptr()),
+            (Some(_), _) => false,
+        };
+        if !own {
+            return false;
+        }
         inner.streaming.remove(call_sid);
         if finished {
             inner
                 .finished
                 .push_back((call_sid.to_owned(), Instant::now()));
         }
+        true
     }
 
     /// Twilio says that a call is over: its place is given back if its stream never came.
@@ -259,7 +313,7 @@ mod tests {
 
     fn ask(tickets: &Tickets, sid: &str, room: bool) -> Result<String, Refused> {
         let admit = || room.then(|| Box::new(()) as Permit).ok_or(20);
-        tickets.caller(sid, admit, |permit| Caller {
+        tickets.caller(sid, 0, admit, |permit| Caller {
             from: None,
             to: None,
             vouched: true,
@@ -277,9 +331,34 @@ mod tests {
         assert!(tickets.take(&token, "CA1", true).is_ok());
         assert!(tickets.take(&token, "CA1", true).is_err());
         assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Streaming));
-        tickets.ended("CA1", false);
+        tickets.ended("CA1", None, false);
         assert!(ask(&tickets, "CA1", true).is_ok());
-        tickets.ended("CA1", true);
+        tickets.ended("CA1", None, true);
+        assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Finished));
+    }
+
+    #[test]
+    fn the_end_of_a_stream_that_was_given_up_is_not_its_successors() {
+        let tickets = Tickets::default();
+        let up = || {
+            let token = ask(&tickets, "CA1", true).unwrap();
+            assert!(tickets.take(&token, "CA1", true).is_ok());
+            let link = Arc::new(Link::new(None));
+            tickets.up("CA1", &link);
+            link
+        };
+        assert!(tickets.give_up("CA1", 1).is_none());
+        let first = up();
+        assert!(!tickets.dead("CA1"), "it has only just begun");
+        assert!(
+            tickets.give_up("CA1", 0).is_none(),
+            "asked what came before it"
+        );
+        assert!(Arc::ptr_eq(&tickets.give_up("CA1", 1).unwrap(), &first));
+        let second = up();
+        assert!(!tickets.ended("CA1", Some(&first), true));
+        assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Streaming));
+        assert!(tickets.ended("CA1", Some(&second), true));
         assert_eq!(ask(&tickets, "CA1", true), Err(Refused::Finished));
     }
 
@@ -312,6 +391,7 @@ mod tests {
             tickets
                 .caller(
                     sid,
+                    0,
                     || Ok(place),
                     |permit| Caller {
                         from: None,

@@ -129,7 +129,7 @@ impl Shared {
             (Ok(own), Some(Some(_))) => Ok(own),
             (Ok((_, known)), Some(None)) => {
                 let sid = known.as_deref().unwrap_or(call_sid);
-                self.tickets.ended(sid, false);
+                self.tickets.ended(sid, None, false);
                 Err("the token was used at another machine")
             }
             (Err(why), Some(None)) => Err(why),

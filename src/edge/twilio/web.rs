@@ -156,10 +156,19 @@ async fn voice(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
         to: to.clone(),
         vouched,
     };
-    let token = match shared.elsewhere(sid, again > 0).await {
+    // Asked what follows a stream, or asked again about one that brings nothing: it is over, though its socket may not say so yet.
+    let dead = shared.tickets.dead(sid);
+    let lost = again > 0 || dead;
+    let before = if dead { u32::MAX } else { again };
+    if let Some(link) = shared.tickets.give_up(sid, before) {
+        tracing::warn!(call = %sid, "a media stream was lost; another is let in");
+        link.give_up();
+    }
+    let token = match shared.elsewhere(sid, lost).await {
         Some(refused) => Err(refused),
         None => shared.tickets.caller(
             sid,
+            again,
             || (shared.config.admit)(),
             |permit| Caller {
                 from,
