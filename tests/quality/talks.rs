@@ -81,10 +81,8 @@ fn run(talk: &Value, desk: &Arc<Desk>, encoder: &mut dyn Embedder, out: &mut Sco
         }
         match decision.route {
             Route::Answer if route == "answer" && right(&decision) => {
-                if counted {
-                    out.right += 1;
-                    out.settled += 1;
-                }
+                out.right += usize::from(counted);
+                out.settled += usize::from(counted);
             }
             // What was told is told again, which misleads nobody.
             Route::Answer

@@ -346,10 +346,11 @@ fn day_limit(text: &str) -> Option<Limit> {
         _ => return None,
     };
     let unit = rest.chars().last()?;
-    let n: i32 = rest[1..rest.len() - unit.len_utf8()]
+    let n: i32 = rest
+        .get(1..rest.len() - unit.len_utf8())?
         .parse()
         .ok()
-        .filter(|n| *n < 40_000)?;
+        .filter(|n| (0..40_000).contains(n))?;
     Some(match unit {
         'd' => Limit::Today {
             days: sign * n,

@@ -71,7 +71,7 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Read 
     }
     for (text, line) in f.strs("hours", problems).unwrap_or_default() {
         match hours(&text) {
-            Ok(h) => config.hours.extend(h),
+            Ok(h) => config.hours.push(h),
             Err(why) => problems.push(Problem::at(
                 file,
                 line,
@@ -331,8 +331,9 @@ fn escalation(file: &str, node: &Node, problems: &mut Vec<Problem>) -> Escalatio
     out
 }
 
-/// `mon-fri 08:00-20:00`, `sat,sun 10:00-16:00`, `daily 09:00-17:00`, `mon 24h`.
-pub(super) fn hours(text: &str) -> Result<Option<Hours>, String> {
+/// `mon-fri 08:00-20:00`, `sat,sun 10:00-16:00`, `daily 09:00-17:00`, `mon 24h`, `sun closed`. A line that is closed covers nothing, and
+/// is one all the same: no lines at all mean always open.
+pub(super) fn hours(text: &str) -> Result<Hours, String> {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let lower = text.trim().to_ascii_lowercase();
     let (days_text, span) = lower
@@ -364,9 +365,9 @@ pub(super) fn hours(text: &str) -> Result<Option<Hours>, String> {
         }
     }
     if span == "closed" {
-        return Ok(None);
+        days = [false; 7];
     }
-    let (from, until) = if span == "24h" {
+    let (from, until) = if matches!(span, "24h" | "closed") {
         (0, 1440)
     } else {
         let (a, b) = span
@@ -377,7 +378,7 @@ pub(super) fn hours(text: &str) -> Result<Option<Hours>, String> {
     if from == until {
         return Err("it opens and closes at the same time".into());
     }
-    Ok(Some(Hours { days, from, until }))
+    Ok(Hours { days, from, until })
 }
 
 fn clock(text: &str) -> Result<u16, String> {

@@ -103,7 +103,7 @@ fn opening(file: &str, t: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Vec<H
     let mut all = Vec::new();
     for (text, line) in t.strs("hours", problems).unwrap_or_default() {
         match hours(&text) {
-            Ok(hours) => all.extend(hours),
+            Ok(hours) => all.push(hours),
             Err(why) => problems.push(Problem::at(
                 file,
                 line,

@@ -231,3 +231,23 @@ fn a_misspelt_wording_is_told_and_a_strange_one_left_alone() {
     );
     assert!(got[2].starts_with("phrases.toml:5:"), "{got:#?}");
 }
+
+#[test]
+fn a_limit_without_its_number_is_refused_and_closed_is_not_open() {
+    for limit in ["today+", "today-", "today+d", "today--3d", "today+\u{e9}"] {
+        let actions = ACTIONS.replace("today+14d", limit);
+        let got = problems(&[
+            ("desk.toml", DESK),
+            ("intents.jsonl", INTENTS),
+            ("actions.toml", &actions),
+        ]);
+        assert!(
+            got.iter().any(|problem| problem.contains("must be a day")),
+            "{limit}: {got:?}"
+        );
+    }
+    let closed = config::hours("daily closed").expect("hours");
+    let desk = crate::desk::config::DeskConfig::default();
+    let now = "2026-11-23T10:00:00Z".parse().expect("a time");
+    assert!(!desk.within(&[closed], now) && desk.within(&[], now));
+}
