@@ -85,18 +85,57 @@ fn number(word: &str) -> Option<&'static str> {
         "ten" => "10",
         "eleven" => "11",
         "twelve" => "12",
+        "thirteen" => "13",
         "fourteen" => "14",
         "fifteen" => "15",
+        "sixteen" => "16",
+        "seventeen" => "17",
         "eighteen" => "18",
+        "nineteen" => "19",
         "twenty" => "20",
         "thirty" => "30",
         "forty" => "40",
         "fifty" => "50",
         "sixty" => "60",
+        "seventy" => "70",
+        "eighty" => "80",
         "ninety" => "90",
         "hundred" => "100",
         _ => return None,
     })
+}
+
+/// The short form of an English word for a measure: what callers say in full is written short.
+fn unit(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "kilo" | "kilos" | "kgs" | "kilogram" | "kilograms" | "kilogramme" | "kilogrammes" => "kg",
+        "gig" | "gigs" | "gigabyte" | "gigabytes" => "gb",
+        "meg" | "megs" | "megabyte" | "megabytes" => "mb",
+        "centimetre" | "centimetres" | "centimeter" | "centimeters" => "cm",
+        "kilometre" | "kilometres" | "kilometer" | "kilometers" => "km",
+        _ => return None,
+    })
+}
+
+/// "8gb" as its figures and its measure.
+fn measured(word: &str) -> Option<(&str, &str)> {
+    let at = word
+        .find(|c: char| !c.is_ascii_digit())
+        .filter(|at| *at > 0)?;
+    let (figures, unit) = word.split_at(at);
+    matches!(unit, "kg" | "gb" | "mb" | "cm" | "km").then_some((figures, unit))
+}
+
+/// "Twenty five" is one number: its figures, where a ten and a one stand side by side.
+fn compound(ten: &str, one: &str) -> Option<String> {
+    let ten = match ten {
+        "twenty" | "thirty" | "forty" | "fifty" | "sixty" | "seventy" | "eighty" | "ninety" => {
+            number(ten)?
+        }
+        _ => return None,
+    };
+    let one = if one == "one" { "1" } else { number(one)? };
+    (one.len() == 1).then(|| format!("{}{one}", &ten[..1]))
 }
 
 impl Stems {
@@ -134,14 +173,35 @@ impl Stems {
         match &self.0 {
             // "The twelve month plan" is "the 12-month plan".
             Some(_) if self.1 && number(word).is_some() => number(word).unwrap_or_default().into(),
+            Some(_) if self.1 && unit(word).is_some() => unit(word).unwrap_or_default().into(),
             Some(s) => s.stem(word).into_owned(),
             None => word.to_string(),
         }
     }
 
+    /// Words with their numbers as figures: "twenty five" as "25", "8gb" as "8" and "gb".
+    fn numbered(&self, words: Vec<String>) -> Vec<String> {
+        if !self.1 {
+            return words;
+        }
+        let mut out: Vec<String> = Vec::with_capacity(words.len());
+        let mut words = words.into_iter().peekable();
+        while let Some(word) = words.next() {
+            if let Some(both) = words.peek().and_then(|next| compound(&word, next)) {
+                words.next();
+                out.push(both);
+            } else if let Some((figures, unit)) = measured(&word) {
+                out.extend([figures.to_owned(), unit.to_owned()]);
+            } else {
+                out.push(word);
+            }
+        }
+        out
+    }
+
     /// Stemmed content words; all words where nothing else is left.
     pub fn terms(&self, text: &str) -> Vec<String> {
-        let words = words(text);
+        let words = self.numbered(words(text));
         let content: Vec<String> = words
             .iter()
             .filter(|w| !is_stop(w))
@@ -198,6 +258,16 @@ mod tests {
             words("I haven't got £4.50, PO-12b!"),
             ["i", "havent", "got", "4", "50", "po", "12b"]
         );
+    }
+
+    #[test]
+    fn what_is_said_of_numbers_is_what_is_written() {
+        let stems = Stems::new("en-GB");
+        assert_eq!(stems.terms("the fifteen kilo bag"), ["15", "kg", "bag"]);
+        assert_eq!(stems.terms("twenty-five gigs"), ["25", "gb"]);
+        assert_eq!(stems.terms("25GB, seventy one"), ["25", "gb", "71"]);
+        assert_eq!(stems.terms("twenty four hours"), stems.terms("24 hours"));
+        assert_eq!(stems.terms("twenty quid"), ["20", "quid"]);
     }
 
     #[test]

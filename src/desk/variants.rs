@@ -169,6 +169,22 @@ impl Desk {
         out
     }
 
+    /// What an article is called beside all others: what stands before the colon of its title, if no other begins so.
+    pub(super) fn called_alone(&self, article: usize) -> String {
+        let title = self.articles[article].title.as_str();
+        let others = self.articles.iter().enumerate();
+        match title.split_once(':') {
+            Some((head, _))
+                if !others
+                    .filter(|(at, _)| *at != article)
+                    .any(|(_, other)| other.title.starts_with(head)) =>
+            {
+                head.to_owned()
+            }
+            _ => title.to_owned(),
+        }
+    }
+
     /// What an article is called when it is offered beside others: "Basic" of "Basic: leaving early", else its title.
     pub(super) fn called(&self, article: usize, others: &[usize]) -> String {
         let title = &self.articles[article].title;

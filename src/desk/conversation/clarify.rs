@@ -139,7 +139,18 @@ impl Conversation {
             text: text.to_owned(),
             vector: vector.to_vec(),
         });
-        let (inquiry, text, vector) = self.in_context(said, alone);
+        let together = inquire(&self.desk, &both, &blended, said.heard.as_ref());
+        let settles = |inquiry: &Inquiry| {
+            matches!(
+                inquiry.verdict,
+                Verdict::Answer { .. } | Verdict::Act { .. }
+            )
+        };
+        if settles(&together) && (!settles(&alone) || together.confidence > alone.confidence) {
+            return self.act_on(together, &both, &blended);
+        }
+        let offered = between.first().and_then(|choice| choice.article.as_deref());
+        let (inquiry, text, vector) = self.in_context_of(said, alone, offered);
         self.act_on(inquiry, &text, &vector)
     }
 

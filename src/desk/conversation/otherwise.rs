@@ -10,25 +10,6 @@ use crate::desk::types::{Mood, Reply, Route, Said};
 use super::{Conversation, Party, Waiting};
 
 impl Conversation {
-    /// Words that lean on what was just read, and that nothing answers as a question of their own: its sentence that speaks of them.
-    pub(super) fn pointed(
-        &self,
-        said: &Said,
-        inquiry: Inquiry,
-        text: String,
-        vector: Vec<f32>,
-    ) -> (Inquiry, String, Vec<f32>) {
-        if silent(&inquiry)
-            && context::lean(&said.text) != Lean::Own
-            && let Some(last) = &self.last_source
-            && let Some(found) = inquiry::inquire_again(&self.desk, last, &said.text, &said.vector)
-            && !matches!(&found.verdict, Verdict::Answer { text, .. } if self.last_answer.as_ref() == Some(text))
-        {
-            return (found, text, vector);
-        }
-        (inquiry, text, vector)
-    }
-
     /// What is asked after it was said how things are, where the whole means nothing: "it's my first time calling, I was wondering about
     /// classes".
     pub(super) fn asked_last(

@@ -42,7 +42,6 @@ impl Conversation {
         if let Some(reply) = self.state_asked(said, &inquiry, &text, &vector) {
             return reply;
         }
-        let (inquiry, text, vector) = self.pointed(said, inquiry, text, vector);
         let (inquiry, text, vector) = self.asked_last(said, inquiry, text, vector);
         let (inquiry, text, vector) = self.as_how(said, inquiry, text, vector);
         self.act_on(inquiry, &text, &vector)

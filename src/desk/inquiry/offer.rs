@@ -106,8 +106,9 @@ fn of_article(desk: &Desk, at: usize, understood: &Understanding) -> Option<Choi
         .map(|(name, _)| name)
         .find(|name| article.intents.contains(name));
     let intent = likeliest.or(article.intents.first()).cloned();
-    let plain = if names_a_thing(&article.title) {
-        as_a_thing(desk, &article.title)
+    let title = desk.called_alone(at);
+    let plain = if names_a_thing(&title) {
+        as_a_thing(desk, &title)
     } else {
         topic(desk, intent.as_deref()?)
     };
@@ -219,11 +220,13 @@ pub fn topic(desk: &Desk, intent: &str) -> String {
     if let Some(own) = own.first() {
         return own.clone();
     }
-    let titles: Vec<&str> = desk
-        .articles
-        .iter()
-        .filter(|article| article.intents.first().is_some_and(|first| first == intent))
-        .map(|article| article.title.as_str())
+    let serves = |at: &usize| {
+        let first = desk.articles[*at].intents.first();
+        first.is_some_and(|first| first == intent)
+    };
+    let titles: Vec<String> = (0..desk.articles.len())
+        .filter(serves)
+        .map(|at| desk.called_alone(at))
         .filter(|title| names_a_thing(title))
         .collect();
     match titles.as_slice() {
