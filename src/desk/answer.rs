@@ -20,6 +20,8 @@ const FIRST_PASSAGE: f32 = 0.1;
 /// How much better than the best sentence of what was written for reading out another of the article's answers where the first leaves
 /// out what is asked for.
 const LEFT_OUT: f32 = 0.03;
+/// The same of a question for the whole of a matter, which is what such a text was written for.
+const LEFT_OUT_OF_ALL: f32 = 0.16;
 
 /// A word of the question less near than this to any that is said is not spoken of.
 const UNSPOKEN: f32 = 0.5;
@@ -179,8 +181,13 @@ impl Desk {
         let written = self.written[at].as_ref().filter(|_| after.is_none());
         let written = written.filter(|written| {
             let rest = || self.of_article(at).flat_map(|p| &p.sentences);
+            let most = if asks_for_all(question) {
+                LEFT_OUT_OF_ALL
+            } else {
+                LEFT_OUT
+            };
             let figure = asked.answered_by(&written.text) || !rest().any(|s| asked.answered_by(s));
-            figure && top(scores) < top(&self.score_sentences(written, &sought)) + LEFT_OUT
+            figure && top(scores) < top(&self.score_sentences(written, &sought)) + most
         });
         let written = written.map(|written| &written.text);
         let (text, sentence) = match written {
@@ -495,6 +502,15 @@ impl Desk {
             ..ByWord::default()
         }
     }
+}
+
+/// "What happens if I'm late?", "how does it work?": after the whole of a matter, not one thing of it.
+fn asks_for_all(question: &str) -> bool {
+    let w = words(question);
+    let w: Vec<&str> = w.iter().map(String::as_str).collect();
+    w.windows(2)
+        .any(|pair| matches!(pair, ["what", "happens" | "happened"] | ["tell", "me"]))
+        || w.windows(2).any(|pair| pair == ["how", "does"]) && w.last() == Some(&"work")
 }
 
 /// Words that tell one of a kind from its others, whatever the articles call it.
