@@ -20,18 +20,18 @@ pub struct After<'a> {
 }
 
 impl Desk {
-    /// What one article says to a question that goes on with another, and the understanding with it first.
+    /// What one article says to a question, which may go on with another, and the understanding with it first.
     pub fn answer_after(
         &self,
         article: &str,
         question: &str,
         reading: &[f32],
         u: &Understanding,
-        after: &After<'_>,
+        after: Option<&After<'_>>,
     ) -> Option<(Understanding, Answer)> {
         let mut u = u.clone();
         self.put_first(&mut u, self.article_at(article)?);
-        let answer = self.answer_among(question, reading, &u, &[], Some(after))?;
+        let answer = self.answer_among(question, reading, &u, &[], after)?;
         (answer.source == article).then_some((u, answer))
     }
 

@@ -350,10 +350,7 @@ impl Desk {
         reading: &[f32],
         u: &Understanding,
     ) -> Option<(Understanding, Answer)> {
-        let mut u = u.clone();
-        self.put_first(&mut u, self.article_at(article)?);
-        let answer = self.answer(question, reading, &u)?;
-        (answer.source == article).then_some((u, answer))
+        self.answer_after(article, question, reading, u, None)
     }
 
     /// Whether the question names something ("Gigabit", "Northgate", "500") that other passages name and this one does not.
@@ -507,10 +504,13 @@ impl Desk {
 /// "What happens if I'm late?", "how does it work?": after the whole of a matter, not one thing of it.
 fn asks_for_all(question: &str) -> bool {
     let w = words(question);
-    let w: Vec<&str> = w.iter().map(String::as_str).collect();
+    let works = w.last().is_some_and(|last| last == "work");
     w.windows(2)
-        .any(|pair| matches!(pair, ["what", "happens" | "happened"] | ["tell", "me"]))
-        || w.windows(2).any(|pair| pair == ["how", "does"]) && w.last() == Some(&"work")
+        .any(|pair| match (pair[0].as_str(), pair[1].as_str()) {
+            ("what", "happens" | "happened") | ("tell", "me") => true,
+            ("how", "does") => works,
+            _ => false,
+        })
 }
 
 /// Words that tell one of a kind from its others, whatever the articles call it.

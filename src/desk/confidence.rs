@@ -161,29 +161,35 @@ pub fn confirmed(
     sigmoid(z).clamp(0.001, 0.999)
 }
 
-/// The floor of [`confirmed`] under a policy whose floor is `floor`; a bolder desk's is kept, as in [`least`].
+/// The floor of [`confirmed`] under a policy whose floor is `floor`; a bolder desk's is kept, as in [`held_to`].
 pub fn least_confirmed(desk: &Desk, answer: &Answer, floor: f32, told_apart: bool) -> f32 {
     if told_apart {
         SPOKEN_TOLD_APART.min(floor)
-    } else if answer.evidence.words.is_none() || floor < IntentPolicy::default().floor {
+    } else if answer.evidence.words.is_none() {
         least(desk, answer, floor)
     } else {
-        floor.max(SPOKEN_CONFIRMED)
+        held_to(SPOKEN_CONFIRMED, floor)
     }
 }
 
-/// Least confidence from which an answer may be spoken under a policy whose floor is `floor`. A desk that asks for less than the usual
-/// floor has chosen to be bolder and gets it; any other is held to the one that risk control gave.
-pub fn least(desk: &Desk, answer: &Answer, floor: f32) -> f32 {
+/// A policy's `floor`, held to the one that risk control gave; a desk that asks for less than the usual floor has chosen to be bolder and
+/// gets it.
+pub fn held_to(usual: f32, floor: f32) -> f32 {
     if floor < IntentPolicy::default().floor {
-        return floor;
+        floor
+    } else {
+        floor.max(usual)
     }
+}
+
+/// Least confidence from which an answer may be spoken under a policy whose floor is `floor`.
+pub fn least(desk: &Desk, answer: &Answer, floor: f32) -> f32 {
     let usual = match &desk.calibration {
         Some(own) if own.contains_key(FLOOR) => own.get(FLOOR).copied().unwrap_or(SPOKEN),
         _ if answer.evidence.words.is_some() => SPOKEN,
         _ => SPOKEN_WITHOUT_READING,
     };
-    floor.max(usual)
+    held_to(usual, floor)
 }
 
 /// Key of the fitted floor in `calibration.toml`.

@@ -169,29 +169,17 @@ impl Desk {
         out
     }
 
-    /// What an article is called beside all others: what stands before the colon of its title, if no other begins so.
+    /// What an article is called beside all others.
     pub(super) fn called_alone(&self, article: usize) -> String {
-        let title = self.articles[article].title.as_str();
-        let others = self.articles.iter().enumerate();
-        match title.split_once(':') {
-            Some((head, _))
-                if !others
-                    .filter(|(at, _)| *at != article)
-                    .any(|(_, other)| other.title.starts_with(head)) =>
-            {
-                head.to_owned()
-            }
-            _ => title.to_owned(),
-        }
+        let all = 0..self.articles.len();
+        self.called(article, all.filter(|other| *other != article))
     }
 
     /// What an article is called when it is offered beside others: "Basic" of "Basic: leaving early", else its title.
-    pub(super) fn called(&self, article: usize, others: &[usize]) -> String {
+    pub(super) fn called(&self, article: usize, mut others: impl Iterator<Item = usize>) -> String {
         let title = &self.articles[article].title;
         if let Some((head, _)) = title.split_once(':')
-            && others
-                .iter()
-                .all(|o| !self.articles[*o].title.starts_with(head))
+            && others.all(|o| !self.articles[o].title.starts_with(head))
         {
             return head.to_owned();
         }

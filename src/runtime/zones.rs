@@ -122,16 +122,18 @@ const AREAS: &[(&str, &str)] = &[
     ("Pacific/Guam", "671 670"),
 ];
 
+/// The zones of a +1 number's area; none where the area is not known.
+fn of_area(rest: &str) -> Vec<&'static str> {
+    let area = rest.get(..3).unwrap_or_default();
+    let of = |codes: &str| codes.split_ascii_whitespace().any(|code| code == area);
+    let found = AREAS.iter().filter(|(_, codes)| of(codes));
+    found.map(|(zone, _)| *zone).collect()
+}
+
 /// The zones a number may lie in; none where nothing is known of it.
 fn zones(number: &str) -> Vec<&'static str> {
     if let Some(rest) = number.strip_prefix("+1") {
-        let area = rest.get(..3).unwrap_or_default();
-        let of = |codes: &&str| codes.split_ascii_whitespace().any(|code| code == area);
-        let found: Vec<&str> = AREAS
-            .iter()
-            .filter(|(_, codes)| of(codes))
-            .map(|(zone, _)| *zone)
-            .collect();
+        let found = of_area(rest);
         return match found.is_empty() {
             true => vec!["America/St_Johns", "Pacific/Honolulu"],
             false => found,
@@ -167,7 +169,9 @@ pub fn quiet_until(
         .filter_map(|name| TimeZone::get(name).ok())
         .collect();
     // A number without a country, or of an area of the desk's own country that this table does not know: the desk's time is as good.
-    let vague = number.starts_with("+1") && unknown_area(number);
+    let vague = number
+        .strip_prefix("+1")
+        .is_some_and(|rest| of_area(rest).is_empty());
     if zones.is_empty() || (vague && at_home(number, country)) {
         zones = vec![desk.clone()];
     }
@@ -190,13 +194,6 @@ pub fn quiet_until(
                 .unwrap_or(now)
         }),
     }
-}
-
-fn unknown_area(number: &str) -> bool {
-    let area = number.get(2..5).unwrap_or_default();
-    !AREAS
-        .iter()
-        .any(|(_, codes)| codes.split_ascii_whitespace().any(|code| code == area))
 }
 
 fn is_quiet((from, until): Quiet, now: Timestamp, zone: &TimeZone) -> bool {

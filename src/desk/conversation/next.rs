@@ -1,13 +1,14 @@
 //! What is asked after something was asked: the words alone, with the last question, or of what was just read.
 
 use crate::desk::inquiry::context::{self, Lean};
-use crate::desk::inquiry::next::{Before, Words, next};
+use crate::desk::inquiry::next::{Before, Put, Words, next};
 use crate::desk::inquiry::{Inquiry, Verdict, frames, inquire, inquire_first};
 use crate::desk::meaning::content_words;
 use crate::desk::record::ActionStatus;
 use crate::desk::types::Said;
 
-use super::{Conversation, Topic};
+use super::Conversation;
+use super::otherwise::silent;
 
 /// Articles looked at beside the one just read from, and how much better one must speak of the words to be meant.
 const BESIDE: usize = 3;
@@ -21,30 +22,26 @@ const CLEAR: f32 = 0.9;
 
 impl Conversation {
     /// The likeliest of the ways in which the words may be meant after what was said before.
-    pub(super) fn in_context(&self, said: &Said, alone: Inquiry) -> (Inquiry, String, Vec<f32>) {
+    pub(super) fn in_context(&self, said: &Said, alone: Inquiry) -> Put {
         self.in_context_of(said, alone, None)
     }
 
     /// The same where the article of this name was offered and not read from.
-    pub(super) fn in_context_of(
-        &self,
-        said: &Said,
-        alone: Inquiry,
-        offered: Option<&str>,
-    ) -> (Inquiry, String, Vec<f32>) {
-        let settled = |inquiry: &Inquiry| match &inquiry.verdict {
-            Verdict::Act { .. } => true,
-            Verdict::Transfer { reason, .. } => reason != "no_answer",
-            _ => false,
+    pub(super) fn in_context_of(&self, said: &Said, alone: Inquiry, offered: Option<&str>) -> Put {
+        let settled = |inquiry: &Inquiry| {
+            !silent(inquiry) && !matches!(inquiry.verdict, Verdict::Answer { .. })
         };
-        if settled(&alone) {
-            return self.leaning(said, alone);
-        }
-        if self.stands_alone(said, &alone) {
+        let begins = settled(&alone);
+        if !begins && self.stands_alone(said, &alone) {
             return (alone, said.text.clone(), said.vector.clone());
         }
-        let next = self.next(said, &alone, offered);
-        let leaning = self.leaning(said, alone);
+        let again = self.put_again(said);
+        let next = if begins {
+            None
+        } else {
+            self.next(said, &alone, offered, &again)
+        };
+        let leaning = self.leaning(said, alone, again);
         match next {
             Some(next) if !settled(&leaning.0) => {
                 let answers = matches!(next.0.verdict, Verdict::Answer { .. });
@@ -77,21 +74,18 @@ impl Conversation {
         said: &Said,
         alone: &Inquiry,
         offered: Option<&str>,
-    ) -> Option<(Inquiry, String, Vec<f32>)> {
+        again: &[Put],
+    ) -> Option<Put> {
         let topic = self
             .topic
             .as_ref()
             .filter(|_| self.running.is_none() && self.held.is_none())?;
         let joined = context::joined(&topic.text, &said.text);
-        let carried = self.desk.carried(&topic.text, &said.text);
         let words = Words {
             text: &said.text,
             reading: &said.vector,
             joined: (joined.clone(), said.reading_of(&joined)),
-            carried: carried
-                .into_iter()
-                .map(|text| (text.clone(), said.reading_of(&text)))
-                .collect(),
+            again,
         };
         if words.reading.is_empty() || words.joined.1.is_empty() {
             return None;
@@ -106,15 +100,15 @@ impl Conversation {
     }
 
     /// The better of the words alone and the words with the last topic.
-    fn leaning(&self, said: &Said, alone: Inquiry) -> (Inquiry, String, Vec<f32>) {
+    fn leaning(&self, said: &Said, alone: Inquiry, again: Vec<Put>) -> Put {
         let own = || (said.text.clone(), said.vector.clone());
         let lean = context::lean(&said.text);
         let Some(topic) = self.topic.as_ref().filter(|_| lean != Lean::Own) else {
             let (text, vector) = own();
             return (alone, text, vector);
         };
-        if let Some(carried) = self.carried(topic, said, &alone) {
-            return carried;
+        if let Some(again) = surest(again, &alone) {
+            return again;
         }
         let text = context::joined(&topic.text, &said.text);
         let vector = context::blended(&topic.vector, &said.vector, self.desk.dims());
@@ -122,11 +116,7 @@ impl Conversation {
         let together = self
             .asked_beside(&together, said, &text, &vector)
             .unwrap_or(together);
-        let settles = |inquiry: &Inquiry| match &inquiry.verdict {
-            Verdict::Answer { .. } | Verdict::Act { .. } => true,
-            Verdict::Transfer { reason, .. } => reason != "no_answer",
-            Verdict::Clarify { .. } | Verdict::Outside => false,
-        };
+        let settles = |inquiry: &Inquiry| !silent(inquiry);
         // "Can I move it to Saturday?" after a visit was booked: what was done is not begun again where the words name something else.
         let done = |inquiry: &Inquiry| match &inquiry.verdict {
             Verdict::Act { action } => self.actions.iter().any(|record| {
@@ -185,31 +175,18 @@ impl Conversation {
         }
     }
 
-    /// "And on platinum?": the last question with what is named in its place, where that is answered and the words mean nothing surer alone.
-    fn carried(
-        &self,
-        topic: &Topic,
-        said: &Said,
-        alone: &Inquiry,
-    ) -> Option<(Inquiry, String, Vec<f32>)> {
-        let surely = match &alone.verdict {
-            Verdict::Answer { .. } => alone.confidence >= CLEAR,
-            Verdict::Transfer { reason, .. } => reason != "no_answer",
-            _ => false,
+    /// "And on platinum?": the last question with what is named in its place, in each way that it may be put.
+    fn put_again(&self, said: &Said) -> Vec<Put> {
+        let Some(topic) = &self.topic else {
+            return Vec::new();
         };
-        if surely {
-            return None;
-        }
-        self.desk
-            .carried(&topic.text, &said.text)
-            .into_iter()
-            .map(|text| {
-                let vector = said.reading_of(&text);
-                let inquiry = inquire(&self.desk, &text, &vector, said.heard.as_ref());
-                (inquiry, text, vector)
-            })
-            .filter(|(inquiry, ..)| matches!(inquiry.verdict, Verdict::Answer { .. }))
-            .max_by(|a, b| a.0.confidence.total_cmp(&b.0.confidence))
+        let again = self.desk.carried(&topic.text, &said.text).into_iter();
+        let each = again.map(|text| {
+            let vector = said.reading_of(&text);
+            let inquiry = inquire(&self.desk, &text, &vector, said.heard.as_ref());
+            (inquiry, text, vector)
+        });
+        each.collect()
     }
 
     /// Of the articles that the words with the last topic bring up, one that speaks of the words themselves far better than the one just
@@ -237,4 +214,17 @@ impl Conversation {
             .then(|| inquire_first(&self.desk, other, text, vector, said.heard.as_ref()))
             .flatten()
     }
+}
+
+/// The surest answer to the last question put again, where the words mean nothing surer alone.
+fn surest(again: Vec<Put>, alone: &Inquiry) -> Option<Put> {
+    let surely = match &alone.verdict {
+        Verdict::Answer { .. } => alone.confidence >= CLEAR,
+        Verdict::Transfer { reason, .. } => reason != "no_answer",
+        _ => false,
+    };
+    let answers = again
+        .into_iter()
+        .filter(|(inquiry, ..)| !surely && matches!(inquiry.verdict, Verdict::Answer { .. }));
+    answers.max_by(|a, b| a.0.confidence.total_cmp(&b.0.confidence))
 }

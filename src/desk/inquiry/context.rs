@@ -1,6 +1,6 @@
 //! What was said before: words that only mean something together with the last topic, and several matters in one breath.
 
-use super::social::{holds, plain};
+use super::social::{self, holds, plain};
 use crate::desk::meaning;
 
 /// How much the words lean on what was said before.
@@ -57,7 +57,7 @@ pub fn lean(text: &str) -> Lean {
         "so",
     ]
     .iter()
-    .any(|phrase| words == *phrase || words.starts_with(&format!("{phrase} ")));
+    .any(|phrase| social::opens(&words, phrase));
     if own == 0 && (points || all.len() <= 4) {
         return Lean::Wholly;
     }
@@ -408,8 +408,7 @@ pub fn asks_to_know(text: &str) -> bool {
     // The question may follow a greeting or what it is about: it begins in the first few words, or opens what is asked.
     (0..all.len().min(6)).any(|from| {
         let rest = all[from..].join(" ");
-        asks.iter()
-            .any(|ask| rest == *ask || rest.starts_with(&format!("{ask} ")))
+        asks.iter().any(|ask| social::opens(&rest, ask))
     })
 }
 

@@ -5,8 +5,8 @@
 use super::super::after::After;
 use super::super::answer::Answer;
 use super::super::asked::Asked;
-use super::super::confidence::{FEATURES, confirmed, evidence};
-use super::super::config::{IntentPolicy, Mode};
+use super::super::confidence::{FEATURES, confirmed, evidence, held_to};
+use super::super::config::Mode;
 use super::super::desk::Desk;
 use super::super::framing::bare;
 use super::super::knowledge::sentences_of;
@@ -45,12 +45,17 @@ pub struct Words<'a> {
     pub text: &'a str,
     pub reading: &'a [f32],
     pub joined: (String, Vec<f32>),
-    pub carried: Vec<(String, Vec<f32>)>,
+    /// The last question with what they name in its place, asked.
+    pub again: &'a [Put],
 }
+
+/// What was asked, with its text and reading.
+pub type Put = (Inquiry, String, Vec<f32>);
 
 /// One reading's answer.
 struct Reading {
     way: Way,
+    /// Less its answer.
     inquiry: Inquiry,
     answer: Answer,
     text: String,
@@ -64,16 +69,16 @@ const SPOKEN_NEXT: f32 = 0.82;
 const BOTH: f32 = 0.7;
 
 /// How the readings of a question that follows another are weighed: fitted on 402 such questions of six unlike desks
-/// (`tests/quality/*/talks.jsonl`), each desk held out in turn to choose what is weighed. The first are of [`context_of`], in its order,
-/// those after them of [`FEATURES`] from the second on.
+/// (`tests/quality/*/talks.jsonl`), each desk held out in turn to choose what is weighed. The first are of [`Weighing::context`], in its order,
+/// those after them of [`FEATURES`] from the second on; the recogniser's two count as they do for any answer.
 const CONTEXT: [f32; CONTEXT_FEATURES] = [
     1.30, 0.08, 0.17, -0.09, 0.75, -0.29, 1.17, 0.93, 0.34, -0.04, 0.31, -0.83, 0.29, -0.60, -0.46,
     0.28, -0.45, 0.79, -0.07, -0.08, 0.01, 0.66, -0.59, 0.43, -1.06, -0.07, -0.18, 0.21, 0.17,
     -0.15, 6.10, -2.01, -2.84, 0.69,
 ];
-const EVIDENCE: [f32; 23] = [
+const EVIDENCE: [f32; FEATURES.len() - 1] = [
     1.59, 0.25, -1.37, -2.88, -0.25, -0.79, -0.06, -0.40, 0.16, -1.63, -0.10, 1.68, 0.45, -2.98,
-    0.44, 0.18, 1.43, -0.10, 0.11, 1.60, -0.11, 1.37, -1.50,
+    0.44, 0.18, 1.43, -0.10, 0.11, 1.60, -0.11, 1.37, -1.50, 0.5, 0.3,
 ];
 const CONTEXT_FEATURES: usize = 34;
 
@@ -84,14 +89,21 @@ pub fn next(
     alone: &Inquiry,
     before: &Before<'_>,
     heard: Option<&HeardEvidence>,
-) -> Option<(Inquiry, String, Vec<f32>)> {
+) -> Option<Put> {
     let all = readings(desk, words, alone, before, heard);
-    let own = alone
-        .answer
-        .as_ref()
-        .map_or(-3.0, |_| logit(alone.confidence));
+    let weighing = Weighing {
+        desk,
+        words,
+        before,
+        heard,
+        all: &all,
+        alone: alone
+            .answer
+            .as_ref()
+            .map_or(-3.0, |_| logit(alone.confidence)),
+    };
     let (p, at) = (0..all.len())
-        .map(|at| (probability(desk, &all, at, own, words, before, heard), at))
+        .map(|at| (weighing.probability(at), at))
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     let chosen = all.into_iter().nth(at)?;
     let policy = chosen
@@ -100,12 +112,7 @@ pub fn next(
         .as_deref()
         .map(|name| desk.policy(name).clone())
         .unwrap_or_default();
-    // A bolder desk's floor is kept, and a stricter one's.
-    let floor = if policy.floor < IntentPolicy::default().floor {
-        policy.floor
-    } else {
-        SPOKEN_NEXT.max(policy.floor)
-    };
+    let floor = held_to(SPOKEN_NEXT, policy.floor);
     let Reading {
         inquiry,
         answer,
@@ -137,8 +144,8 @@ fn readings(
     heard: Option<&HeardEvidence>,
 ) -> Vec<Reading> {
     let mut all: Vec<Reading> = Vec::new();
-    let mut add = |way: Way, inquiry: Inquiry, text: &str, vector: &[f32]| {
-        if let Some(answer) = inquiry.answer.clone() {
+    let mut add = |way: Way, mut inquiry: Inquiry, text: &str, vector: &[f32]| {
+        if let Some(answer) = inquiry.answer.take() {
             all.push(Reading {
                 way,
                 inquiry,
@@ -162,7 +169,7 @@ fn readings(
             text,
             words.reading,
             &alone.understood,
-            &after(weight),
+            Some(&after(weight)),
         )?;
         Some(Inquiry {
             confidence: super::confidence(desk, &understood, Some(&answer), heard),
@@ -181,111 +188,111 @@ fn readings(
     if let Some(after) = article.and_then(|article| from(&article, BOTH)) {
         add(Way::After, after, words.text, words.reading);
     }
-    for (text, vector) in &words.carried {
-        let carried = inquire(desk, text, vector, heard);
-        add(Way::Carried, carried, text, vector);
+    for (carried, text, vector) in words.again {
+        add(Way::Carried, carried.clone(), text, vector);
     }
     // What is about something else is said by none of them, however it is read.
     all.retain(|reading| reading.answer.evidence.foreign == 0.0);
     all
 }
 
-/// What is known of a reading beside the evidence for its answer.
-fn context_of(
-    desk: &Desk,
-    all: &[Reading],
-    at: usize,
-    own: f32,
-    words: &Words<'_>,
-    before: &Before<'_>,
-    confirmed: f32,
-) -> [f32; CONTEXT_FEATURES] {
-    let flag = |is: bool| f32::from(u8::from(is));
-    let reading = &all[at];
-    let others = (all.len() - 1).max(1) as f32;
-    let share = |agrees: &dyn Fn(&Answer) -> bool| {
-        let rest = all.iter().enumerate().filter(|(n, _)| *n != at);
-        rest.filter(|(_, other)| agrees(&other.answer)).count() as f32 / others
-    };
-    let source = &reading.answer.source;
-    let same = flag(before.source == Some(source.as_str()));
-    let content = content_words(words.text).len().min(4) as f32;
-    let points = flag(context::points(words.text));
-    let lean = context::lean(words.text);
-    let way = |way: Way| flag(reading.way == way);
-    let fragment = flag(frames::fragment(words.text).is_some());
-    let leans = |to: Lean| flag(lean == to);
-    // What the new words ask for, whatever the last question was after.
-    let asked = Asked::of(bare(words.text));
-    let gives = asked.answered_by(&reading.answer.text);
-    let spoken = desk
-        .said_of(&reading.answer, words.reading)
-        .filter(|_| content > 0.0);
-    let told = before.told.map_or(0.0, |told| {
-        let sentences = sentences_of(&reading.answer.text);
-        let known = sentences.iter().filter(|s| told.contains(s.as_str()));
-        known.count() as f32 / sentences.len().max(1) as f32
-    });
-    [
-        1.0,
-        logit(reading.inquiry.confidence),
-        logit(confirmed),
-        reading.inquiry.understood.field,
-        same,
-        flag(before.told == Some(reading.answer.text.as_str())),
-        share(&|other| other.text == reading.answer.text),
-        share(&|other| other.source == *source),
-        content,
-        content * same,
-        points * same,
-        points * (1.0 - same),
-        own,
-        own * same,
-        way(Way::Alone),
-        way(Way::Stay),
-        way(Way::Joined),
-        way(Way::After),
-        way(Way::Carried),
-        leans(Lean::Own) * same,
-        leans(Lean::Own) * way(Way::Alone),
-        leans(Lean::Maybe) * same,
-        leans(Lean::Maybe) * way(Way::Alone),
-        leans(Lean::Wholly) * same,
-        leans(Lean::Wholly) * way(Way::Alone),
-        fragment * way(Way::Carried),
-        fragment * (way(Way::Alone) + way(Way::Stay)),
-        fragment * same,
-        flag(asked != Asked::Open && gives),
-        flag(asked != Asked::Open && !gives),
-        spoken.as_ref().map_or(0.0, Spoken::mean),
-        spoken.as_ref().map_or(0.0, Spoken::least),
-        flag(spoken.is_some()),
-        told,
-    ]
+/// The readings, and what each is weighed by.
+struct Weighing<'a> {
+    desk: &'a Desk,
+    words: &'a Words<'a>,
+    before: &'a Before<'a>,
+    heard: Option<&'a HeardEvidence>,
+    all: &'a [Reading],
+    /// How sure the words alone are, as a logit.
+    alone: f32,
 }
 
-fn probability(
-    desk: &Desk,
-    all: &[Reading],
-    at: usize,
-    own: f32,
-    words: &Words<'_>,
-    before: &Before<'_>,
-    heard: Option<&HeardEvidence>,
-) -> f32 {
-    let reading = &all[at];
-    let u = &reading.inquiry.understood;
-    let sure = confirmed(desk, u, &reading.answer, heard);
-    let context = context_of(desk, all, at, own, words, before, sure);
-    let evidence = evidence(u, Some(&reading.answer), heard);
-    let heard = evidence.len() - 2;
-    let own: f32 = context.iter().zip(CONTEXT).map(|(x, w)| x * w).sum();
-    let of = evidence[1..heard].iter().zip(EVIDENCE);
-    let of: f32 = of.map(|(x, w)| x * w).sum();
-    // The recogniser's doubts count as they do for any answer.
-    let doubts = 0.5 * evidence[heard] + 0.3 * evidence[heard + 1];
-    debug_assert_eq!(evidence.len(), FEATURES.len());
-    sigmoid(own + of + doubts).clamp(0.001, 0.999)
+impl Weighing<'_> {
+    /// What is known of a reading beside the evidence for its answer.
+    fn context(&self, at: usize, confirmed: f32) -> [f32; CONTEXT_FEATURES] {
+        let Self {
+            desk,
+            words,
+            before,
+            all,
+            alone: own,
+            ..
+        } = *self;
+        let flag = |is: bool| f32::from(u8::from(is));
+        let reading = &all[at];
+        let others = (all.len() - 1).max(1) as f32;
+        let share = |agrees: &dyn Fn(&Answer) -> bool| {
+            let rest = all.iter().enumerate().filter(|(n, _)| *n != at);
+            rest.filter(|(_, other)| agrees(&other.answer)).count() as f32 / others
+        };
+        let source = &reading.answer.source;
+        let same = flag(before.source == Some(source.as_str()));
+        let content = content_words(words.text).len().min(4) as f32;
+        let points = flag(context::points(words.text));
+        let lean = context::lean(words.text);
+        let way = |way: Way| flag(reading.way == way);
+        let fragment = flag(frames::fragment(words.text).is_some());
+        let leans = |to: Lean| flag(lean == to);
+        // What the new words ask for, whatever the last question was after.
+        let asked = Asked::of(bare(words.text));
+        let gives = asked.answered_by(&reading.answer.text);
+        let spoken = desk
+            .said_of(&reading.answer, words.reading)
+            .filter(|_| content > 0.0);
+        let told = before.told.map_or(0.0, |told| {
+            let sentences = sentences_of(&reading.answer.text);
+            let known = sentences.iter().filter(|s| told.contains(s.as_str()));
+            known.count() as f32 / sentences.len().max(1) as f32
+        });
+        [
+            1.0,
+            logit(reading.inquiry.confidence),
+            logit(confirmed),
+            reading.inquiry.understood.field,
+            same,
+            flag(before.told == Some(reading.answer.text.as_str())),
+            share(&|other| other.text == reading.answer.text),
+            share(&|other| other.source == *source),
+            content,
+            content * same,
+            points * same,
+            points * (1.0 - same),
+            own,
+            own * same,
+            way(Way::Alone),
+            way(Way::Stay),
+            way(Way::Joined),
+            way(Way::After),
+            way(Way::Carried),
+            leans(Lean::Own) * same,
+            leans(Lean::Own) * way(Way::Alone),
+            leans(Lean::Maybe) * same,
+            leans(Lean::Maybe) * way(Way::Alone),
+            leans(Lean::Wholly) * same,
+            leans(Lean::Wholly) * way(Way::Alone),
+            fragment * way(Way::Carried),
+            fragment * (way(Way::Alone) + way(Way::Stay)),
+            fragment * same,
+            flag(asked != Asked::Open && gives),
+            flag(asked != Asked::Open && !gives),
+            spoken.as_ref().map_or(0.0, Spoken::mean),
+            spoken.as_ref().map_or(0.0, Spoken::least),
+            flag(spoken.is_some()),
+            told,
+        ]
+    }
+
+    /// That a reading's answer is right.
+    fn probability(&self, at: usize) -> f32 {
+        let reading = &self.all[at];
+        let u = &reading.inquiry.understood;
+        let sure = confirmed(self.desk, u, &reading.answer, self.heard);
+        let context = self.context(at, sure);
+        let evidence = evidence(u, Some(&reading.answer), self.heard);
+        let own: f32 = context.iter().zip(CONTEXT).map(|(x, w)| x * w).sum();
+        let of: f32 = evidence[1..].iter().zip(EVIDENCE).map(|(x, w)| x * w).sum();
+        sigmoid(own + of).clamp(0.001, 0.999)
+    }
 }
 
 fn logit(p: f32) -> f32 {

@@ -152,7 +152,10 @@ pub(super) fn tell_apart(
             let choice = |at: &usize| {
                 let article = &desk.articles[*at];
                 Choice {
-                    plain: as_a_thing(desk, &desk.called(*at, &others(&articles, *at))),
+                    plain: as_a_thing(
+                        desk,
+                        &desk.called(*at, articles.iter().copied().filter(|o| o != at)),
+                    ),
                     intent: article.intents.first().cloned().or(likeliest.clone()),
                     article: Some(article.id.clone()),
                     told_apart: true,
@@ -163,10 +166,6 @@ pub(super) fn tell_apart(
             (Some(answer), between)
         }
     }
-}
-
-fn others(all: &[usize], one: usize) -> Vec<usize> {
-    all.iter().copied().filter(|at| *at != one).collect()
 }
 
 /// The two best articles where both serve the intent that was understood: their facts differ, and which is meant is asked.

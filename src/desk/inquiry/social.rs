@@ -347,6 +347,13 @@ pub fn declines(text: &str) -> bool {
             .any(|w| ["no", "nope", "nah", "not", "nothing"].contains(&w))
 }
 
+/// Whether plain words begin with a phrase.
+pub fn opens(words: &str, phrase: &str) -> bool {
+    words
+        .strip_prefix(phrase)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
 /// Whole words of `phrase` in a row in `words` (both plain).
 pub fn holds(words: &str, phrase: &str) -> bool {
     words.match_indices(phrase).any(|(at, _)| {

@@ -1,6 +1,6 @@
 //! What callers say in place of what was asked of them: that they speak for somebody else, cannot or will not say it, ask what for.
 
-use super::{holds, plain};
+use super::{holds, opens, plain};
 
 /// Speaking for somebody else's account.
 pub fn third_party(text: &str) -> bool {
@@ -259,9 +259,7 @@ pub fn takes_note(text: &str) -> bool {
     let all: Vec<&str> = words.split(' ').collect();
     let opened = all.iter().take_while(|w| TAKEN_IN.contains(w)).count();
     let rest = all[opened..].join(" ");
-    let says = SAYS
-        .iter()
-        .any(|phrase| rest == *phrase || rest.starts_with(&format!("{phrase} ")));
+    let says = SAYS.iter().any(|phrase| opens(&rest, phrase));
     all.len() <= 9
         && !super::super::turns::asks(text)
         && !WISHES.iter().any(|wish| all.contains(wish))
