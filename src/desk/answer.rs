@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::after::After;
+use super::answering::Answering;
 use super::asked::{Asked, asks_for_own, things_asked_for};
 use super::choosing::{beside, choose, side, sides};
 use super::desk::{Desk, Hit, Understanding};
@@ -21,7 +22,7 @@ const FIRST_PASSAGE: f32 = 0.1;
 /// out what is asked for.
 const LEFT_OUT: f32 = 0.03;
 /// The same of a question for the whole of a matter, which is what such a text was written for.
-const LEFT_OUT_OF_ALL: f32 = 0.16;
+const LEFT_OUT_OF_ALL: f32 = 0.24;
 
 /// A word of the question less near than this to any that is said is not spoken of.
 const UNSPOKEN: f32 = 0.5;
@@ -79,6 +80,8 @@ pub struct AnswerEvidence {
     pub side: f32,
     /// How well what is said speaks of the words of the question; none where the desk does not read words.
     pub words: Option<ByWord>,
+    /// How near what is said is to answering, beside what is not said; none where the encoder was not asked.
+    pub answering: Option<Answering>,
 }
 
 impl AnswerEvidence {
@@ -90,7 +93,8 @@ impl AnswerEvidence {
             2.5 * self.similarity + 0.6 * words.mean - 0.8 * words.unsaid
                 + 0.7 * words.sentence_lead
                 - 0.3 * self.focus
-                - 0.2 * self.foreign,
+                - 0.2 * self.foreign
+                + 0.7 * self.answering.map_or(0.0, |a| a.best),
         )
     }
 }
@@ -228,6 +232,13 @@ impl Desk {
                 (unsaid / said).clamp(0.0, 1.0)
             }
         };
+        let near = self.answering(
+            at,
+            (&text, written.is_some()),
+            (question, asked),
+            reading,
+            (u, silent),
+        );
         let answered = asked.answered_by(&text);
         let focus = f32::from(u8::from(asked != Asked::Open && !answered));
         let side = match keeps(&text, &sought.quantities) {
@@ -278,6 +289,7 @@ impl Desk {
                 )),
                 side,
                 words: by_word,
+                answering: near,
             },
         })
     }
@@ -502,7 +514,7 @@ impl Desk {
 }
 
 /// "What happens if I'm late?", "how does it work?": after the whole of a matter, not one thing of it.
-fn asks_for_all(question: &str) -> bool {
+pub(super) fn asks_for_all(question: &str) -> bool {
     let w = words(question);
     let works = w.last().is_some_and(|last| last == "work");
     w.windows(2)
@@ -559,7 +571,7 @@ fn is_amount(word: &str) -> bool {
 }
 
 /// Whether two answers to a question for a figure give the same one.
-fn agree(asked: Asked, one: &str, other: &str) -> bool {
+pub(super) fn agree(asked: Asked, one: &str, other: &str) -> bool {
     let kinds: &[FigureKind] = match asked {
         Asked::Amount => &[FigureKind::Money, FigureKind::Percent],
         Asked::Time => &[FigureKind::Duration, FigureKind::Time, FigureKind::Date],

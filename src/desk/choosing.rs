@@ -525,6 +525,7 @@ mod tests {
             text: text.to_owned(),
             sentences: sentences_of(text),
             lists: Vec::new(),
+            answering: Vec::new(),
         }
     }
 

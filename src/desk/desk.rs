@@ -8,7 +8,7 @@ use super::escalation::{Escalation, Escalations};
 use super::framing::bare;
 use super::index::Index;
 use super::knowledge::{Article, Passage};
-use super::meaning::{Readings, whole};
+use super::meaning::{Readings, narrow, whole};
 use super::near::Near;
 use super::parse::DeskSource;
 use super::peers::Peers;
@@ -224,6 +224,23 @@ impl Desk {
     /// Adds readings, word by word, of [`DeskSource::spoken_texts`]: then what is said is also judged by the words of the question.
     pub fn with_readings(mut self, readings: &HashMap<String, Vec<f32>>) -> Desk {
         self.readings = Readings::new(self.dims, readings);
+        self
+    }
+
+    /// Adds where each sentence stands among answers: vectors of [`DeskSource::answering_texts`].
+    pub fn with_answering(mut self, vectors: &HashMap<String, Vec<f32>>) -> Desk {
+        if vectors.is_empty() {
+            return self;
+        }
+        for p in self
+            .passages
+            .iter_mut()
+            .chain(self.written.iter_mut().flatten())
+        {
+            let title = &self.articles[p.article].title;
+            let place = |text: String| vectors.get(&text).map_or_else(Vec::new, |v| narrow(v));
+            p.answering = p.in_place(title).map(place).collect();
+        }
         self
     }
 

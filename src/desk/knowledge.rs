@@ -40,6 +40,7 @@ impl Article {
             text: spoken.clone(),
             sentences: sentences_of(spoken),
             lists: Vec::new(),
+            answering: Vec::new(),
         })
     }
 }
@@ -58,6 +59,8 @@ pub struct Passage {
     pub sentences: Vec<String>,
     /// Runs of sentences that are one list, with the words that introduce it: a step or a way out of several is not the whole answer.
     pub lists: Vec<Range<usize>>,
+    /// Where each sentence stands among answers, in eight bits ([`super::meaning::narrow`]); none where the encoder was not asked.
+    pub answering: Vec<Vec<i8>>,
 }
 
 impl Passage {
@@ -67,6 +70,15 @@ impl Passage {
             Some(h) => format!("{title}. {h}. {}", self.text),
             None => format!("{title}. {}", self.text),
         }
+    }
+
+    /// Each sentence with the title and the heading it stands under: what a question's answer is sought among.
+    pub fn in_place(&self, title: &str) -> impl Iterator<Item = String> {
+        let over = match &self.heading {
+            Some(heading) => format!("{title}: {heading}"),
+            None => title.to_owned(),
+        };
+        self.sentences.iter().map(move |s| format!("{over}. {s}"))
     }
 }
 
@@ -149,6 +161,7 @@ impl Open {
                 text: sentences.join(" "),
                 sentences,
                 lists,
+                answering: Vec::new(),
             });
         }
     }

@@ -1,9 +1,10 @@
-//! What an encoder makes of words: one vector for the whole, then one for every content word in its context.
+//! What an encoder makes of words: one vector for the whole, one that answers are sought with, then one for every content word in its
+//! context.
 //!
-//! The layout of a reading is `[whole] [word] [word] ...`, each block as long as the encoder's dimension; an encoder that gives only
-//! the whole gives one block, and everything that looks at words then says nothing. The whole finds the matter; the words tell
-//! whether a sentence speaks of all that was asked ("an implant" where only crowns are priced): for each word of the question the
-//! most similar word of the sentence, as in late interaction (Khattab and Zaharia, ColBERT, 2020).
+//! The layout of a reading is `[whole] [asked] [word] [word] ...`, each block as long as the encoder's dimension; where there is only
+//! the whole, everything that looks at the others says nothing. The whole finds the matter; the second is near the sentences that
+//! answer; the words tell whether a sentence speaks of all that was asked ("an implant" where only crowns are priced): for each word
+//! of the question the most similar word of the sentence, as in late interaction (Khattab and Zaharia, ColBERT, 2020).
 
 use std::collections::HashMap;
 
@@ -14,15 +15,49 @@ pub fn whole(reading: &[f32], dims: usize) -> &[f32] {
     reading.get(..dims).unwrap_or(reading)
 }
 
+/// What answers are sought with; none where a reading has only the whole.
+pub fn asked(reading: &[f32], dims: usize) -> Option<&[f32]> {
+    reading
+        .get(dims..2 * dims)
+        .filter(|asked| !asked.is_empty())
+}
+
 /// The words of a reading.
 pub fn words(reading: &[f32], dims: usize) -> impl Iterator<Item = &[f32]> {
+    blocks(reading, dims, 2)
+}
+
+/// The blocks of a reading that stand after the first `skipped`.
+fn blocks(reading: &[f32], dims: usize, skipped: usize) -> impl Iterator<Item = &[f32]> {
     let rest = if dims == 0 {
         &[]
     } else {
-        reading.get(dims..).unwrap_or(&[])
+        reading.get(skipped * dims..).unwrap_or(&[])
     };
     rest.chunks_exact(dims.max(1))
 }
+
+/// A unit-length vector in eight bits: its products are good to about a hundredth.
+pub fn narrow(vector: &[f32]) -> Vec<i8> {
+    let eight = |x: &f32| (x * NARROW).round().clamp(-127.0, 127.0) as i8;
+    vector.iter().map(eight).collect()
+}
+
+/// The cosine of a unit-length vector and one that [`narrow`] made; 0 where they are not of one length.
+pub fn likeness(vector: &[f32], narrow: &[i8]) -> f32 {
+    if vector.len() != narrow.len() {
+        return 0.0;
+    }
+    let sum: f32 = vector
+        .iter()
+        .zip(narrow)
+        .map(|(a, b)| a * f32::from(*b))
+        .sum();
+    sum / NARROW
+}
+
+/// Steps a one is told apart in: of several hundred numbers that make a unit vector none is far beyond a quarter.
+const NARROW: f32 = 400.0;
 
 /// Readings of the articles' sentences, word by word, in eight bits: their similarities are good to about a hundredth.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +74,12 @@ pub struct Spoken {
 }
 
 impl Readings {
-    /// Keeps the words of `readings` (layout above).
+    /// Keeps the words of `readings`: each text's vector, then its words' ([`crate::reason::Embedder::words`]).
     pub fn new(dims: usize, readings: &HashMap<String, Vec<f32>>) -> Self {
         let words = readings
             .iter()
             .map(|(text, reading)| {
-                let eight = words(reading, dims)
+                let eight = blocks(reading, dims, 1)
                     .flatten()
                     .map(|x| (x * 127.0).round().clamp(-127.0, 127.0) as i8)
                     .collect();

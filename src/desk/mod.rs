@@ -6,6 +6,7 @@
 pub mod action;
 mod after;
 pub mod answer;
+mod answering;
 mod asked;
 pub mod audit;
 mod bank;

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 
 use super::desk::{Desk, Hit};
 use super::knowledge::Passage;
-use super::meaning::{Spoken, whole};
+use super::meaning::{Spoken, asked, whole};
 use super::places::{Country, country};
 use super::text::dot;
 use super::types::Source;
 
 /// Weights of what an article's rank is made from ([`Desk::article_evidence`]), fitted on the questions of three unlike desks, each
 /// scored with what the other two taught. That an article serves the understood intent says as much as its nearest sentence.
-const RANK: [f32; 7] = [0.06, 0.27, 0.27, 0.06, 0.0, 0.21, 0.13];
+const RANK: [f32; 8] = [0.06, 0.27, 0.27, 0.06, 0.0, 0.21, 0.13, 0.3];
 /// The same by words alone, where the third is how well the best sentence answers.
-const RANK_BY_WORDS: [f32; 7] = [0.0, 0.0, 0.19, 0.20, 0.01, 0.39, 0.21];
+const RANK_BY_WORDS: [f32; 8] = [0.0, 0.0, 0.19, 0.20, 0.01, 0.39, 0.21, 0.0];
 /// Of what a ticket scores this is counted: it never outranks an article that bears on the question nearly as well.
 const TICKET: f32 = 0.7;
 /// Passages up to which all are looked at.
@@ -64,9 +64,16 @@ impl Desk {
         let vector = whole(reading, self.dims());
         let (dense, seen, nearest) = self.article_evidence(text, vector, intents);
         let weights = if dense { &RANK } else { &RANK_BY_WORDS };
+        let mut weights = *weights;
+        // Where the encoder was not asked, the rest decides.
+        if asked(reading, self.dims()).is_none()
+            || self.passages.iter().all(|p| p.answering.is_empty())
+        {
+            weights[7] = 0.0;
+        }
         let total: f32 = weights.iter().sum();
-        let score = |x: &[f32; 7]| -> f32 {
-            let sum: f32 = x.iter().zip(weights).map(|(x, w)| x * w).sum();
+        let score = |x: &[f32; 8]| -> f32 {
+            let sum: f32 = x.iter().zip(&weights).map(|(x, w)| x * w).sum();
             (sum / total).clamp(0.0, 1.0)
         };
         // Sentences are looked at only where they can still decide: it is the one part that grows with the text.
@@ -88,6 +95,7 @@ impl Desk {
             } else {
                 self.best_sentence(*a, text, reading)
             };
+            x[7] = self.best_answering(*a, reading);
         }
         seen.sort_by(|x, y| score(&y.1).total_cmp(&score(&x.1)).then(x.0.cmp(&y.0)));
         seen.truncate(10);
@@ -163,15 +171,15 @@ impl Desk {
     }
 
     /// What an article's rank is made from, and its best passage: similarity to the title, to the best passage and (left open here)
-    /// to the best sentence, the words of the best passage and of the title, and the probability of the intent it is about first of
-    /// all and of its others. Also whether there are vectors to go by.
+    /// to the best sentence, the words of the best passage and of the title, the probability of the intent it is about first of all and
+    /// of its others, and (left open, too) how near its best sentence is to answering. Also whether there are vectors to go by.
     #[allow(clippy::type_complexity, reason = "read in one place")]
     fn article_evidence(
         &self,
         text: &str,
         vector: &[f32],
         intents: &[(String, f32)],
-    ) -> (bool, Vec<(usize, [f32; 7], usize)>, f32) {
+    ) -> (bool, Vec<(usize, [f32; 8], usize)>, f32) {
         let terms = self.stems.terms(text);
         let ceiling = self.index.ceiling(&terms);
         let words = self.index.scores(&terms);
@@ -181,11 +189,11 @@ impl Desk {
         let known: HashMap<&str, f32> = intents.iter().map(|(n, p)| (n.as_str(), *p)).collect();
         let p = |intent: &String| known.get(intent.as_str()).copied().unwrap_or(0.0);
         let (articles, passages) = self.worth(vector, dense, intents, &words, &title_words);
-        let mut out: Vec<(usize, [f32; 7], usize)> = Vec::with_capacity(articles.len());
+        let mut out: Vec<(usize, [f32; 8], usize)> = Vec::with_capacity(articles.len());
         let mut nearest = 0f32;
         for a in articles {
             let article = &self.articles[a];
-            let mut x = [0f32; 7];
+            let mut x = [0f32; 8];
             if dense {
                 x[0] = self.titles.similarity(a, vector).max(0.0);
                 nearest = nearest.max(x[0]);

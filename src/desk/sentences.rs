@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::entity::{Quantity, quantities};
 use super::framing::bare;
 use super::knowledge::Passage;
-use super::meaning::whole;
+use super::meaning::{asked as asked_with, likeness, whole};
 use super::text::{dot, words};
 
 /// Least score of a sentence that is read out because the better ones have been.
@@ -32,6 +32,10 @@ const TITLED: f32 = 0.3;
 /// Weight of the question's words, one by one, in a sentence's score.
 const WORDS_IN_SENTENCE: f32 = 0.25;
 
+/// Weight of how near a sentence is to answering.
+const ANSWERING: f32 = 0.4;
+/// How near any sentence of the right article is: what goes beyond it counts.
+const USUAL: f32 = 0.35;
 /// What nearness of question and heading counts, for each sentence under it.
 const UNDER: f32 = 0.2;
 /// What a word counts that a sentence does not have and the one it leans on has.
@@ -130,6 +134,16 @@ impl Desk {
         let on_title = title.map_or(0.0, |title| dot(title, vector).max(0.0));
         let of_title = |v: &[f32]| on_title * title.map_or(0.0, |title| dot(title, v).max(0.0));
         let all_have = &have;
+        // What leans on another answers with it.
+        let sought = asked_with(reading, self.dims());
+        let place = |at: usize| Some(likeness(sought?, passage.answering.get(at)?));
+        let answering = |at: usize| {
+            let own = place(at)?;
+            let before = leant_on[at]
+                .and_then(place)
+                .map_or(0.0, |before| NAMED_BEFORE * before);
+            Some(ANSWERING * (own.max(before) - USUAL))
+        };
         passage
             .sentences
             .iter()
@@ -169,7 +183,7 @@ impl Desk {
                 let of_denied = !denied.is_empty()
                     && denied.iter().all(|t| have.contains(t))
                     && !says_otherwise(s);
-                near + by_word + UNDER * over
+                near + by_word + UNDER * over + answering(at).unwrap_or(0.0)
                     - if apart { ONLY_FOR } else { 0.0 }
                     - if of_denied { DENIED } else { 0.0 }
                     + if *asks_needs && says_needs(s) {

@@ -1,7 +1,8 @@
 //! The sentence encoder: all-MiniLM-L6-v2 with 8-bit weights, in rten. The only file that knows of tokenizers.
 //!
 //! Mean over the tokens' last hidden states, then unit length, as the model was trained (Reimers and Gurevych, Sentence-BERT,
-//! 2019). 384 dimensions.
+//! 2019). 384 dimensions. It is loaded twice: as it was published, and corrected for finding the sentence that answers a question
+//! ([`super::adapter`]).
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,9 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView};
+use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::Embedder;
+use super::adapter::adapted;
 use crate::desk::meaning::is_light;
 
 /// Tokens read of a text; what follows is not seen. The model was trained on 128.
@@ -23,13 +26,42 @@ const MOST_TOGETHER: usize = 16;
 
 /// A loaded encoder. One thread; a text costs a few milliseconds.
 pub struct MiniLm {
-    model: Arc<Model>,
+    plain: Weights,
+    answering: Weights,
     tokenizer: Arc<Tokenizer>,
     pool: Arc<ThreadPool>,
+}
+
+/// One loaded set of weights, with the names of what goes in and comes out.
+#[derive(Clone)]
+struct Weights {
+    model: Arc<Model>,
     ids: NodeId,
     mask: NodeId,
     types: Option<NodeId>,
     hidden: NodeId,
+}
+
+/// What the encoder was taught of answers.
+const ANSWERS: &[u8] = include_bytes!("answers.lora");
+
+impl Weights {
+    fn load(onnx: Vec<u8>) -> Result<Self, String> {
+        // Weights packed once for the processor, not at every sentence.
+        let model = ModelOptions::with_all_ops()
+            .prepack_weights(true)
+            .load(onnx)
+            .map_err(|e| e.to_string())?;
+        let node = |name: &str| model.node_id(name).map_err(|e| e.to_string());
+        let hidden = model.output_ids().first().copied();
+        Ok(Self {
+            ids: node("input_ids")?,
+            mask: node("attention_mask")?,
+            types: model.find_node("token_type_ids"),
+            hidden: hidden.ok_or("it has no output")?,
+            model: Arc::new(model),
+        })
+    }
 }
 
 impl MiniLm {
@@ -50,28 +82,12 @@ impl MiniLm {
             }))
             .map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
-        // Weights packed once for the processor, not at every sentence.
-        let model = ModelOptions::with_all_ops()
-            .prepack_weights(true)
-            .load_file(dir.join("model.onnx"))
+        let onnx = std::fs::read(dir.join("model.onnx"))
             .map_err(|e| missing("model.onnx", e.to_string()))?;
-        let node = |name: &str| {
-            model
-                .node_id(name)
-                .map_err(|e| missing("model.onnx", e.to_string()))
-        };
-        let (ids, mask) = (node("input_ids")?, node("attention_mask")?);
-        let types = model.find_node("token_type_ids");
-        let hidden = *model
-            .output_ids()
-            .first()
-            .ok_or_else(|| missing("model.onnx", "it has no output".into()))?;
+        let answering = adapted(onnx.clone(), ANSWERS).map_err(|e| missing("model.onnx", e))?;
         Ok(Self {
-            ids,
-            mask,
-            types,
-            hidden,
-            model: Arc::new(model),
+            plain: Weights::load(onnx).map_err(|e| missing("model.onnx", e))?,
+            answering: Weights::load(answering).map_err(|e| missing("model.onnx", e))?,
             tokenizer: Arc::new(tokenizer),
             pool: Arc::new(ThreadPool::with_num_threads(1)),
         })
@@ -81,20 +97,21 @@ impl MiniLm {
     #[must_use]
     pub fn worker(&self) -> Self {
         Self {
-            model: self.model.clone(),
+            plain: self.plain.clone(),
+            answering: self.answering.clone(),
             tokenizer: self.tokenizer.clone(),
             pool: Arc::new(ThreadPool::with_num_threads(1)),
-            ids: self.ids,
-            mask: self.mask,
-            types: self.types,
-            hidden: self.hidden,
         }
     }
 
     /// One unit-length vector.
     pub fn embed_one(&self, text: &str) -> Result<Vec<f32>, String> {
+        self.one(&self.plain, text, false)
+    }
+
+    fn one(&self, weights: &Weights, text: &str, words: bool) -> Result<Vec<f32>, String> {
         let tokens = self.tokens_of(text)?;
-        self.run(&[&tokens], &self.pool, false)?
+        run(weights, &[&tokens], &self.pool, words)?
             .pop()
             .ok_or_else(|| "the sentence encoder gave nothing".to_owned())
     }
@@ -133,48 +150,20 @@ impl MiniLm {
         Ok(Tokens { ids, words })
     }
 
-    /// Vectors of texts that have the same number of tokens: no padding, so that a text's vector does not depend on its company.
-    /// With `words`: their words' vectors after them.
-    fn run(
-        &self,
-        texts: &[&Tokens],
-        pool: &Arc<ThreadPool>,
-        words: bool,
-    ) -> Result<Vec<Vec<f32>>, String> {
-        let (rows, tokens) = (texts.len(), texts.first().map_or(0, |text| text.ids.len()));
-        let ids: Vec<i32> = texts
-            .iter()
-            .flat_map(|text| text.ids.iter().copied())
-            .collect();
-        let ids = NdTensor::from_data([rows, tokens], ids);
-        let mask = NdTensor::from_data([rows, tokens], vec![1i32; rows * tokens]);
-        let types = NdTensor::from_data([rows, tokens], vec![0i32; rows * tokens]);
-        let mut inputs = vec![(self.ids, ids.into()), (self.mask, mask.into())];
-        if let Some(id) = self.types {
-            inputs.push((id, types.into()));
+    fn all(&self, weights: &Weights, texts: &[&str], words: bool) -> Result<Vec<Vec<f32>>, String> {
+        if texts.len() <= 2 {
+            return texts.iter().map(|t| self.one(weights, t, words)).collect();
         }
-        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
-        let mut out = self
-            .model
-            .run(inputs, &[self.hidden], Some(options))
-            .map_err(|e| format!("the sentence encoder failed: {e}"))?;
-        let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
-            "the sentence encoder's output is not [batch, token, dimension]".to_string()
-        })?;
-        let reading = |(row, text): (usize, &&Tokens)| {
-            let mut out = pool_row(hidden.view(), row, 0..tokens);
-            if words {
-                for word in &text.words {
-                    out.extend(pool_row(hidden.view(), row, word.clone()));
-                }
-            }
-            out
-        };
-        Ok(texts.iter().enumerate().map(reading).collect())
+        self.many(weights, texts, words)
     }
 
     /// Many texts: those of one length together, the weights being read once for all of them, and on every core.
-    fn embed_many(&self, texts: &[&str], words: bool) -> Result<Vec<Vec<f32>>, String> {
+    fn many(
+        &self,
+        weights: &Weights,
+        texts: &[&str],
+        words: bool,
+    ) -> Result<Vec<Vec<f32>>, String> {
         let read: Vec<Tokens> = texts
             .iter()
             .map(|text| self.tokens_of(text))
@@ -195,7 +184,7 @@ impl MiniLm {
                         let mut done = Vec::new();
                         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                             let rows: Vec<&Tokens> = batch.iter().map(|n| &read[*n]).collect();
-                            done.push((*batch, self.run(&rows, &pool, words)?));
+                            done.push((*batch, run(weights, &rows, &pool, words)?));
                         }
                         Ok::<_, String>(done)
                     })
@@ -218,6 +207,46 @@ impl MiniLm {
         }
         Ok(vectors)
     }
+}
+
+/// Vectors of texts that have the same number of tokens: no padding, so that a text's vector does not depend on its company.
+/// With `words`: their words' vectors after them.
+fn run(
+    weights: &Weights,
+    texts: &[&Tokens],
+    pool: &Arc<ThreadPool>,
+    words: bool,
+) -> Result<Vec<Vec<f32>>, String> {
+    let (rows, tokens) = (texts.len(), texts.first().map_or(0, |text| text.ids.len()));
+    let ids: Vec<i32> = texts
+        .iter()
+        .flat_map(|text| text.ids.iter().copied())
+        .collect();
+    let ids = NdTensor::from_data([rows, tokens], ids);
+    let mask = NdTensor::from_data([rows, tokens], vec![1i32; rows * tokens]);
+    let types = NdTensor::from_data([rows, tokens], vec![0i32; rows * tokens]);
+    let mut inputs = vec![(weights.ids, ids.into()), (weights.mask, mask.into())];
+    if let Some(id) = weights.types {
+        inputs.push((id, types.into()));
+    }
+    let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
+    let mut out = weights
+        .model
+        .run(inputs, &[weights.hidden], Some(options))
+        .map_err(|e| format!("the sentence encoder failed: {e}"))?;
+    let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
+        "the sentence encoder's output is not [batch, token, dimension]".to_string()
+    })?;
+    let reading = |(row, text): (usize, &&Tokens)| {
+        let mut out = pool_row(hidden.view(), row, 0..tokens);
+        if words {
+            for word in &text.words {
+                out.extend(pool_row(hidden.view(), row, word.clone()));
+            }
+        }
+        out
+    };
+    Ok(texts.iter().enumerate().map(reading).collect())
 }
 
 /// A text as the model reads it.
@@ -244,18 +273,25 @@ impl Embedder for MiniLm {
     fn name(&self) -> &str {
         "minilm-l6-v2-int8"
     }
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        if texts.len() <= 2 {
-            return texts.iter().map(|t| self.embed_one(t)).collect();
-        }
-        self.embed_many(texts, false)
+    fn answering_name(&self) -> String {
+        let sum = Sha256::digest(ANSWERS);
+        format!(
+            "{}-{:02x}{:02x}{:02x}{:02x}",
+            self.name(),
+            sum[0],
+            sum[1],
+            sum[2],
+            sum[3]
+        )
     }
-    fn read(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        if let [text] = texts {
-            let tokens = self.tokens_of(text)?;
-            return self.run(&[&tokens], &self.pool, true);
-        }
-        self.embed_many(texts, true)
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.all(&self.plain, texts, false)
+    }
+    fn words(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.all(&self.plain, texts, true)
+    }
+    fn answering(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.all(&self.answering, texts, false)
     }
 }
 

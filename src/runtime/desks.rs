@@ -105,18 +105,14 @@ pub fn load(dir: &Path, embedder: Option<&mut dyn Embedder>) -> Result<Arc<Desk>
 /// Embeds and learns, with what is kept on disk.
 pub fn build(source: DeskSource, embedder: Option<&mut dyn Embedder>) -> Result<Desk, String> {
     let cache = cache_dir();
-    let (vectors, readings, encoder) = match embedder {
-        Some(e) => {
-            let name = e.name().to_string();
-            let vectors = embed(&source.texts(), e, &cache)?;
-            (
-                vectors,
-                read_words(&source.spoken_texts(), e, &cache)?,
-                name,
-            )
-        }
-        None => (HashMap::new(), HashMap::new(), "words".into()),
-    };
+    let mut encoder = "words".to_owned();
+    let (mut vectors, mut readings, mut answering) = Default::default();
+    if let Some(e) = embedder {
+        encoder = e.name().to_owned();
+        vectors = embed(&source.texts(), e, &cache)?;
+        readings = kept(Kind::Words, &source.spoken_texts(), e, &cache)?;
+        answering = kept(Kind::Answering, &source.answering_texts(), e, &cache)?;
+    }
     let mut hash = Sha256::new();
     hash.update(encoder.as_bytes());
     hash.update(source.fingerprint());
@@ -130,12 +126,24 @@ pub fn build(source: DeskSource, embedder: Option<&mut dyn Embedder>) -> Result<
             learned
         }
     };
-    Ok(Desk::with(source, &vectors, learned).with_readings(&readings))
+    Ok(Desk::with(source, &vectors, learned)
+        .with_readings(&readings)
+        .with_answering(&answering))
 }
 
-/// Readings of `texts`, word by word; the ones made before come from disk. One file an encoder, to whose end what is new is added: a
-/// changed article costs its own sentences.
-fn read_words(
+/// What an encoder makes of a desk's sentences.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// Readings word by word.
+    Words,
+    /// Vectors among which answers are sought.
+    Answering,
+}
+
+/// What an encoder makes of `texts`; what it made before comes from disk. One file a kind and encoder, to whose end what is new is
+/// added: a changed article costs its own sentences.
+fn kept(
+    kind: Kind,
     texts: &[String],
     embedder: &mut dyn Embedder,
     cache: &Path,
@@ -143,7 +151,10 @@ fn read_words(
     if texts.is_empty() {
         return Ok(HashMap::new());
     }
-    let path = cache.join(format!("words-{}.bin", embedder.name()));
+    let path = cache.join(match kind {
+        Kind::Words => format!("words-{}.bin", embedder.name()),
+        Kind::Answering => format!("answering-{}.bin", embedder.answering_name()),
+    });
     let bytes = fs::read(&path).unwrap_or_default();
     let (kept, whole) = readings(&bytes);
     let mut out: HashMap<String, Vec<f32>> = HashMap::with_capacity(texts.len());
@@ -157,7 +168,10 @@ fn read_words(
         }
     }
     for chunk in missing.chunks(1024) {
-        let made = embedder.read(chunk)?;
+        let made = match kind {
+            Kind::Words => embedder.words(chunk)?,
+            Kind::Answering => embedder.answering(chunk)?,
+        };
         let mut record = Vec::new();
         for (text, reading) in chunk.iter().zip(made) {
             record.extend(key(text));
@@ -375,15 +389,15 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("firstline-words-{}", std::process::id()));
         let mut e = Counting(0);
         let texts = ["one".to_string(), "three".to_string()];
-        let first = read_words(&texts[..1], &mut e, &dir).expect("readings");
-        let both = read_words(&texts, &mut e, &dir).expect("readings");
+        let first = kept(Kind::Words, &texts[..1], &mut e, &dir).expect("readings");
+        let both = kept(Kind::Words, &texts, &mut e, &dir).expect("readings");
         // One reading each: the second run made only what was new.
         assert_eq!(e.0, 2);
         assert_eq!(first["one"].len(), both["one"].len());
         let path = dir.join("words-counting.bin");
         let bytes = fs::read(&path).expect("written");
         fs::write(&path, &bytes[..bytes.len() - 1]).expect("torn");
-        read_words(&texts, &mut e, &dir).expect("readings");
+        kept(Kind::Words, &texts, &mut e, &dir).expect("readings");
         assert_eq!(e.0, 3);
         assert_eq!(readings(&fs::read(&path).expect("mended")).0.len(), 2);
         fs::remove_dir_all(dir).expect("removed");

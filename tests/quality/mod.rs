@@ -50,17 +50,17 @@ const fn bar(
 }
 
 const BARS: [Bar; 10] = [
-    bar("broadband", (0.53, 0.74), (1, 6), (0.92, 0.97)),
-    bar("hotel", (0.63, 0.74), (0, 6), (0.88, 0.96)),
-    bar("insurer", (0.56, 0.72), (3, 5), (0.85, 0.94)),
-    bar("parcels", (0.39, 0.63), (0, 9), (0.84, 0.94)),
-    bar("vet", (0.42, 0.67), (1, 6), (0.84, 0.95)),
-    bar("energy", (0.42, 0.65), (4, 3), (0.85, 0.94)),
-    bar("bank", (0.44, 0.59), (2, 3), (0.95, 0.98)),
+    bar("broadband", (0.69, 0.78), (4, 3), (0.92, 0.97)),
+    bar("hotel", (0.67, 0.76), (3, 2), (0.88, 0.97)),
+    bar("insurer", (0.62, 0.75), (4, 5), (0.90, 0.96)),
+    bar("parcels", (0.46, 0.68), (3, 4), (0.89, 0.96)),
+    bar("vet", (0.54, 0.73), (5, 4), (0.87, 0.96)),
+    bar("energy", (0.45, 0.71), (7, 3), (0.88, 0.95)),
+    bar("bank", (0.48, 0.61), (4, 6), (0.95, 0.98)),
     // These two were written by somebody who had not seen the core, and run for the first time with it as it was then.
-    bar("air", (0.46, 0.60), (2, 5), (0.85, 0.95)),
-    bar("mobile", (0.30, 0.42), (4, 6), (0.77, 0.93)),
-    bar("gym", (0.79, 0.89), (6, 1), (0.94, 0.98)),
+    bar("air", (0.57, 0.68), (1, 7), (0.86, 0.98)),
+    bar("mobile", (0.40, 0.54), (4, 1), (0.83, 0.94)),
+    bar("gym", (0.83, 0.87), (2, 5), (0.95, 0.98)),
 ];
 
 struct Score {
@@ -210,6 +210,64 @@ fn encoder() -> Option<Box<dyn Embedder>> {
         return None;
     };
     Some(desks::encoder(models.parent().expect("a folder")).expect("an encoder"))
+}
+
+/// The encoder was taught which sentence answers: a question stands nearer to it than to what is only about the same, and further ahead
+/// than by the weights as they were published.
+#[test]
+fn a_question_is_nearer_to_what_answers_it() {
+    let Some(mut encoder) = encoder() else { return };
+    // What is asked, what answers it, and what is only about the same.
+    let cases = [
+        [
+            "what's it going to set me back to get out of this early",
+            "Contracts: Leaving. You pay 12 pounds for each month that is left.",
+            "Contracts: Leaving. Tell us 30 days before you want to go.",
+        ],
+        [
+            "I'm away that week, can somebody else let them in",
+            "Visits: At home. Another adult can be there in your place.",
+            "Visits: Times. We come in the week you choose.",
+        ],
+        [
+            "how long have I got to change my mind",
+            "Returns. You can send it back within 14 days of getting it.",
+            "Returns. The money is with you 5 days after we have it.",
+        ],
+        [
+            "is there somewhere to leave the car",
+            "Getting here. The car park behind the building is free for guests.",
+            "Getting here. By car, take the second exit and turn left.",
+        ],
+        [
+            "what if my card gets knocked back",
+            "Payments. When a payment fails we try again two days later.",
+            "Payments. You can pay by card or from a bank account.",
+        ],
+        [
+            "who do I ring if it's the middle of the night",
+            "Emergencies. The line for leaks is open at all hours.",
+            "Emergencies. Night visits cost 60 pounds more.",
+        ],
+    ];
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let mut ahead = |taught: bool| -> Vec<f32> {
+        let of = |texts: &[&str; 3]| {
+            let all = if taught {
+                encoder.answering(texts)
+            } else {
+                encoder.embed(texts)
+            };
+            let all = all.expect("vectors");
+            dot(&all[0], &all[1]) - dot(&all[0], &all[2])
+        };
+        cases.iter().map(of).collect()
+    };
+    let (plain, taught) = (ahead(false), ahead(true));
+    let right = |all: &[f32]| all.iter().filter(|ahead| **ahead > 0.0).count();
+    let mean = |all: &[f32]| all.iter().sum::<f32>() / all.len() as f32;
+    println!("plain {plain:?}, taught {taught:?}");
+    assert!(right(&taught) >= right(&plain) && mean(&taught) > mean(&plain) + 0.03);
 }
 
 /// The sample desk's articles have a text for reading out each, which leaves most of the article unsaid: two questions in three of

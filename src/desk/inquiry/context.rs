@@ -82,24 +82,34 @@ pub fn joined(topic: &str, text: &str) -> String {
     )
 }
 
-/// Both readings as one: the middle of two unit vectors, unit length again, and the words of both. Empty where either is.
+/// Both readings as one: the middles of their unit vectors, unit length again, and the words of both. Empty where either is.
 pub fn blended(topic: &[f32], now: &[f32], dims: usize) -> Vec<f32> {
-    let (first, second) = (meaning::whole(topic, dims), meaning::whole(now, dims));
-    if first.len() != second.len() || first.is_empty() {
+    let both = (meaning::whole(topic, dims), meaning::whole(now, dims));
+    let Some(mut sum) = middle(both.0, both.1) else {
         return Vec::new();
-    }
-    let mut sum: Vec<f32> = first.iter().zip(second).map(|(a, b)| a + b).collect();
-    let length = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if length <= f32::EPSILON {
-        return Vec::new();
-    }
-    for x in &mut sum {
-        *x /= length;
-    }
+    };
+    let asked = (meaning::asked(topic, dims), meaning::asked(now, dims));
+    let (Some(first), Some(second)) = asked else {
+        return sum;
+    };
+    sum.extend(middle(first, second).unwrap_or_else(|| second.to_vec()));
     for word in meaning::words(topic, dims).chain(meaning::words(now, dims)) {
         sum.extend(word);
     }
     sum
+}
+
+/// The middle of two unit vectors, unit length again; none where there is none.
+fn middle(first: &[f32], second: &[f32]) -> Option<Vec<f32>> {
+    if first.len() != second.len() || first.is_empty() {
+        return None;
+    }
+    let mut sum: Vec<f32> = first.iter().zip(second).map(|(a, b)| a + b).collect();
+    let length = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
+    for x in &mut sum {
+        *x /= length;
+    }
+    (length > f32::EPSILON).then_some(sum)
 }
 
 /// A clause that says when a thing is due ("my payment is on the 3rd"), and the words without it. None where there is no such clause,

@@ -148,6 +148,20 @@ impl DeskSource {
             .collect();
         texts.into_iter().map(str::to_owned).collect()
     }
+
+    /// Every sentence in its place ([`Passage::in_place`]), for finding the one that answers. None where there are too many to hold.
+    pub fn answering_texts(&self) -> Vec<String> {
+        if self.passages.len() > MOST_READ {
+            return Vec::new();
+        }
+        let all = self.articles.iter().enumerate();
+        let written: Vec<Passage> = all.filter_map(|(at, a)| a.written(at)).collect();
+        let passages = self.passages.iter().chain(&written);
+        let texts: BTreeSet<String> = passages
+            .flat_map(|p| p.in_place(&self.articles[p.article].title))
+            .collect();
+        texts.into_iter().collect()
+    }
 }
 
 /// Passages up to which sentences are kept word by word: about 16 kB each.
