@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::after::After;
-use super::answering::Answering;
+use super::answering::{Answering, agree};
 use super::asked::{Asked, asks_for_own, things_asked_for};
 use super::choosing::{beside, choose, side, sides};
 use super::desk::{Desk, Hit, Understanding};
-use super::entity::{FigureKind, Quantity, figures};
+use super::entity::Quantity;
 use super::framing::bare;
 use super::knowledge::{Article, Passage, sentences_of};
 use super::meaning::{Spoken, content_words, whole};
@@ -568,22 +568,6 @@ fn is_amount(word: &str) -> bool {
             | "amount"
             | "total"
     )
-}
-
-/// Whether two answers to a question for a figure give the same one.
-pub(super) fn agree(asked: Asked, one: &str, other: &str) -> bool {
-    let kinds: &[FigureKind] = match asked {
-        Asked::Amount => &[FigureKind::Money, FigureKind::Percent],
-        Asked::Time => &[FigureKind::Duration, FigureKind::Time, FigureKind::Date],
-        Asked::Day => &[FigureKind::Date, FigureKind::Ordinal],
-        Asked::Count => &[FigureKind::Number],
-        Asked::Open => return false,
-    };
-    let theirs = figures(other);
-    figures(one)
-        .iter()
-        .filter(|figure| kinds.contains(&figure.kind))
-        .any(|figure| theirs.iter().any(|other| other.value == figure.value))
 }
 
 /// Whether what is said sets a limit that the caller's quantities keep to.

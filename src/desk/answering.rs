@@ -1,8 +1,9 @@
 //! Which sentence answers, by an encoder that was taught so ([`super::meaning::asked`], `scripts/answers/`).
 
-use super::answer::{agree, asks_for_all};
+use super::answer::asks_for_all;
 use super::asked::Asked;
 use super::desk::{Desk, Understanding};
+use super::entity::{FigureKind, figures};
 use super::meaning::{self, content_words, likeness};
 
 /// Content words at most of a question for the whole of a matter and nothing else.
@@ -97,4 +98,20 @@ impl Desk {
             share: said / all,
         })
     }
+}
+
+/// Whether two answers to a question for a figure give the same one.
+pub(super) fn agree(asked: Asked, one: &str, other: &str) -> bool {
+    let kinds: &[FigureKind] = match asked {
+        Asked::Amount => &[FigureKind::Money, FigureKind::Percent],
+        Asked::Time => &[FigureKind::Duration, FigureKind::Time, FigureKind::Date],
+        Asked::Day => &[FigureKind::Date, FigureKind::Ordinal],
+        Asked::Count => &[FigureKind::Number],
+        Asked::Open => return false,
+    };
+    let theirs = figures(other);
+    figures(one)
+        .iter()
+        .filter(|figure| kinds.contains(&figure.kind))
+        .any(|figure| theirs.iter().any(|other| other.value == figure.value))
 }

@@ -164,7 +164,7 @@ mod tests {
     fn a_word_nobody_speaks_of_is_seen() {
         let text = HashMap::from([("crowns cost".to_owned(), vec![1.0, 0.0, 1.0, 0.0])]);
         let readings = Readings::new(2, &text);
-        let question = [0.7, 0.7, 1.0, 0.0, 0.0, 1.0];
+        let question = [0.7, 0.7, 0.6, 0.8, 1.0, 0.0, 0.0, 1.0];
         let spoken = readings
             .spoken(&question, ["crowns cost"].into_iter())
             .expect("read");
@@ -175,5 +175,15 @@ mod tests {
                 .is_none()
         );
         assert_eq!(whole(&question, 2), [0.7, 0.7]);
+        assert_eq!(asked(&question, 2), Some(&[0.6, 0.8][..]));
+        assert_eq!(asked(&question[..2], 2), None);
+    }
+
+    #[test]
+    fn eight_bits_keep_a_cosine() {
+        let vector = [0.1, -0.2, 0.15, 0.05];
+        let own: f32 = vector.iter().map(|x| x * x).sum();
+        assert!((likeness(&vector, &narrow(&vector)) - own).abs() < 0.002);
+        assert_eq!(likeness(&vector, &[1, 2]), 0.0);
     }
 }

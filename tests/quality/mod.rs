@@ -1,4 +1,4 @@
-//! Ten desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
+//! Eleven desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
 //! clarifying question, and how many wrongly.
 //!
 //! Each desk is a folder here with its own articles (near-duplicates by plan, room, country; exceptions; deadlines; `energy`,
@@ -49,7 +49,7 @@ const fn bar(
     }
 }
 
-const BARS: [Bar; 10] = [
+const BARS: [Bar; 11] = [
     bar("broadband", (0.69, 0.78), (4, 3), (0.92, 0.97)),
     bar("hotel", (0.67, 0.76), (3, 2), (0.88, 0.97)),
     bar("insurer", (0.62, 0.75), (4, 5), (0.90, 0.96)),
@@ -57,8 +57,10 @@ const BARS: [Bar; 10] = [
     bar("vet", (0.54, 0.73), (5, 4), (0.87, 0.96)),
     bar("energy", (0.45, 0.71), (7, 3), (0.88, 0.95)),
     bar("bank", (0.48, 0.61), (4, 6), (0.95, 0.98)),
-    // These two were written by somebody who had not seen the core, and run for the first time with it as it was then.
+    // These three were written by somebody who had not seen the core, and run for the first time with it as it was then; nothing was
+    // fitted on `cinema`.
     bar("air", (0.57, 0.68), (1, 7), (0.86, 0.98)),
+    bar("cinema", (0.34, 0.46), (4, 2), (0.71, 0.91)),
     bar("mobile", (0.40, 0.54), (4, 1), (0.83, 0.94)),
     bar("gym", (0.83, 0.87), (2, 5), (0.95, 0.98)),
 ];
