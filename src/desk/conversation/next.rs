@@ -18,7 +18,7 @@ const SURE_ELSEWHERE: f32 = 0.82;
 /// Content words from which a question that points at something says enough by itself, where it is also [`CLEAR`].
 const SAYS_ENOUGH: usize = 3;
 /// Confidence from which a fragment is a question of its own.
-const CLEAR: f32 = 0.9;
+const CLEAR: f32 = 0.89;
 
 impl Conversation {
     /// The likeliest of the ways in which the words may be meant after what was said before.
