@@ -104,11 +104,6 @@ impl MiniLm {
         }
     }
 
-    /// One unit-length vector.
-    pub fn embed_one(&self, text: &str) -> Result<Vec<f32>, String> {
-        self.one(&self.plain, text, false)
-    }
-
     fn one(&self, weights: &Weights, text: &str, words: bool) -> Result<Vec<f32>, String> {
         let tokens = self.tokens_of(text)?;
         run(weights, &[&tokens], &self.pool, words)?
