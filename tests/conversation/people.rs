@@ -1,6 +1,6 @@
 //! Humans: to be had at every moment, and what is promised when none can be.
 
-use firstline::desk::{CallOutcome, Caller, EarlierCall, Next, TargetOutcome};
+use firstline::desk::{CallOutcome, Caller, EarlierCall, Next, Route, TargetOutcome};
 
 use super::desk::{ADA, Line, build, files, now, office, usual};
 
@@ -239,4 +239,31 @@ fn another_language_brings_a_person_who_speaks_it() {
     line.talk.spoken_in("en");
     let reply = line.say("How do I read my water meter?");
     assert!(!matches!(reply.next, Next::Transfer(_)), "{reply:?}");
+}
+
+#[test]
+fn what_a_colleague_asks_for_at_the_hand_back_is_not_the_callers_wish() {
+    let back = |words: &str| {
+        let mut line = Line::from(None);
+        line.say("I'd like to speak to a person please");
+        line.talk.transferred("sip:desk@127.0.0.1");
+        assert!(line.talk.handed_back(Some(words)).is_none());
+        line.say(words)
+    };
+    // What is done or told is done or told, in the colleague's name.
+    let reply = back("tell them how hard the water is");
+    assert_eq!(reply.decision.route, Route::Answer, "{reply:?}");
+    assert!(reply.decision.reply.contains("My colleague"), "{reply:?}");
+    assert!(reply.decision.reply.contains("14 degrees"), "{reply:?}");
+    let reply = back("book them an engineer visit");
+    assert_eq!(reply.decision.route, Route::Act, "{reply:?}");
+    // What would bring the colleague in again is asked of the caller: it is neither their dispute nor their wish for a person.
+    for words in [
+        "he's disputing the charge on his bill and I've logged it",
+        "they wanted to talk to a human and now they have",
+    ] {
+        let reply = back(words);
+        assert_eq!(reply.decision.route, Route::Clarify, "{words}: {reply:?}");
+        assert!(reply.decision.reply.contains("back with you"), "{reply:?}");
+    }
 }

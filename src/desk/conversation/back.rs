@@ -1,8 +1,10 @@
 //! The caller comes back to us from a human: sent back with a note before they were joined, or handed back after it.
 
-use crate::desk::types::{Reply, Route};
+use crate::desk::entity;
+use crate::desk::inquiry::{self, Verdict};
+use crate::desk::types::{Reply, Route, Said};
 
-use super::{Conversation, Promise, Waiting};
+use super::{Conversation, Line, Party, Promise, Waiting};
 
 impl Conversation {
     /// A human heard the brief and sent the call back. The note is for the record; the caller is told that there is one, and offered
@@ -25,8 +27,8 @@ impl Conversation {
         self.reply(Route::Transfer, "a colleague sent the call back", next)
     }
 
-    /// A human who had taken the call handed the caller back. With words, what is said next is decided on them; without, the caller is
-    /// asked.
+    /// A human who had taken the call handed the caller back. With words, what is said next is decided on them, by
+    /// the next [`Self::hear`]; without, the caller is asked.
     pub fn handed_back(&mut self, words: Option<&str>) -> Option<Reply> {
         self.transferred_to = None;
         self.handoff_reason = None;
@@ -37,7 +39,7 @@ impl Conversation {
         match words {
             Some(words) => {
                 self.tried.push(format!("A colleague asked us to: {words}"));
-                self.lead_phrase("handed_back");
+                self.colleague_speaks = true;
                 None
             }
             None => Some(self.say_and_listen(
@@ -46,5 +48,27 @@ impl Conversation {
                 "handed_back_plain",
             )),
         }
+    }
+
+    /// What a colleague asks for as they hand the caller back. It is no wish, mood or alarm of the caller's: what can be done or told is,
+    /// and what would only bring the colleague in again is asked of the caller.
+    pub(super) fn colleague_said(&mut self, said: &Said) -> Reply {
+        self.lines.push(Line {
+            by: Party::Colleague,
+            text: said.text.trim().to_owned(),
+        });
+        let can = matches!(
+            inquiry::inquire(&self.desk, &said.text, &said.vector, said.heard.as_ref()).verdict,
+            Verdict::Act { .. } | Verdict::Answer { .. }
+        );
+        if can && !entity::wants_human(&said.text) {
+            self.lead_phrase("handed_back");
+            return self.question(said);
+        }
+        self.say_and_listen(
+            Route::Clarify,
+            "a colleague handed the caller back",
+            "handed_back_plain",
+        )
     }
 }

@@ -23,6 +23,9 @@ impl Conversation {
         self.now = said.now;
         self.asking = None;
         self.asked_to_wait = false;
+        if std::mem::take(&mut self.colleague_speaks) {
+            return self.colleague_said(said);
+        }
         let keyed: Option<String> = said
             .keyed
             .as_deref()

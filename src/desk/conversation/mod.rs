@@ -64,6 +64,8 @@ pub struct Conversation {
     held: Option<Box<(Running, Waiting)>>,
     /// "Hang on a second": the caller has asked for time.
     asked_to_wait: bool,
+    /// The next words are a colleague's, who hands the caller back.
+    colleague_speaks: bool,
     /// The caller was called by name.
     named: bool,
     /// Requests not answered yet.
@@ -210,9 +212,11 @@ enum Lookup {
 pub enum Party {
     Caller,
     Line,
+    /// A human of the company's, as they hand the caller back.
+    Colleague,
 }
 
-/// One line of the conversation: the caller's words, or what the caller heard of ours.
+/// One line of the conversation: the caller's words, a colleague's, or what the caller heard of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub by: Party,
@@ -255,6 +259,7 @@ impl Conversation {
             last: Vec::new(),
             unheard_must: None,
             asked_to_wait: false,
+            colleague_speaks: false,
             named: false,
             disclosed: false,
             tried: Vec::new(),
