@@ -3,7 +3,7 @@
 use super::answer::asks_for_all;
 use super::asked::Asked;
 use super::desk::{Desk, Understanding};
-use super::entity::{FigureKind, figures};
+use super::entity::{Figure, FigureKind, figures};
 use super::meaning::{self, content_words, likeness};
 
 /// Content words at most of a question for the whole of a matter and nothing else.
@@ -51,6 +51,7 @@ impl Desk {
     ) -> Option<Answering> {
         let sought = meaning::asked(reading, self.dims())?;
         let given = asked != Asked::Open && asked.answered_by(text);
+        let told = if given { figures(text) } else { Vec::new() };
         // Not where a longer question adds something to it.
         let whole =
             written && asks_for_all(question) && content_words(question).len() <= MATTER_WORDS;
@@ -69,7 +70,7 @@ impl Desk {
                 // What the desk wrote for reading out is the whole of the matter in short.
                 let is_said = own && (whole || text.contains(s.as_str()));
                 let rivals = near > RIVALRY && !is_said;
-                if is_said || rivals && given && agree(asked, text, s) {
+                if is_said || rivals && given && gives_one_of(asked, &told, s) {
                     // The same figure in other words is the same answer.
                     if is_said {
                         best = best.max(near);
@@ -102,6 +103,11 @@ impl Desk {
 
 /// Whether two answers to a question for a figure give the same one.
 pub(super) fn agree(asked: Asked, one: &str, other: &str) -> bool {
+    gives_one_of(asked, &figures(one), other)
+}
+
+/// Whether a sentence gives one of the figures, of the kind that is asked for.
+fn gives_one_of(asked: Asked, given: &[Figure], sentence: &str) -> bool {
     let kinds: &[FigureKind] = match asked {
         Asked::Amount => &[FigureKind::Money, FigureKind::Percent],
         Asked::Time => &[FigureKind::Duration, FigureKind::Time, FigureKind::Date],
@@ -109,9 +115,10 @@ pub(super) fn agree(asked: Asked, one: &str, other: &str) -> bool {
         Asked::Count => &[FigureKind::Number],
         Asked::Open => return false,
     };
-    let theirs = figures(other);
-    figures(one)
-        .iter()
-        .filter(|figure| kinds.contains(&figure.kind))
-        .any(|figure| theirs.iter().any(|other| other.value == figure.value))
+    let mut given = given.iter().filter(|f| kinds.contains(&f.kind)).peekable();
+    if given.peek().is_none() {
+        return false;
+    }
+    let theirs = figures(sentence);
+    given.any(|figure| theirs.iter().any(|other| other.value == figure.value))
 }

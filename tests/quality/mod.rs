@@ -1,4 +1,4 @@
-//! Eleven desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
+//! Twelve desks that are not the sample, and what their callers are told: how many questions are answered, at once or after one
 //! clarifying question, and how many wrongly.
 //!
 //! Each desk is a folder here with its own articles (near-duplicates by plan, room, country; exceptions; deadlines; `energy`,
@@ -49,7 +49,7 @@ const fn bar(
     }
 }
 
-const BARS: [Bar; 11] = [
+const BARS: [Bar; 12] = [
     bar("broadband", (0.69, 0.78), (4, 3), (0.92, 0.97)),
     bar("hotel", (0.67, 0.76), (3, 2), (0.88, 0.97)),
     bar("insurer", (0.62, 0.75), (4, 5), (0.90, 0.96)),
@@ -57,15 +57,18 @@ const BARS: [Bar; 11] = [
     bar("vet", (0.54, 0.73), (5, 4), (0.87, 0.96)),
     bar("energy", (0.45, 0.71), (7, 3), (0.88, 0.95)),
     bar("bank", (0.48, 0.61), (4, 6), (0.95, 0.98)),
-    // These three were written by somebody who had not seen the core, and run for the first time with it as it was then; nothing was
-    // fitted on `cinema`.
+    // These four were written by somebody who had not seen the core, and run for the first time with it as it was then; nothing was
+    // fitted on `cinema` and `hire`.
     bar("air", (0.57, 0.68), (1, 7), (0.86, 0.98)),
     bar("cinema", (0.34, 0.46), (4, 2), (0.71, 0.91)),
+    bar("hire", (0.51, 0.57), (6, 7), (0.81, 0.91)),
     bar("mobile", (0.40, 0.54), (4, 1), (0.83, 0.94)),
     bar("gym", (0.83, 0.87), (2, 5), (0.95, 0.98)),
 ];
 
 struct Score {
+    /// What is for a human whatever the articles say and was not sent there at once.
+    kept_back: Vec<String>,
     questions: usize,
     answerable: usize,
     right: usize,
@@ -88,6 +91,7 @@ fn score(dir: &Path, desk: &Arc<Desk>, encoder: &mut dyn Embedder) -> Score {
     text += &std::fs::read_to_string(dir.join("plain.jsonl")).unwrap_or_default();
     let now = "2026-11-23T10:00:00Z".parse().expect("a time");
     let mut out = Score {
+        kept_back: Vec::new(),
         questions: 0,
         answerable: 0,
         right: 0,
@@ -115,6 +119,9 @@ fn score(dir: &Path, desk: &Arc<Desk>, encoder: &mut dyn Embedder) -> Score {
         let told = |decision: &Decision| {
             format!("{text:?} at {:.2}: {}", decision.confidence, decision.reply)
         };
+        if question["human"] == true && decision.route != Route::Transfer {
+            out.kept_back.push(told(&decision));
+        }
         out.questions += 1;
         out.answerable += usize::from(answerable);
         let at = decision
@@ -343,6 +350,7 @@ fn unseen_desks_are_answered_rightly_or_not_at_all() {
             s.misled.join("\n    ")
         );
         println!("{told}");
+        assert!(s.kept_back.is_empty(), "{}: {:?}", bar.desk, s.kept_back);
         if resolved < bar.resolved
             || settled < bar.settled
             || s.wrong.len() > bar.wrong

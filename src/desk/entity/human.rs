@@ -260,7 +260,10 @@ pub fn wants_human(text: &str) -> bool {
                     &next[..n],
                     &["my", "his", "her", "their", "your", "another"],
                 ) && weak;
-                let spoken_of = past && weak;
+                // "Do I need a referral to see a specialist?" asks for no specialist.
+                let before = phrase[..at].split_whitespace().last();
+                let asked = matches!(before, Some("do" | "will" | "would" | "did" | "if" | "why"));
+                let spoken_of = (past || asked) && weak;
                 if closes && !own && !spoken_of {
                     return true;
                 }

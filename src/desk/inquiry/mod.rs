@@ -34,6 +34,9 @@ const LIKELY: f32 = 0.4;
 /// Together from here on, intents that are kept for a human go there, and from a little below the scope's own threshold.
 const MOSTLY: f32 = 0.5;
 const ALMOST_IN_SCOPE: f32 = 0.4;
+/// Where the words could be many things, one that is kept for a human counts from here on if it is this share as likely as the likeliest.
+const FIRST_OF_MANY: f32 = 0.25;
+const AS_LIKELY: f32 = 0.9;
 /// An intent at least this share as likely as the likeliest is taken where the best article serves it.
 const NEARLY: f32 = 0.5;
 /// From here on, words that no intent takes and no article answers are still a matter for this company.
@@ -323,7 +326,13 @@ fn judge(
         .filter(|(name, _)| desk.policy(name).mode == Mode::Human)
         .map(|(_, p)| p)
         .sum();
-    if in_scope >= ALMOST_IN_SCOPE && kept >= MOSTLY {
+    // Nor is one that is as likely as any answered around.
+    let as_likely = understood
+        .intents
+        .iter()
+        .find(|(name, _)| desk.policy(name).mode == Mode::Human)
+        .is_some_and(|(_, q)| *q >= FIRST_OF_MANY && *q >= AS_LIKELY * p);
+    if in_scope >= ALMOST_IN_SCOPE && kept >= MOSTLY || inside && as_likely {
         return (
             transfer("policy"),
             format!("what is kept for a human, at {kept:.2}"),
