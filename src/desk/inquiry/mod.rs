@@ -326,7 +326,7 @@ fn judge(
         .filter(|(name, _)| desk.policy(name).mode == Mode::Human)
         .map(|(_, p)| p)
         .sum();
-    // Nor is one that is as likely as any answered around.
+    // One of them that is as likely as any other reading goes there, too, however little that is.
     let as_likely = understood
         .intents
         .iter()

@@ -68,7 +68,7 @@ const SPOKEN_NEXT: f32 = 0.82;
 /// Weight of what the last question looks for beside what the new words look for, among the sentences of the article that answers both.
 const BOTH: f32 = 0.7;
 
-/// How the readings of a question that follows another are weighed: fitted on 402 such questions of six unlike desks
+/// How the readings of a question that follows another are weighed: fitted on such questions of seven unlike desks
 /// (`tests/quality/*/talks.jsonl`), each desk held out in turn to choose what is weighed. The first are of [`Weighing::context`], in its order,
 /// those after them of [`FEATURES`] from the second on; the recogniser's two count as they do for any answer.
 const CONTEXT: [f32; CONTEXT_FEATURES] = [
