@@ -75,6 +75,9 @@ pub enum Make {
     /// An ONNX file in the standard's operators.
     #[serde(rename = "onnx-standard")]
     OnnxStandard,
+    /// A voice, its convolutions written as multiplications of matrices.
+    #[serde(rename = "onnx-unrolled")]
+    OnnxUnrolled,
 }
 
 /// What a file is made from.

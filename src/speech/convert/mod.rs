@@ -5,14 +5,17 @@
 //!
 //! Sources: CTranslate2's `python/ctranslate2/specs/model_spec.py` (file version 6) and whisper.cpp's loader (`whisper_model_load`).
 
+mod conv;
 mod ct2;
 mod ggml;
 mod half;
 pub(crate) mod mel;
 mod onnx;
+mod proto;
 mod quant;
 mod vocab;
 
+pub use conv::unrolled as onnx_unrolled;
 pub use ct2::{Ct2Model, Variable, parse as parse_ct2};
 pub use half::{f16_to_f32, f32_to_f16};
 pub use mel::filterbank;

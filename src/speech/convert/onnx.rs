@@ -8,13 +8,10 @@
 //! | `SkipLayerNormalization` | `Add`, `LayerNormalization` |
 //! | `DynamicQuantizeLSTM` | `DequantizeLinear` and `Transpose` for both weights, `LSTM` |
 //!
-//! The file is a protocol buffer (`onnx.proto`): ModelProto.graph = 7, GraphProto.node = 1, NodeProto {input = 1, output = 2, name =
-//! 3, op_type = 4, attribute = 5, domain = 7}, AttributeProto {name = 1, i = 3, s = 4, ints = 8, type = 20}.
+//! What the numbers of its fields mean is in [`super::proto`].
 
 use super::ConvertError;
-
-const GRAPH: u64 = 7;
-const NODE: u64 = 1;
+use super::proto::{GRAPH, NODE, fields, size, sizes, write_bytes, write_number};
 
 /// The model in standard operators.
 ///
@@ -63,24 +60,40 @@ fn rewritten(graph: &[u8]) -> Result<Vec<u8>, ConvertError> {
 
 /// What of a node is needed to rewrite it.
 #[derive(Default)]
-struct Node<'a> {
-    inputs: Vec<&'a [u8]>,
-    outputs: Vec<&'a [u8]>,
-    name: &'a [u8],
-    op: &'a [u8],
-    domain: &'a [u8],
+pub(super) struct Node<'a> {
+    pub inputs: Vec<&'a [u8]>,
+    pub outputs: Vec<&'a [u8]>,
+    pub name: &'a [u8],
+    pub op: &'a [u8],
+    pub domain: &'a [u8],
     attributes: Vec<Attribute<'a>>,
 }
 
-struct Attribute<'a> {
+pub(super) struct Attribute<'a> {
     name: &'a [u8],
     /// Where it is a whole number.
     number: i64,
     bytes: &'a [u8],
 }
 
+impl Attribute<'_> {
+    /// Where it is a list of whole numbers; one that is negative or beyond 32 bits is an error.
+    fn numbers(&self) -> Result<Vec<usize>, ConvertError> {
+        let mut out = Vec::new();
+        for part in fields(self.bytes) {
+            let part = part?;
+            match (part.number, part.bytes) {
+                (8, None) => out.push(size(part.value)?),
+                (8, Some(packed)) => out.extend(sizes(packed)?),
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+}
+
 impl<'a> Node<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, ConvertError> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, ConvertError> {
         let mut node = Self::default();
         for field in fields(bytes) {
             let field = field?;
@@ -113,12 +126,18 @@ impl<'a> Node<'a> {
         Ok(node)
     }
 
-    fn attribute(&self, name: &str) -> Option<&Attribute<'a>> {
+    pub fn attribute(&self, name: &str) -> Option<&Attribute<'a>> {
         self.attributes.iter().find(|a| a.name == name.as_bytes())
     }
 
-    fn number(&self, name: &str) -> i64 {
+    pub fn number(&self, name: &str) -> i64 {
         self.attribute(name).map_or(0, |a| a.number)
+    }
+
+    /// A list of whole numbers; empty where the node has none of that name.
+    pub fn numbers(&self, name: &str) -> Result<Vec<usize>, ConvertError> {
+        self.attribute(name)
+            .map_or(Ok(Vec::new()), Attribute::numbers)
     }
 
     /// A value or node that belongs to this one.
@@ -246,7 +265,7 @@ impl<'a> Node<'a> {
     }
 }
 
-fn write(
+pub(super) fn write(
     name: &[u8],
     op: &str,
     inputs: &[&[u8]],
@@ -269,7 +288,7 @@ fn write(
 }
 
 /// An attribute: kind 2 is INT, 3 is STRING.
-fn whole_number(name: &str, value: i64) -> Vec<u8> {
+pub(super) fn whole_number(name: &str, value: i64) -> Vec<u8> {
     let mut out = Vec::new();
     write_bytes(&mut out, 1, name.as_bytes());
     write_number(&mut out, 3, value as u64);
@@ -289,89 +308,6 @@ fn bad(why: &str) -> ConvertError {
     ConvertError(format!(
         "this is not the Kokoro file that was expected: {why}"
     ))
-}
-
-/// One field of a message.
-struct Field<'a> {
-    number: u64,
-    /// Of a length-delimited field.
-    bytes: Option<&'a [u8]>,
-    /// Of a varint.
-    value: u64,
-    /// With its tag, as it stands.
-    whole: &'a [u8],
-}
-
-fn fields(mut rest: &[u8]) -> impl Iterator<Item = Result<Field<'_>, ConvertError>> {
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let field = field(rest);
-        rest = match &field {
-            Ok(f) => &rest[f.whole.len()..],
-            Err(_) => &[],
-        };
-        Some(field)
-    })
-}
-
-fn field(bytes: &[u8]) -> Result<Field<'_>, ConvertError> {
-    let cut = || bad("it ends too early");
-    let mut at = 0;
-    let tag = varint(bytes, &mut at).ok_or_else(cut)?;
-    let (mut value, mut inner) = (0, None);
-    match tag & 7 {
-        0 => value = varint(bytes, &mut at).ok_or_else(cut)?,
-        1 => at += 8,
-        2 => {
-            let length = varint(bytes, &mut at).ok_or_else(cut)?;
-            let length = usize::try_from(length).map_err(|_| cut())?;
-            let end = at.checked_add(length).ok_or_else(cut)?;
-            inner = Some(bytes.get(at..end).ok_or_else(cut)?);
-            at = end;
-        }
-        5 => at += 4,
-        _ => return Err(bad("it is no protocol buffer")),
-    }
-    Ok(Field {
-        number: tag >> 3,
-        bytes: inner,
-        value,
-        whole: bytes.get(..at).ok_or_else(cut)?,
-    })
-}
-
-fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn write_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn write_number(out: &mut Vec<u8>, number: u64, value: u64) {
-    write_varint(out, number << 3);
-    write_varint(out, value);
-}
-
-fn write_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
-    write_varint(out, number << 3 | 2);
-    write_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
