@@ -72,7 +72,7 @@ impl EscalationModel {
             .collect();
         let recipe = Recipe {
             c: 10.0,
-            epochs: 40,
+            epochs: 20,
             rate: 0.15,
         };
         let model = Linear::train(&samples, KINDS + 1, vocabulary.len(), dims, &recipe);

@@ -51,6 +51,7 @@ pub mod under_way;
 pub mod veil;
 pub mod vocabulary;
 pub mod voice;
+mod warm;
 pub mod webhook;
 mod work;
 mod zones;

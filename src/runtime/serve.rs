@@ -9,8 +9,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::audio::codec::Codec;
 use crate::config::{self, Config};
-use crate::desk::Caller;
-use crate::desk::conversation::Conversation;
 use crate::desk::redact::{Private, Redactor};
 use crate::edge::http::HttpEdge;
 use crate::edge::sip::{
@@ -271,7 +269,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     if let Some(webhook) = webhook {
         tokio::spawn(webhook.run(stopping.clone()));
     }
-    warm(&shared);
+    let greeting = super::warm::all(&shared);
     tokio::spawn(super::reconcile::run(
         store.clone(),
         shared.backoffice.clone(),
@@ -290,6 +288,7 @@ pub async fn run(config: Config, guest: Option<Guest>) -> anyhow::Result<()> {
     let beside = twilio
         .as_ref()
         .map_or(String::new(), |t| format!(" twilio={}", t.addr()));
+    super::warm::made(&greeting, &shared).await;
     let (mut visit, mut hang_up) = (None, None);
     match guest {
         None => println!("ready sip={} http={}{beside}", addresses(&sip), http.addr()),
@@ -505,61 +504,6 @@ fn addresses(sip: &SipEdge) -> String {
         .map(|l| format!("{}:{}", l.transport.name().to_ascii_lowercase(), l.addr))
         .collect::<Vec<_>>()
         .join(",")
-}
-
-/// What will be said in any case is synthesised while nobody is calling.
-fn warm(shared: &Shared) {
-    let words = &shared.words;
-    let fixed = words.all().cloned();
-    let company = shared.desk.config.company.clone();
-    let greeting = Conversation::new(
-        shared.desk.clone(),
-        Caller::default(),
-        "warm",
-        super::clock::now(),
-    )
-    .opening();
-    let phrases = crate::desk::phrase::keys().flat_map(|key| match shared.desk.phrases.all(key) {
-        [] => crate::desk::phrase::wordings(key)
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-        own => own.to_vec(),
-    });
-    let own = shared.desk.phrases.0.iter();
-    let other_languages = own
-        .filter(|(key, _)| key.starts_with("language."))
-        .flat_map(|(_, wordings)| wordings.clone());
-    let asks = shared
-        .desk
-        .actions
-        .iter()
-        .flat_map(|a| a.slots.iter())
-        .map(|slot| slot.ask.clone());
-    let sentences = greeting
-        .say
-        .into_iter()
-        .map(|s| s.text)
-        .chain(shared.desk.answers().map(str::to_string))
-        .chain(fixed)
-        .chain(phrases)
-        .chain(other_languages)
-        .chain(asks);
-    // What callers wait for comes first: the beginning of everything that may be said, then the rest of it.
-    let mut rest = Vec::new();
-    for sentence in sentences
-        .map(|s| s.replace("{company}", &company))
-        .filter(|s| !s.contains('{'))
-    {
-        let mut clauses = crate::speech::spoken::clauses(&sentence).into_iter();
-        if let Some(first) = clauses.next() {
-            shared.pool.warm(first);
-        }
-        rest.extend(clauses);
-    }
-    for clause in rest {
-        shared.pool.warm(clause);
-    }
 }
 
 /// What people set at another machine's console is taken up here, too.

@@ -178,7 +178,7 @@ impl Conversation {
             let found =
                 inquiry::alarm(&self.desk, text, &said.vector, &understood).filter(|found| {
                     found.plain
-                        || !self.harmless_apart(said, &found.kind) && !self.false_alarm(text)
+                        || !self.harmless_apart(said, &found.kind) && !self.false_alarm(text, found)
                 });
             // "My boss says you must refund it" sounds like a dispute; a set phrase of distress would still be heard.
             if guard::manipulates(text) && !found.is_some_and(|found| found.plain) {

@@ -1,6 +1,7 @@
 //! Words taken another way than they are put: what is named only to say that it is not wanted, a wish as the question how, a few words as
 //! a question about what was just read.
 
+use crate::desk::escalation::Escalation;
 use crate::desk::inquiry::context::{self, Lean};
 use crate::desk::inquiry::social::{holds, plain};
 use crate::desk::inquiry::{self, Inquiry, Verdict, frames, inquire, turns};
@@ -38,12 +39,11 @@ impl Conversation {
 
     /// "And for two?" may sound like any alarm: a few words that only go on with what was said before are none, unless they say so plainly.
     pub(super) fn without_false_alarm(&self, said: &Said, inquiry: Inquiry) -> Inquiry {
-        if self.false_alarm(&said.text)
-            && inquiry
-                .understood
-                .escalation
-                .as_ref()
-                .is_some_and(|found| !found.plain)
+        if inquiry
+            .understood
+            .escalation
+            .as_ref()
+            .is_some_and(|found| !found.plain && self.false_alarm(&said.text, found))
             && matches!(&inquiry.verdict, Verdict::Transfer { reason, .. } if !["no_answer", "policy", "supervised"].contains(&reason.as_str()))
         {
             return Inquiry {
@@ -99,10 +99,13 @@ impl Conversation {
         self.say_and_listen(Route::Clarify, reason, "go_ahead")
     }
 
-    /// Words that only name something else to ask the last question of.
-    pub(super) fn false_alarm(&self, text: &str) -> bool {
+    /// Words that only name something else to ask the last question of, or a few that lean on what is being talked about ("and if he
+    /// was forty", of a dog's weight) and are not like what people in such trouble say.
+    pub(super) fn false_alarm(&self, text: &str, found: &Escalation) -> bool {
+        let few = |most| text.split_whitespace().count() <= most;
         self.topic.is_some()
-            && frames::fragment(text).is_some_and(|named| named.split(' ').count() <= 6)
+            && (frames::fragment(text).is_some_and(|named| named.split(' ').count() <= 6)
+                || few(8) && inquiry::is_weak(found))
     }
 
     /// Whether the caller's last words only name something that the last answer speaks of.

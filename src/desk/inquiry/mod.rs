@@ -538,8 +538,7 @@ pub fn alarm<'u>(
     {
         return None;
     }
-    let weak = !found.plain && found.p < WEAK && found.near < UNLIKE_ANY && !reading.is_empty();
-    if !weak {
+    if !is_weak(found) || reading.is_empty() {
         return Some(found);
     }
     let enough = match found.kind.as_str() {
@@ -553,6 +552,11 @@ pub fn alarm<'u>(
             answer.evidence.foreign == 0.0 && confidence(desk, &u, Some(&answer), None) >= enough
         });
     (!answered).then_some(found)
+}
+
+/// Neither certain, nor said in so many words, nor like what is known to be said by those who mean it.
+pub fn is_weak(found: &Escalation) -> bool {
+    !found.plain && found.p < WEAK && found.near < UNLIKE_ANY
 }
 
 /// The wish for a human is found by two ways and is one reason.

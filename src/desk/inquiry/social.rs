@@ -59,7 +59,23 @@ pub fn social(text: &str) -> Option<Social> {
     if let Some(found) = moves::find(&words) {
         return Some(found);
     }
-    if count <= 14 && asks_if_machine(&words) {
+    // "Are you a robot, because if you are I'd like someone who isn't" asks for a person.
+    let goes_on = any(&[
+        "if you are",
+        "if so",
+        "if its",
+        "if it is",
+        "in that case",
+        "i want",
+        "i would",
+        "id like",
+        "id rather",
+        "get me",
+        "let me",
+        "give me",
+        "put me",
+    ]);
+    if count <= 14 && !goes_on && asks_if_machine(&words) {
         return Some(Social::Robot);
     }
     if count <= 9
@@ -421,6 +437,10 @@ mod tests {
             ("Thank you very much for your help", Some(Social::Thanks)),
             ("Hello?", Some(Social::Hello)),
             ("Am I talking to a robot?", Some(Social::Robot)),
+            (
+                "are you a robot because if you are I'd like someone who isn't",
+                None,
+            ),
             ("Sorry, can you repeat that please?", Some(Social::Repeat)),
             ("Slow down please", Some(Social::Slower)),
             ("Hang on a second", Some(Social::Hold)),

@@ -1,9 +1,8 @@
 //! A voice's convolutions as multiplications of matrices.
 //!
-//! rten gathers what a kernel sees number by number, which takes most of the time of a voice with few channels. The same gathered as
-//! whole rows is many times quicker: a convolution along time with a kernel of `k` is written as `Pad`, `k` shifted `Slice`s, their
-//! `Concat`, and a convolution with a kernel of 1 whose weights stand in that order. Every product is the same; only the order in
-//! which they are added up may differ.
+//! rten gathers what a kernel sees number by number, which takes most of the time of a voice with few channels. Whole rows are shifted
+//! many times quicker: a convolution along time with a kernel of `k` is written as `Pad` and the sum of `k` convolutions with a kernel
+//! of 1, each of the sound `Slice`d a step later. Every product is the same; only the order in which they are added up may differ.
 
 use std::collections::HashMap;
 
@@ -142,7 +141,11 @@ impl<'a> Conv<'a> {
         node: &Node<'_>,
         weights: &'a HashMap<&[u8], Weights<'a>>,
     ) -> Result<Option<Self>, ConvertError> {
-        if node.op != b"Conv" || !node.domain.is_empty() || node.inputs.len() < 2 {
+        if node.op != b"Conv"
+            || !node.domain.is_empty()
+            || node.inputs.len() < 2
+            || node.outputs.len() != 1
+        {
             return Ok(None);
         }
         let Some(weights) = weights.get(node.inputs[1]) else {
@@ -197,81 +200,76 @@ impl<'a> Conv<'a> {
     fn written(&self, node: &Node<'_>, number: usize, made: &mut Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let part = |what: &str| format!("unrolled/{number}/{what}").into_bytes();
         let (mut nodes, mut x) = (Vec::new(), node.inputs[0].to_vec());
+        let mut op = |op: &str, inputs: &[&[u8]], to: &[u8], attributes: &[&[u8]]| {
+            let name = [to, b"/", op.as_bytes()].concat();
+            nodes.push(write(&name, op, inputs, &[to], attributes));
+        };
         if self.pads != [0, 0] {
             let (pads, padded) = (part("pads"), part("padded"));
             let [before, after] = self.pads.map(|n| n as i64);
             made.push(whole_numbers(&pads, &[0, 0, before, 0, 0, after]));
-            nodes.push(write(&part("Pad"), "Pad", &[&x, &pads], &[&padded], &[]));
+            op("Pad", &[&x, &pads], &padded, &[]);
             x = padded;
         }
         let axis = part("axis");
         made.push(whole_numbers(&axis, &[2]));
-        let mut shifted = Vec::new();
+        let mut sum: Vec<u8> = Vec::new();
         for tap in 0..self.kernel {
-            let (from, to, name) = (
-                part(&format!("{tap}/from")),
-                part(&format!("{tap}/to")),
-                part(&format!("{tap}")),
-            );
+            let of = |what: &str| part(&format!("{tap}/{what}"));
+            let (mut from, to, shifted, weights) = (of("from"), of("to"), of("x"), of("w"));
             made.push(whole_numbers(&from, &[(tap * self.dilation) as i64]));
             let left = ((self.kernel - 1 - tap) * self.dilation) as i64;
             // Counted from the end; the last goes to it, however long the sound is.
-            made.push(whole_numbers(
-                &to,
-                &[if left == 0 {
-                    i64::from(i32::MAX)
-                } else {
-                    -left
-                }],
-            ));
-            nodes.push(write(
-                &part(&format!("{tap}/Slice")),
-                "Slice",
-                &[&x, &from, &to, &axis],
-                &[&name],
-                &[],
-            ));
-            shifted.push(name);
+            let end = if left == 0 {
+                i64::from(i32::MAX)
+            } else {
+                -left
+            };
+            made.push(whole_numbers(&to, &[end]));
+            if tap > 0 {
+                // One voice is spoken at a time, so this times 1: it makes the tap wait for the sum, or rten shifts for all taps
+                // before it multiplies the first, and holds them all.
+                let (one, after) = (of("one"), of("after"));
+                op(
+                    "Shape",
+                    &[&sum],
+                    &one,
+                    &[&whole_number("start", 0), &whole_number("end", 1)],
+                );
+                op("Mul", &[&one, &from], &after, &[]);
+                from = after;
+            }
+            op("Slice", &[&x, &from, &to, &axis], &shifted, &[]);
+            made.push(self.tap(&weights, tap));
+            let mut inputs: Vec<&[u8]> = vec![&shifted, &weights];
+            if tap == 0 {
+                inputs.extend(&node.inputs[2..]);
+            }
+            let y = of("y");
+            op("Conv", &inputs, &y, &[&list("kernel_shape", &[1])]);
+            if tap == 0 {
+                sum = y;
+                continue;
+            }
+            let to = if tap + 1 == self.kernel {
+                node.outputs[0].to_vec()
+            } else {
+                of("sum")
+            };
+            op("Add", &[&sum, &y], &to, &[]);
+            sum = to;
         }
-        let (all, turned) = (part("taps"), part("weights"));
-        let taps: Vec<&[u8]> = shifted.iter().map(Vec::as_slice).collect();
-        nodes.push(write(
-            &part("Concat"),
-            "Concat",
-            &taps,
-            &[&all],
-            &[&whole_number("axis", 1)],
-        ));
-        made.push(self.turned(&turned));
-        let mut inputs: Vec<&[u8]> = vec![&all, &turned];
-        inputs.extend(&node.inputs[2..]);
-        nodes.push(write(
-            node.name,
-            "Conv",
-            &inputs,
-            &node.outputs,
-            &[&list("kernel_shape", &[1])],
-        ));
         nodes
     }
 
-    /// The weights as [outputs, taps * inputs, 1].
-    fn turned(&self, name: &[u8]) -> Vec<u8> {
-        let mut raw = Vec::with_capacity(self.weights.raw.len());
-        for output in 0..self.outputs {
-            for tap in 0..self.kernel {
-                for input in 0..self.inputs {
-                    let at = ((output * self.inputs + input) * self.kernel + tap) * 4;
-                    raw.extend_from_slice(&self.weights.raw[at..at + 4]);
-                }
-            }
-        }
-        tensor(
-            name,
-            FLOAT,
-            &[self.outputs, self.kernel * self.inputs, 1],
-            &raw,
-        )
+    /// The weights of one tap, as [outputs, inputs, 1].
+    fn tap(&self, name: &[u8], tap: usize) -> Vec<u8> {
+        let taps = self.weights.raw.chunks_exact(4 * self.kernel);
+        let raw: Vec<u8> = taps
+            .flat_map(|all| &all[4 * tap..4 * tap + 4])
+            .copied()
+            .collect();
+        tensor(name, FLOAT, &[self.outputs, self.inputs, 1], &raw)
     }
 }
 
@@ -378,7 +376,10 @@ mod tests {
         let (nodes, tensors) = parts(&out);
         assert_eq!(
             nodes,
-            ["Pad", "Slice", "Slice", "Slice", "Concat", "Conv", "Conv"]
+            [
+                "Pad", "Slice", "Conv", "Shape", "Mul", "Slice", "Conv", "Add", "Shape", "Mul",
+                "Slice", "Conv", "Add", "Conv"
+            ]
         );
         assert!(!tensors.contains(&"w".to_owned()) && tensors.contains(&"v".to_owned()));
         // Weights that something else reads, too, are left where they are.
@@ -387,11 +388,11 @@ mod tests {
             &[weights("w", &[2, 4, 3], 0.0)],
         );
         assert_eq!(parts(&unrolled(&both).expect("a voice")).0, ["Conv", "Neg"]);
-        // Tap after tap, the inputs of each side by side.
-        let (dims, raw) = ([2, 4, 3], weights("w", &[2, 4, 3], 0.0));
+        // A tap's weights: every third of them.
+        let raw = weights("w", &[2, 4, 3], 0.0);
         let (_, read) = Weights::read(&raw).expect("read").expect("floats");
-        assert_eq!(read.dims, dims);
-        let turned = Conv {
+        assert_eq!(read.dims, [2, 4, 3]);
+        let tap = Conv {
             weights: &read,
             outputs: 2,
             inputs: 4,
@@ -399,15 +400,15 @@ mod tests {
             dilation: 2,
             pads: [2, 2],
         }
-        .turned(b"t");
-        let (_, turned) = Weights::read(&turned).expect("read").expect("floats");
-        let values: Vec<f32> = turned
+        .tap(b"t", 1);
+        let (_, tap) = Weights::read(&tap).expect("read").expect("floats");
+        let values: Vec<f32> = tap
             .raw
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
             .collect();
-        assert_eq!(turned.dims, [2, 12, 1]);
-        assert_eq!(values[..5], [0.0, 3.0, 6.0, 9.0, 1.0]);
+        assert_eq!(tap.dims, [2, 4, 1]);
+        assert_eq!(values, [1.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0, 22.0]);
     }
 
     #[test]
