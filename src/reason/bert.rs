@@ -396,3 +396,55 @@ fn floats(raw: &[u8]) -> Vec<f32> {
 fn unknown() -> String {
     "this is not the sentence encoder that was expected".into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_bends_as_the_function_does() {
+        let gelu = Gelu::new();
+        for n in -9_000i16..=9_000 {
+            let x = f32::from(n) / 1_000.0;
+            let mut exactly = [x];
+            Exactly {}.map_mut(&mut exactly);
+            let off = (gelu.of(x) - exactly[0]).abs();
+            assert!(off < 5e-7, "{x}: {off}");
+        }
+        assert_eq!(gelu.of(f32::INFINITY), f32::INFINITY);
+        assert_eq!(gelu.of(f32::NEG_INFINITY), 0.0);
+    }
+
+    #[test]
+    fn tokens_that_are_asked_for_alike_are_seen_alike() {
+        let tokens = 3;
+        // No queries and keys: every token sees the mean of all values.
+        let mut parts = vec![0f32; tokens * 3 * DIMS];
+        for (at, token) in parts.chunks_exact_mut(3 * DIMS).enumerate() {
+            token[2 * DIMS..].iter_mut().for_each(|v| *v = at as f32);
+        }
+        let mut seen = vec![0f32; tokens * DIMS];
+        let gemm = GemmExecutor::default();
+        let mut attention = Attention::new(tokens);
+        attention.of(&gemm, &parts, &mut seen).expect("attends");
+        assert!(seen.iter().all(|v| (v - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn states_get_this_mean_and_spread() {
+        let norm = Norm {
+            scale: vec![2.0; DIMS],
+            bias: vec![1.0; DIMS],
+        };
+        let mut states: Vec<f32> = (0..DIMS).map(|n| (n % 2) as f32).collect();
+        norm.sum(&mut states, &[0.5; DIMS]);
+        assert!((states[0] + 1.0).abs() < 1e-5 && (states[1] - 3.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        for file in [&b""[..], b"no model", &[0x3a, 0x02, 0x2a, 0x00]] {
+            assert!(Bert::read(file, None).is_err());
+        }
+    }
+}

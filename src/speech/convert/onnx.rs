@@ -312,6 +312,7 @@ fn bad(why: &str) -> ConvertError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::proto::write_varint;
     use super::*;
 
     fn microsoft(op: &str, inputs: &[&str], attributes: &[&[u8]]) -> Vec<u8> {
