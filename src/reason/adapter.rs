@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use super::onnx::{INT8, tensors};
+
 /// First bytes of the corrections: what they are, and for which reading of them.
 const MAGIC: &[u8] = b"firstline answers 1\n";
 /// The matrices of a layer in the order in which the encoder's file holds them, as (inputs, outputs): query, key, value and output of
@@ -19,9 +21,7 @@ const LAYER: [(usize, usize); 6] = [
     (384, 1536),
     (1536, 384),
 ];
-const LAYERS: usize = 6;
-/// ONNX's number for 8-bit signed whole numbers.
-const INT8: u64 = 3;
+pub const LAYERS: usize = 6;
 
 /// `model` (an ONNX file with 8-bit weights, a scale for every output) with the corrections added to it. The result has the same size
 /// and the same shape: only weights and scales differ. The error says what does not fit.
@@ -32,16 +32,11 @@ pub fn adapted(mut model: Vec<u8>, corrections: &[u8]) -> Result<Vec<u8>, String
         .ok_or("these are no corrections of the sentence encoder")?;
     let (rank, mut rest) = rest.split_first().ok_or("the corrections are cut short")?;
     let rank = usize::from(*rank);
-    for (at, matrix) in matrices.iter().enumerate() {
-        let (inputs, outputs) = LAYER[at % LAYER.len()];
+    for matrix in &matrices {
+        let (inputs, outputs) = (matrix.inputs, matrix.outputs);
         let down = factor(&mut rest, rank * inputs)?;
         let up = factor(&mut rest, outputs * rank)?;
-        add(
-            &mut model,
-            matrix,
-            (inputs, outputs),
-            &Factors { rank, down, up },
-        )?;
+        add(&mut model, matrix, &Factors { rank, down, up })?;
     }
     if rest.is_empty() {
         Ok(model)
@@ -50,10 +45,12 @@ pub fn adapted(mut model: Vec<u8>, corrections: &[u8]) -> Result<Vec<u8>, String
     }
 }
 
-/// Where a matrix's weights and scales lie in the file.
-struct Matrix {
-    weights: Range<usize>,
-    scales: Range<usize>,
+/// Where a matrix's weights (inputs x outputs) and scales (one an output) lie in the file.
+pub struct Matrix {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub weights: Range<usize>,
+    pub scales: Range<usize>,
 }
 
 /// What is added to a matrix: `up` times `down`.
@@ -82,12 +79,8 @@ fn factor(rest: &mut &[u8], count: usize) -> Result<Vec<f32>, String> {
 }
 
 /// Adds the factors' product to one matrix, and rounds again to eight bits with a scale for every output.
-fn add(
-    model: &mut [u8],
-    matrix: &Matrix,
-    (inputs, outputs): (usize, usize),
-    factors: &Factors,
-) -> Result<(), String> {
+fn add(model: &mut [u8], matrix: &Matrix, factors: &Factors) -> Result<(), String> {
+    let (inputs, outputs) = (matrix.inputs, matrix.outputs);
     let scales: Vec<f32> = model[matrix.scales.clone()]
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
@@ -126,32 +119,14 @@ fn add(
 }
 
 /// The encoder's matrices in the order of the file: 8-bit tensors named `..._q`, each with its `..._scale`, other than the embeddings'.
-fn matrices(model: &[u8]) -> Result<Vec<Matrix>, String> {
+pub fn matrices(model: &[u8]) -> Result<Vec<Matrix>, String> {
     let unknown = || "the sentence encoder is not the one the corrections were made for".to_owned();
-    let mut weights: Vec<(&str, Range<usize>)> = Vec::new();
-    let mut scales: Vec<(&str, Range<usize>)> = Vec::new();
-    // ModelProto.graph is field 7, GraphProto.initializer 5; of a TensorProto, data_type is 2, name 8, raw_data 9 (onnx.proto).
-    for (_, graph) in inner(model, 0..model.len(), 7).ok_or_else(unknown)? {
-        for (_, tensor) in inner(model, graph, 5).ok_or_else(unknown)? {
-            let mut name = "";
-            let (mut kind, mut raw) = (0, 0..0);
-            for (number, bytes, value) in fields(model, tensor).ok_or_else(unknown)? {
-                match number {
-                    2 => kind = value,
-                    8 => name = std::str::from_utf8(&model[bytes]).map_err(|_| unknown())?,
-                    9 => raw = bytes,
-                    _ => {}
-                }
-            }
-            if let Some(name) = name.strip_suffix("_scale") {
-                scales.push((name, raw));
-            } else if let Some(name) = name.strip_suffix("_q").filter(|_| kind == INT8)
-                && !name.contains("embeddings")
-            {
-                weights.push((name, raw));
-            }
-        }
-    }
+    let tensors = tensors(model).ok_or_else(unknown)?;
+    let weights: Vec<(&str, &Range<usize>)> = tensors
+        .iter()
+        .filter(|t| t.kind == INT8 && !t.name.contains("embeddings"))
+        .filter_map(|t| Some((t.name.strip_suffix("_q")?, &t.raw)))
+        .collect();
     if weights.len() != LAYERS * LAYER.len() {
         return Err(unknown());
     }
@@ -160,65 +135,21 @@ fn matrices(model: &[u8]) -> Result<Vec<Matrix>, String> {
         .enumerate()
         .map(|(at, (name, weights))| {
             let (inputs, outputs) = LAYER[at % LAYER.len()];
-            let scales = scales.iter().find(|(of, _)| *of == name);
-            let scales = scales.ok_or_else(unknown)?.1.clone();
+            let scales = format!("{name}_scale");
+            let scales = tensors.iter().find(|t| t.name == scales);
+            let scales = scales.ok_or_else(unknown)?.raw.clone();
             if weights.len() == inputs * outputs && scales.len() == 4 * outputs {
-                Ok(Matrix { weights, scales })
+                Ok(Matrix {
+                    inputs,
+                    outputs,
+                    weights: weights.clone(),
+                    scales,
+                })
             } else {
                 Err(unknown())
             }
         })
         .collect()
-}
-
-/// The messages of one number inside a message.
-fn inner(bytes: &[u8], within: Range<usize>, number: u64) -> Option<Vec<(u64, Range<usize>)>> {
-    let all = fields(bytes, within)?;
-    Some(
-        all.into_iter()
-            .filter(|(n, inner, _)| *n == number && !inner.is_empty())
-            .map(|(n, inner, _)| (n, inner))
-            .collect(),
-    )
-}
-
-/// A message's fields (protocol buffers' encoding): number, where its bytes lie, and its value where it is a number.
-fn fields(bytes: &[u8], within: Range<usize>) -> Option<Vec<(u64, Range<usize>, u64)>> {
-    let mut out = Vec::new();
-    let mut at = within.start;
-    while at < within.end {
-        let tag = varint(bytes, &mut at)?;
-        let (mut inner, mut value) = (0..0, 0);
-        match tag & 7 {
-            0 => value = varint(bytes, &mut at)?,
-            1 => at += 8,
-            2 => {
-                let length = usize::try_from(varint(bytes, &mut at)?).ok()?;
-                inner = at..at.checked_add(length)?;
-                at = inner.end;
-            }
-            5 => at += 4,
-            _ => return None,
-        }
-        if at > within.end {
-            return None;
-        }
-        out.push((tag >> 3, inner, value));
-    }
-    Some(out)
-}
-
-fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The sentence encoder: all-MiniLM-L6-v2 with 8-bit weights, in rten. The only file that knows of tokenizers.
+//! The sentence encoder: all-MiniLM-L6-v2 with 8-bit weights ([`super::bert`]). The only file that knows of tokenizers.
 //!
 //! Mean over the tokens' last hidden states, then unit length, as the model was trained (Reimers and Gurevych, Sentence-BERT,
 //! 2019). 384 dimensions. It is loaded twice: as it was published, and corrected for finding the sentence that answers a question
@@ -9,14 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
+use rten::ThreadPool;
+use rten_tensor::NdTensorView;
 use rten_tensor::prelude::*;
-use rten_tensor::{NdTensor, NdTensorView};
 use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::Embedder;
 use super::adapter::adapted;
+use super::bert::{Bert, DIMS};
 use crate::desk::meaning::is_light;
 
 /// Tokens read of a text; what follows is not seen. The model was trained on 128.
@@ -26,43 +27,14 @@ const MOST_TOGETHER: usize = 16;
 
 /// A loaded encoder. One thread; a text costs a few milliseconds.
 pub struct MiniLm {
-    plain: Weights,
-    answering: Weights,
+    plain: Bert,
+    answering: Bert,
     tokenizer: Arc<Tokenizer>,
     pool: Arc<ThreadPool>,
 }
 
-/// One loaded set of weights, with the names of what goes in and comes out.
-#[derive(Clone)]
-struct Weights {
-    model: Arc<Model>,
-    ids: NodeId,
-    mask: NodeId,
-    types: Option<NodeId>,
-    hidden: NodeId,
-}
-
 /// What the encoder was taught of answers.
 const ANSWERS: &[u8] = include_bytes!("answers.lora");
-
-impl Weights {
-    fn load(onnx: Vec<u8>) -> Result<Self, String> {
-        // Weights packed once for the processor, not at every sentence.
-        let model = ModelOptions::with_all_ops()
-            .prepack_weights(true)
-            .load(onnx)
-            .map_err(|e| e.to_string())?;
-        let node = |name: &str| model.node_id(name).map_err(|e| e.to_string());
-        let hidden = model.output_ids().first().copied();
-        Ok(Self {
-            ids: node("input_ids")?,
-            mask: node("attention_mask")?,
-            types: model.find_node("token_type_ids"),
-            hidden: hidden.ok_or("it has no output")?,
-            model: Arc::new(model),
-        })
-    }
-}
 
 impl MiniLm {
     /// Reads `model.onnx` and `tokenizer.json` of `dir` (`models/minilm`). The error says what to do.
@@ -84,10 +56,13 @@ impl MiniLm {
         tokenizer.with_padding(None);
         let onnx = std::fs::read(dir.join("model.onnx"))
             .map_err(|e| missing("model.onnx", e.to_string()))?;
-        let answering = adapted(onnx.clone(), ANSWERS).map_err(|e| missing("model.onnx", e))?;
+        let plain = Bert::read(&onnx, None).map_err(|e| missing("model.onnx", e))?;
+        let answering = adapted(onnx, ANSWERS)
+            .and_then(|onnx| Bert::read(&onnx, Some(&plain)))
+            .map_err(|e| missing("model.onnx", e))?;
         Ok(Self {
-            plain: Weights::load(onnx).map_err(|e| missing("model.onnx", e))?,
-            answering: Weights::load(answering).map_err(|e| missing("model.onnx", e))?,
+            plain,
+            answering,
             tokenizer: Arc::new(tokenizer),
             pool: Arc::new(ThreadPool::with_num_threads(1)),
         })
@@ -104,7 +79,7 @@ impl MiniLm {
         }
     }
 
-    fn one(&self, weights: &Weights, text: &str, words: bool) -> Result<Vec<f32>, String> {
+    fn one(&self, weights: &Bert, text: &str, words: bool) -> Result<Vec<f32>, String> {
         let tokens = self.tokens_of(text)?;
         run(weights, &[&tokens], &self.pool, words)?
             .pop()
@@ -145,7 +120,7 @@ impl MiniLm {
         Ok(Tokens { ids, words })
     }
 
-    fn all(&self, weights: &Weights, texts: &[&str], words: bool) -> Result<Vec<Vec<f32>>, String> {
+    fn all(&self, weights: &Bert, texts: &[&str], words: bool) -> Result<Vec<Vec<f32>>, String> {
         if texts.len() <= 2 {
             return texts.iter().map(|t| self.one(weights, t, words)).collect();
         }
@@ -153,12 +128,7 @@ impl MiniLm {
     }
 
     /// Many texts: those of one length together, the weights being read once for all of them, and on every core.
-    fn many(
-        &self,
-        weights: &Weights,
-        texts: &[&str],
-        words: bool,
-    ) -> Result<Vec<Vec<f32>>, String> {
+    fn many(&self, weights: &Bert, texts: &[&str], words: bool) -> Result<Vec<Vec<f32>>, String> {
         let read: Vec<Tokens> = texts
             .iter()
             .map(|text| self.tokens_of(text))
@@ -207,7 +177,7 @@ impl MiniLm {
 /// Vectors of texts that have the same number of tokens: no padding, so that a text's vector does not depend on its company.
 /// With `words`: their words' vectors after them.
 fn run(
-    weights: &Weights,
+    weights: &Bert,
     texts: &[&Tokens],
     pool: &Arc<ThreadPool>,
     words: bool,
@@ -217,26 +187,13 @@ fn run(
         .iter()
         .flat_map(|text| text.ids.iter().copied())
         .collect();
-    let ids = NdTensor::from_data([rows, tokens], ids);
-    let mask = NdTensor::from_data([rows, tokens], vec![1i32; rows * tokens]);
-    let types = NdTensor::from_data([rows, tokens], vec![0i32; rows * tokens]);
-    let mut inputs = vec![(weights.ids, ids.into()), (weights.mask, mask.into())];
-    if let Some(id) = weights.types {
-        inputs.push((id, types.into()));
-    }
-    let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
-    let mut out = weights
-        .model
-        .run(inputs, &[weights.hidden], Some(options))
-        .map_err(|e| format!("the sentence encoder failed: {e}"))?;
-    let hidden: NdTensor<f32, 3> = out.remove(0).try_into().map_err(|_| {
-        "the sentence encoder's output is not [batch, token, dimension]".to_string()
-    })?;
+    let states = pool.run(|| weights.states(&ids, tokens))?;
+    let hidden = NdTensorView::from_data([rows, tokens, DIMS], states.as_slice());
     let reading = |(row, text): (usize, &&Tokens)| {
-        let mut out = pool_row(hidden.view(), row, 0..tokens);
+        let mut out = pool_row(hidden, row, 0..tokens);
         if words {
             for word in &text.words {
-                out.extend(pool_row(hidden.view(), row, word.clone()));
+                out.extend(pool_row(hidden, row, word.clone()));
             }
         }
         out
@@ -292,6 +249,8 @@ impl Embedder for MiniLm {
 
 #[cfg(test)]
 mod tests {
+    use rten_tensor::NdTensor;
+
     use super::*;
 
     #[test]

@@ -42,8 +42,12 @@ pub trait Embedder: Send {
 
 #[cfg(feature = "onnx")]
 pub mod adapter;
+#[cfg(feature = "onnx")]
+mod bert;
 #[cfg(feature = "line")]
 pub mod chat;
 #[cfg(feature = "onnx")]
 pub mod minilm;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod shape;

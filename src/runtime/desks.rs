@@ -1,7 +1,8 @@
 //! A desk directory to a desk: files read, texts embedded, examples learned; vectors and weights kept on disk between runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -155,14 +156,14 @@ fn kept(
         Kind::Words => format!("words-{}.bin", embedder.name()),
         Kind::Answering => format!("answering-{}.bin", embedder.answering_name()),
     });
-    let bytes = fs::read(&path).unwrap_or_default();
-    let (kept, whole) = readings(&bytes);
+    let wanted = wanted(texts);
+    let (mut known, file) = readings(&path, &wanted);
     let mut out: HashMap<String, Vec<f32>> = HashMap::with_capacity(texts.len());
     let mut missing: Vec<&str> = Vec::new();
-    for text in texts {
-        match kept.get(&key(text)) {
-            Some(numbers) => {
-                out.insert(text.clone(), unpack(numbers));
+    for (key, text) in wanted {
+        match known.remove(&key) {
+            Some(reading) => {
+                out.insert(text.to_owned(), reading);
             }
             None => missing.push(text),
         }
@@ -180,29 +181,69 @@ fn kept(
             out.insert((*text).to_owned(), reading);
         }
         // A cache that cannot be written costs time at the next start, nothing else.
-        let _ = append(&path, whole as u64, bytes.len() as u64, &record);
+        let _ = append(&path, file, &record);
     }
     Ok(out)
 }
 
-/// The readings a file holds, by their texts' keys, and the length of what is whole: a torn end is left out.
-fn readings(bytes: &[u8]) -> (HashMap<Key, &[u8]>, usize) {
-    let mut out = HashMap::new();
-    let mut rest = bytes;
-    let whole = |rest: &[u8]| bytes.len() - rest.len();
-    while let Some((key, after)) = rest.split_first_chunk::<16>() {
-        let Some((length, after)) = after.split_first_chunk::<4>() else {
-            return (out, whole(rest));
-        };
-        let Some((numbers, after)) =
-            after.split_at_checked(u32::from_le_bytes(*length) as usize * 2)
-        else {
-            return (out, whole(rest));
-        };
-        out.insert(*key, numbers);
-        rest = after;
+/// Texts by their keys, in the order they came in, each once.
+fn wanted(texts: &[String]) -> Vec<(Key, &str)> {
+    let mut seen = HashSet::with_capacity(texts.len());
+    texts
+        .iter()
+        .map(|text| (key(text), text.as_str()))
+        .filter(|(key, _)| seen.insert(*key))
+        .collect()
+}
+
+/// How much of a file is good, and how long it is: a torn end is left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Length {
+    whole: u64,
+    all: u64,
+}
+
+/// The readings among those a file holds that are wanted, and the file's length. The file holds those of every desk that this computer
+/// ever learned, so it is gone through and not kept.
+fn readings(path: &Path, wanted: &[(Key, &str)]) -> (HashMap<Key, Vec<f32>>, Length) {
+    let mut out = HashMap::with_capacity(wanted.len());
+    let Some((mut file, mut length)) = opened(path) else {
+        return (out, Length::default());
+    };
+    let wanted: HashSet<Key> = wanted.iter().map(|(key, _)| *key).collect();
+    let mut head = [0; 20];
+    while file.read_exact(&mut head).is_ok() {
+        let (key, count) = (first(&head), u32::from_le_bytes(first(&head[16..])));
+        let bytes = u64::from(count) * 2;
+        let end = length.whole + head.len() as u64 + bytes;
+        if end > length.all {
+            break;
+        }
+        if wanted.contains(&key) {
+            let mut numbers = vec![0; bytes as usize];
+            if file.read_exact(&mut numbers).is_err() {
+                break;
+            }
+            out.insert(key, unpack(&numbers));
+        } else if file.seek_relative(bytes as i64).is_err() {
+            break;
+        }
+        length.whole = end;
     }
-    (out, whole(rest))
+    (out, length)
+}
+
+/// A file to be read from its beginning, with its length; none of it is known to be good yet.
+fn opened(path: &Path) -> Option<(BufReader<fs::File>, Length)> {
+    let file = fs::File::open(path).ok()?;
+    let all = file.metadata().ok()?.len();
+    Some((BufReader::new(file), Length { whole: 0, all }))
+}
+
+fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[..N]);
+    out
 }
 
 /// Numbers as 16-bit fractions of one: every number is within a unit vector.
@@ -219,8 +260,8 @@ fn unpack(numbers: &[u8]) -> Vec<f32> {
     numbers.chunks_exact(2).map(number).collect()
 }
 
-/// Adds to the end of a file, in one write. A torn end (`length` bytes of which `whole` are good) is cut off first.
-fn append(path: &Path, whole: u64, length: u64, bytes: &[u8]) -> std::io::Result<()> {
+/// Adds to the end of a file, in one write. A torn end is cut off first.
+fn append(path: &Path, length: Length, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
@@ -229,8 +270,8 @@ fn append(path: &Path, whole: u64, length: u64, bytes: &[u8]) -> std::io::Result
         .create(true)
         .append(true)
         .open(path)?;
-    if whole < length && file.metadata()?.len() == length {
-        file.set_len(whole)?;
+    if length.whole < length.all && file.metadata()?.len() == length.all {
+        file.set_len(length.whole)?;
     }
     file.write_all(bytes)
 }
@@ -242,45 +283,37 @@ pub fn embed(
     cache: &Path,
 ) -> Result<HashMap<String, Vec<f32>>, String> {
     let path = cache.join(format!("vectors-{}.bin", embedder.name()));
-    let bytes = fs::read(&path).unwrap_or_default();
-    let mut known = read_vectors(&bytes);
-    let dims = known.values().next().map_or(0, Vec::len);
-    let whole = match dims {
-        0 => 0,
-        dims => 4 + (bytes.len() - 4) / record(dims) * record(dims),
-    };
-    let missing: Vec<&str> = texts
-        .iter()
-        .map(String::as_str)
-        .filter(|t| !known.contains_key(&key(t)))
-        .collect();
-    let mut begun = whole > 0;
+    let wanted = wanted(texts);
+    let (mut known, file) = vectors(&path, &wanted);
+    let mut out: HashMap<String, Vec<f32>> = HashMap::with_capacity(texts.len());
+    let mut missing: Vec<&str> = Vec::new();
+    for (key, text) in wanted {
+        match known.remove(&key) {
+            Some(vector) => {
+                out.insert(text.to_owned(), vector);
+            }
+            None => missing.push(text),
+        }
+    }
+    let mut begun = file.whole > 0;
     // What is new is added to the file's end; a long first run that is stopped does not begin again.
     for chunk in missing.chunks(1024) {
         let made = embedder.embed(chunk)?;
-        let mut out = Vec::new();
+        let mut record = Vec::new();
         if !begun {
             let dims = made.first().map_or(0, Vec::len) as u32;
             let _ = fs::remove_file(&path);
-            out.extend(dims.to_le_bytes());
+            record.extend(dims.to_le_bytes());
             begun = true;
         }
         for (text, vector) in chunk.iter().zip(made) {
-            out.extend(key(text));
-            vector.iter().for_each(|v| out.extend(v.to_le_bytes()));
-            known.insert(key(text), vector);
+            record.extend(key(text));
+            vector.iter().for_each(|v| record.extend(v.to_le_bytes()));
+            out.insert((*text).to_owned(), vector);
         }
-        let _ = append(&path, whole as u64, bytes.len() as u64, &out);
+        let _ = append(&path, file, &record);
     }
-    Ok(texts
-        .iter()
-        .filter_map(|t| known.get(&key(t)).map(|v| (t.clone(), v.clone())))
-        .collect())
-}
-
-/// Bytes of one vector with its key.
-fn record(dims: usize) -> usize {
-    16 + dims * 4
+    Ok(out)
 }
 
 type Key = [u8; 16];
@@ -291,25 +324,34 @@ fn key(text: &str) -> Key {
     key
 }
 
-/// Dimension, then key and vector after key and vector, little-endian. A torn end is left out.
-fn read_vectors(bytes: &[u8]) -> HashMap<Key, Vec<f32>> {
-    let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
-        return HashMap::new();
+/// The vectors among those a file holds that are wanted, and the file's length. It holds their dimension, then key and vector after
+/// key and vector, little-endian.
+fn vectors(path: &Path, wanted: &[(Key, &str)]) -> (HashMap<Key, Vec<f32>>, Length) {
+    let mut out = HashMap::with_capacity(wanted.len());
+    let nothing = (HashMap::new(), Length::default());
+    let Some((mut file, mut length)) = opened(path) else {
+        return nothing;
     };
-    let dims = u32::from_le_bytes(*head) as usize;
-    if dims == 0 || dims > 4096 {
-        return HashMap::new();
+    let mut dims = [0; 4];
+    if file.read_exact(&mut dims).is_err() {
+        return nothing;
     }
-    rest.chunks_exact(record(dims))
-        .filter_map(|record| {
-            let (key, vector) = record.split_first_chunk::<16>()?;
-            let vector = vector
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
-            Some((*key, vector))
-        })
-        .collect()
+    let dims = u32::from_le_bytes(dims) as usize;
+    if dims == 0 || dims > 4096 || length.all < (4 + 16 + dims * 4) as u64 {
+        return nothing;
+    }
+    length.whole = 4;
+    let wanted: HashSet<Key> = wanted.iter().map(|(key, _)| *key).collect();
+    let mut record = vec![0; 16 + dims * 4];
+    while file.read_exact(&mut record).is_ok() {
+        length.whole += record.len() as u64;
+        let key = first(&record);
+        if wanted.contains(&key) {
+            let vector = record[16..].chunks_exact(4);
+            out.insert(key, vector.map(|b| f32::from_le_bytes(first(b))).collect());
+        }
+    }
+    (out, length)
 }
 
 /// Where vectors and weights are kept: `FIRSTLINE_CACHE`, else the user's cache directory, else the temporary one.
@@ -380,7 +422,14 @@ mod tests {
         // A file cut short loses its last vector and nothing else.
         let path = dir.join("vectors-counting.bin");
         let bytes = fs::read(&path).expect("written");
-        assert_eq!(read_vectors(&bytes[..bytes.len() - 1]).len(), 1);
+        fs::write(&path, &bytes[..bytes.len() - 1]).expect("torn");
+        assert_eq!(vectors(&path, &wanted(&texts)).0.len(), 1);
+        let mended = embed(&texts, &mut e, &dir).expect("vectors");
+        assert_eq!((mended, e.0), (first, 3));
+        assert_eq!(fs::read(&path).expect("mended"), bytes);
+        // What is not wanted is passed over.
+        let (some, file) = vectors(&path, &wanted(&texts[1..]));
+        assert_eq!((some.len(), file.whole), (1, bytes.len() as u64));
         fs::remove_dir_all(dir).expect("removed");
     }
 
@@ -399,7 +448,11 @@ mod tests {
         fs::write(&path, &bytes[..bytes.len() - 1]).expect("torn");
         kept(Kind::Words, &texts, &mut e, &dir).expect("readings");
         assert_eq!(e.0, 3);
-        assert_eq!(readings(&fs::read(&path).expect("mended")).0.len(), 2);
+        assert_eq!(fs::read(&path).expect("mended"), bytes);
+        assert_eq!(readings(&path, &wanted(&texts)).0.len(), 2);
+        // What is not wanted is passed over.
+        let (some, file) = readings(&path, &wanted(&texts[1..]));
+        assert_eq!((some.len(), file.whole), (1, bytes.len() as u64));
         fs::remove_dir_all(dir).expect("removed");
     }
 
