@@ -1,4 +1,4 @@
-//! The sentence encoder: all-MiniLM-L6-v2 with 8-bit weights ([`super::bert`]). The only file that knows of tokenizers.
+//! The sentence encoder: all-MiniLM-L6-v2 with 8-bit weights (`bert.rs`). The only file that knows of tokenizers.
 //!
 //! Mean over the tokens' last hidden states, then unit length, as the model was trained (Reimers and Gurevych, Sentence-BERT,
 //! 2019). 384 dimensions. It is loaded twice: as it was published, and corrected for finding the sentence that answers a question

@@ -75,7 +75,7 @@ pub(super) async fn made(clauses: &[String], shared: &Shared) {
             .iter()
             .any(|c| shared.pool.voice().kept(c).is_none())
     };
-    for _ in 0..200 {
+    for _ in 0..100 {
         if !missing() {
             return;
         }

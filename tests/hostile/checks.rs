@@ -75,7 +75,7 @@ pub fn desk(bytes: &[u8]) {
             let texts = source.texts();
             let length: usize = texts.iter().map(String::len).sum();
             // Every desk has the built-in questions beside its own.
-            assert!(length <= 12 * bytes.len() + 200_000, "{length} bytes");
+            assert!(length <= 12 * bytes.len() + 400_000, "{length} bytes");
         }
         // A desk that is refused is told why, and where.
         Err(problems) => {
