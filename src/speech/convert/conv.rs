@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use super::ConvertError;
-use super::onnx::{Node, whole_number, write};
-use super::proto::{GRAPH, INITIALIZER, NODE, fields, size, sizes, write_bytes, write_number};
+use super::onnx::{Node, list, whole_number, write};
+use super::proto::{INITIALIZER, NODE, fields, size, sizes, with_graph, write_bytes, write_number};
 
 /// ONNX's numbers of the types of a tensor's numbers.
 const FLOAT: u64 = 1;
@@ -20,24 +20,8 @@ const INT64: u64 = 7;
 /// # Errors
 /// Not an ONNX file, or a convolution whose weights are not as long as they say.
 pub fn unrolled(model: &[u8]) -> Result<Vec<u8>, ConvertError> {
-    let mut out = Vec::with_capacity(model.len() + (1 << 16));
-    let mut graphs = 0;
-    for field in fields(model) {
-        let field = field?;
-        match field.bytes {
-            Some(graph) if field.number == GRAPH => {
-                graphs += 1;
-                write_bytes(&mut out, GRAPH, &rewritten(graph)?);
-            }
-            _ => out.extend_from_slice(field.whole),
-        }
-    }
-    if graphs != 1 {
-        return Err(ConvertError(
-            "this is not a voice: it holds no graph".into(),
-        ));
-    }
-    Ok(out)
+    with_graph(model, rewritten)?
+        .ok_or_else(|| ConvertError("this is not a voice: it holds no graph".into()))
 }
 
 fn rewritten(graph: &[u8]) -> Result<Vec<u8>, ConvertError> {
@@ -289,24 +273,10 @@ fn whole_numbers(name: &[u8], values: &[i64]) -> Vec<u8> {
     tensor(name, INT64, &[values.len()], &raw)
 }
 
-/// An attribute: kind 7 is INTS.
-fn list(name: &str, values: &[u64]) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_bytes(&mut out, 1, name.as_bytes());
-    for value in values {
-        write_number(&mut out, 8, *value);
-    }
-    write_number(&mut out, 20, 7);
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::proto::GRAPH;
     use super::*;
-
-    fn ints(name: &str, values: &[u64]) -> Vec<u8> {
-        list(name, values)
-    }
 
     fn model(nodes: &[Vec<u8>], tensors: &[Vec<u8>]) -> Vec<u8> {
         let mut graph = Vec::new();
@@ -359,7 +329,7 @@ mod tests {
             "Conv",
             &[b"x", b"w", b"b"],
             &[b"y"],
-            &[&ints("pads", &[2, 2]), &ints("dilations", &[2])],
+            &[&list("pads", &[2, 2]), &list("dilations", &[2])],
         );
         let by_channel = write(
             b"d",

@@ -11,30 +11,14 @@
 //! What the numbers of its fields mean is in [`super::proto`].
 
 use super::ConvertError;
-use super::proto::{GRAPH, NODE, fields, size, sizes, write_bytes, write_number};
+use super::proto::{NODE, fields, size, sizes, with_graph, write_bytes, write_number};
 
 /// The model in standard operators.
 ///
 /// # Errors
 /// Not an ONNX file, or one of Microsoft's operators in a form that Kokoro does not use.
 pub fn standard(model: &[u8]) -> Result<Vec<u8>, ConvertError> {
-    let mut out = Vec::with_capacity(model.len() + 1024);
-    let mut graphs = 0;
-    for field in fields(model) {
-        let field = field?;
-        match field.bytes {
-            Some(graph) if field.number == GRAPH => {
-                graphs += 1;
-                let graph = rewritten(graph)?;
-                write_bytes(&mut out, GRAPH, &graph);
-            }
-            _ => out.extend_from_slice(field.whole),
-        }
-    }
-    if graphs != 1 {
-        return Err(bad("it holds no graph"));
-    }
-    Ok(out)
+    with_graph(model, rewritten)?.ok_or_else(|| bad("it holds no graph"))
 }
 
 fn rewritten(graph: &[u8]) -> Result<Vec<u8>, ConvertError> {
@@ -253,13 +237,7 @@ impl<'a> Node<'a> {
 
     /// The last two of three dimensions changed over.
     fn turn(&self, from: &[u8], to: &[u8]) -> Vec<u8> {
-        let mut perm = Vec::new();
-        write_bytes(&mut perm, 1, b"perm");
-        for dimension in [0u64, 2, 1] {
-            write_number(&mut perm, 8, dimension);
-        }
-        // Its kind: INTS.
-        write_number(&mut perm, 20, 7);
+        let perm = list("perm", &[0, 2, 1]);
         let name = [to, b"/Transpose".as_slice()].concat();
         write(&name, "Transpose", &[from], &[to], &[&perm])
     }
@@ -287,12 +265,22 @@ pub(super) fn write(
     out
 }
 
-/// An attribute: kind 2 is INT, 3 is STRING.
+/// An attribute: kind 2 is INT, 3 is STRING, 7 is INTS.
 pub(super) fn whole_number(name: &str, value: i64) -> Vec<u8> {
     let mut out = Vec::new();
     write_bytes(&mut out, 1, name.as_bytes());
     write_number(&mut out, 3, value as u64);
     write_number(&mut out, 20, 2);
+    out
+}
+
+pub(super) fn list(name: &str, values: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_bytes(&mut out, 1, name.as_bytes());
+    for value in values {
+        write_number(&mut out, 8, *value);
+    }
+    write_number(&mut out, 20, 7);
     out
 }
 
@@ -312,7 +300,7 @@ fn bad(why: &str) -> ConvertError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proto::write_varint;
+    use super::super::proto::{GRAPH, write_varint};
     use super::*;
 
     fn microsoft(op: &str, inputs: &[&str], attributes: &[&[u8]]) -> Vec<u8> {

@@ -8,6 +8,29 @@ pub(super) const GRAPH: u64 = 7;
 pub(super) const NODE: u64 = 1;
 pub(super) const INITIALIZER: u64 = 5;
 
+/// A model with its graph as `rewrite` gives it and everything else byte for byte; none where it does not hold exactly one graph.
+///
+/// # Errors
+/// Not an ONNX file, or what `rewrite` refuses.
+pub(super) fn with_graph(
+    model: &[u8],
+    rewrite: impl Fn(&[u8]) -> Result<Vec<u8>, ConvertError>,
+) -> Result<Option<Vec<u8>>, ConvertError> {
+    let mut out = Vec::with_capacity(model.len() + (1 << 16));
+    let mut graphs = 0;
+    for field in fields(model) {
+        let field = field?;
+        match field.bytes {
+            Some(graph) if field.number == GRAPH => {
+                graphs += 1;
+                write_bytes(&mut out, GRAPH, &rewrite(graph)?);
+            }
+            _ => out.extend_from_slice(field.whole),
+        }
+    }
+    Ok((graphs == 1).then_some(out))
+}
+
 /// One field of a message.
 pub(super) struct Field<'a> {
     pub number: u64,
