@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::NdTensor;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
@@ -19,6 +19,12 @@ use crate::audio::resample::resample_all;
 
 /// Phonemes of one clause at most: about a minute of speech. Memory grows with the square.
 const MOST_PHONEMES: usize = 900;
+/// What the part of a VITS model that makes sound of frames (a HiFi-GAN) is given, in every voice that Piper's export wrote.
+const FRAMES: &str = "/Mul_7_output_0";
+/// Frames made to sound in one go: 1.1 s at 22.05 kHz. Memory grows with them, 0.4 MB each.
+const PIECE: usize = 96;
+/// Frames that are heard in a frame's sound, on either side: kernels of 7, 11 and 3 taken once or more over all its stages see 13 at most.
+const AROUND: usize = 13;
 
 #[derive(Debug, serde::Deserialize)]
 struct Config {
@@ -47,6 +53,7 @@ struct Inference {
 pub struct Piper {
     voice: Arc<Voice>,
     threads: usize,
+    pieces: bool,
 }
 
 struct Voice {
@@ -56,6 +63,8 @@ struct Voice {
     input: NodeId,
     lengths: NodeId,
     scales: NodeId,
+    /// None where the model has no such place: then it is run whole.
+    frames: Option<NodeId>,
     output: NodeId,
 }
 
@@ -101,15 +110,26 @@ impl Piper {
         Ok(Self {
             voice: Arc::new(Voice {
                 name: format!("piper:{name}"),
-                model,
                 config,
                 input,
                 lengths,
                 scales,
+                frames: model.node_id(FRAMES).ok(),
                 output,
+                model,
             }),
             threads: threads.max(1),
+            pieces: true,
         })
+    }
+
+    /// The same voice making all of a clause's sound in one go, however long: what the sound of pieces is compared with.
+    #[must_use]
+    pub fn in_one_go(self) -> Self {
+        Self {
+            pieces: false,
+            ..self
+        }
     }
 
     /// One thread's speaker, with an espeak-ng process of its own.
@@ -121,6 +141,7 @@ impl Piper {
             espeak: Espeak::new(&self.voice.config.espeak.voice)?,
             pool: Arc::new(ThreadPool::with_num_threads(self.threads)),
             voice: self.voice.clone(),
+            pieces: self.pieces,
         })
     }
 }
@@ -134,6 +155,7 @@ pub struct PiperSpeaker {
     espeak: Espeak,
     pool: Arc<ThreadPool>,
     voice: Arc<Voice>,
+    pieces: bool,
 }
 
 impl Voice {
@@ -165,6 +187,7 @@ impl Voice {
         ids: Vec<i32>,
         seed: u64,
         pool: &Arc<ThreadPool>,
+        pieces: bool,
     ) -> Result<Vec<f32>, SpeechError> {
         let n = ids.len();
         let scale = &self.config.inference;
@@ -177,18 +200,63 @@ impl Voice {
             ),
             (self.scales, NdTensor::from_data([3], scales).into()),
         ];
-        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
         // The model's noise comes from the random numbers of the pool's thread that walks the graph: this one.
-        let mut out = pool
-            .run(|| {
-                fastrand::seed(seed);
-                self.model.run(inputs, &[self.output], Some(options))
-            })
-            .map_err(|e| SpeechError::Engine(format!("the voice failed: {e}")))?;
-        let sound: Tensor<f32> = out.remove(0).try_into().map_err(|_| {
-            SpeechError::Engine("the voice gave something that is not sound".into())
-        })?;
-        Ok(sound.to_vec())
+        let sound = pool.run(|| {
+            fastrand::seed(seed);
+            match self.frames.filter(|_| pieces) {
+                None => self.one(pool, inputs, self.output).map(|s| s.to_vec()),
+                Some(frames) => self.in_pieces(pool, frames, &self.one(pool, inputs, frames)?),
+            }
+        });
+        sound.map_err(|why| SpeechError::Engine(format!("the voice failed: {why}")))
+    }
+
+    /// Runs the graph as far as `to`.
+    fn one(
+        &self,
+        pool: &Arc<ThreadPool>,
+        inputs: Vec<(NodeId, ValueOrView<'_>)>,
+        to: NodeId,
+    ) -> Result<Tensor<f32>, String> {
+        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
+        let mut out = self
+            .model
+            .run(inputs, &[to], Some(options))
+            .map_err(|e| e.to_string())?;
+        out.remove(0)
+            .try_into()
+            .map_err(|_| "it gave something that is not sound".to_owned())
+    }
+
+    /// The sound of `[1, channels, frames]`, a piece at a time: all that is heard in a piece is given with it, so its samples are those
+    /// of the whole. A long clause takes no more memory than a short one.
+    fn in_pieces(
+        &self,
+        pool: &Arc<ThreadPool>,
+        node: NodeId,
+        frames: &Tensor<f32>,
+    ) -> Result<Vec<f32>, String> {
+        let &[1, _, count] = frames.shape() else {
+            return Err("its frames have another shape than a voice's".into());
+        };
+        let mut sound = Vec::new();
+        let mut from = 0;
+        while from < count {
+            // No crumb at the end: what little is left over goes with the last.
+            let to = if count - from <= PIECE + 2 * AROUND {
+                count
+            } else {
+                from + PIECE
+            };
+            let (before, after) = (from.saturating_sub(AROUND), (to + AROUND).min(count));
+            let given = frames.slice((.., .., before..after));
+            let out = self.one(pool, vec![(node, given.to_tensor().into())], self.output)?;
+            let (out, each) = (out.to_vec(), out.len() / (after - before));
+            let heard = out.get((from - before) * each..(to - before) * each);
+            sound.extend_from_slice(heard.ok_or("it gave less sound than frames")?);
+            from = to;
+        }
+        Ok(sound)
     }
 }
 
@@ -208,9 +276,8 @@ impl Synthesizer for PiperSpeaker {
             ));
         }
         let ids = self.voice.ids(&phonemes);
-        let sound = self
-            .voice
-            .run(ids, super::cache::key("", clause).seed(), &self.pool)?;
+        let seed = super::cache::key("", clause).seed();
+        let sound = self.voice.run(ids, seed, &self.pool, self.pieces)?;
         if sound.iter().any(|s| !s.is_finite()) {
             return Err(SpeechError::Engine(
                 "the voice gave something that is not sound".into(),

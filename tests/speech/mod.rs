@@ -105,6 +105,35 @@ fn not_speech() -> Vec<(&'static str, Vec<i16>)> {
     ]
 }
 
+/// A long clause's sound is made in pieces, for the memory's sake, and nobody can tell.
+#[test]
+fn the_sound_of_pieces_is_that_of_the_whole() {
+    let Some(path) = there(models::path(
+        "piper-en_US-joe-medium",
+        "en_US-joe-medium.onnx",
+    )) else {
+        return;
+    };
+    let voice = Piper::load(&path, 1).unwrap();
+    let mut pieces = voice.worker().unwrap();
+    let mut whole = voice.in_one_go().worker().unwrap();
+    for text in [
+        "Sure.",
+        "If an installment is still unpaid seven days after its due date, we charge one late fee of seven dollars, which never adds up to \
+         more than a quarter of the order.",
+    ] {
+        let (pieces, whole) = (
+            pieces.synthesize(text).unwrap(),
+            whole.synthesize(text).unwrap(),
+        );
+        assert_eq!(pieces.len(), whole.len(), "{text}");
+        let apart = pieces.iter().zip(&whole).map(|(a, b)| a.abs_diff(*b));
+        let most = apart.max().unwrap();
+        println!("{} samples, {most} apart at most", whole.len());
+        assert!(most <= 8, "{most} of 32,768 apart: {text}");
+    }
+}
+
 #[test]
 fn whisper_hears_what_piper_says() {
     let Some(path) = there(models::whisper("tiny.en")) else {
