@@ -21,8 +21,8 @@ use crate::audio::resample::resample_all;
 const MOST_PHONEMES: usize = 900;
 /// What the part of a VITS model that makes sound of frames (a HiFi-GAN) is given, in every voice that Piper's export wrote.
 const FRAMES: &str = "/Mul_7_output_0";
-/// Frames made to sound in one go: 1.1 s at 22.05 kHz. Memory grows with them, 0.4 MB each.
-const PIECE: usize = 96;
+/// Frames made to sound in one go: 2.2 s at 22.05 kHz. Memory grows with them; each piece costs the frames around it again.
+const PIECE: usize = 192;
 /// Frames that are heard in a frame's sound, on either side: kernels of 7, 11 and 3 taken once or more over all its stages see 13 at most.
 const AROUND: usize = 13;
 
