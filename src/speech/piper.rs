@@ -19,7 +19,7 @@ use crate::audio::resample::resample_all;
 
 /// Phonemes of one clause at most: about a minute of speech. Memory grows with the square.
 const MOST_PHONEMES: usize = 900;
-/// What the part of a VITS model that makes sound of frames (a HiFi-GAN) is given, in every voice that Piper's export wrote.
+/// What the part of a VITS model that makes sound of frames (a HiFi-GAN) is given, as the export of `en_US-joe-medium` named it.
 const FRAMES: &str = "/Mul_7_output_0";
 /// Frames made to sound in one go: 2.2 s at 22.05 kHz. Memory grows with them; each piece costs the frames around it again.
 const PIECE: usize = 192;
@@ -53,7 +53,8 @@ struct Inference {
 pub struct Piper {
     voice: Arc<Voice>,
     threads: usize,
-    pieces: bool,
+    /// None where the model has no such place, or all is wanted in one go: then it is run whole.
+    frames: Option<NodeId>,
 }
 
 struct Voice {
@@ -63,8 +64,6 @@ struct Voice {
     input: NodeId,
     lengths: NodeId,
     scales: NodeId,
-    /// None where the model has no such place: then it is run whole.
-    frames: Option<NodeId>,
     output: NodeId,
 }
 
@@ -108,18 +107,17 @@ impl Piper {
             .file_stem()
             .map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         Ok(Self {
+            frames: model.node_id(FRAMES).ok(),
             voice: Arc::new(Voice {
                 name: format!("piper:{name}"),
+                model,
                 config,
                 input,
                 lengths,
                 scales,
-                frames: model.node_id(FRAMES).ok(),
                 output,
-                model,
             }),
             threads: threads.max(1),
-            pieces: true,
         })
     }
 
@@ -127,7 +125,7 @@ impl Piper {
     #[must_use]
     pub fn in_one_go(self) -> Self {
         Self {
-            pieces: false,
+            frames: None,
             ..self
         }
     }
@@ -141,7 +139,7 @@ impl Piper {
             espeak: Espeak::new(&self.voice.config.espeak.voice)?,
             pool: Arc::new(ThreadPool::with_num_threads(self.threads)),
             voice: self.voice.clone(),
-            pieces: self.pieces,
+            frames: self.frames,
         })
     }
 }
@@ -155,7 +153,8 @@ pub struct PiperSpeaker {
     espeak: Espeak,
     pool: Arc<ThreadPool>,
     voice: Arc<Voice>,
-    pieces: bool,
+    /// None where the model has no such place, or all is wanted in one go: then it is run whole.
+    frames: Option<NodeId>,
 }
 
 impl Voice {
@@ -187,7 +186,7 @@ impl Voice {
         ids: Vec<i32>,
         seed: u64,
         pool: &Arc<ThreadPool>,
-        pieces: bool,
+        frames: Option<NodeId>,
     ) -> Result<Vec<f32>, SpeechError> {
         let n = ids.len();
         let scale = &self.config.inference;
@@ -203,7 +202,7 @@ impl Voice {
         // The model's noise comes from the random numbers of the pool's thread that walks the graph: this one.
         let sound = pool.run(|| {
             fastrand::seed(seed);
-            match self.frames.filter(|_| pieces) {
+            match frames {
                 None => self.one(pool, inputs, self.output).map(|s| s.to_vec()),
                 Some(frames) => self.in_pieces(pool, frames, &self.one(pool, inputs, frames)?),
             }
@@ -277,7 +276,7 @@ impl Synthesizer for PiperSpeaker {
         }
         let ids = self.voice.ids(&phonemes);
         let seed = super::cache::key("", clause).seed();
-        let sound = self.voice.run(ids, seed, &self.pool, self.pieces)?;
+        let sound = self.voice.run(ids, seed, &self.pool, self.frames)?;
         if sound.iter().any(|s| !s.is_finite()) {
             return Err(SpeechError::Engine(
                 "the voice gave something that is not sound".into(),

@@ -23,12 +23,16 @@ pub fn there(found: Result<PathBuf, String>) -> Option<PathBuf> {
     }
 }
 
-fn say(text: &str) -> Option<Vec<i16>> {
+fn piper(threads: usize) -> Option<Piper> {
     let path = there(models::path(
         "piper-en_US-joe-medium",
         "en_US-joe-medium.onnx",
     ))?;
-    let mut voice = Piper::load(&path, 1).unwrap().worker().unwrap();
+    Some(Piper::load(&path, threads).unwrap())
+}
+
+fn say(text: &str) -> Option<Vec<i16>> {
+    let mut voice = piper(1)?.worker().unwrap();
     Some(voice.synthesize(text).unwrap())
 }
 
@@ -108,13 +112,7 @@ fn not_speech() -> Vec<(&'static str, Vec<i16>)> {
 /// A long clause's sound is made in pieces, for the memory's sake, and nobody can tell.
 #[test]
 fn the_sound_of_pieces_is_that_of_the_whole() {
-    let Some(path) = there(models::path(
-        "piper-en_US-joe-medium",
-        "en_US-joe-medium.onnx",
-    )) else {
-        return;
-    };
-    let voice = Piper::load(&path, 1).unwrap();
+    let Some(voice) = piper(1) else { return };
     let mut pieces = voice.worker().unwrap();
     let mut whole = voice.in_one_go().worker().unwrap();
     for text in [
@@ -297,13 +295,7 @@ fn silero_tells_speech_from_the_rest() {
 
 #[test]
 fn piper_is_steady_clean_and_the_same_every_time() {
-    let Some(path) = there(models::path(
-        "piper-en_US-joe-medium",
-        "en_US-joe-medium.onnx",
-    )) else {
-        return;
-    };
-    let piper = Piper::load(&path, 2).unwrap();
+    let Some(piper) = piper(2) else { return };
     let (mut one, mut two) = (piper.worker().unwrap(), piper.worker().unwrap());
     for text in [
         "Sure.",
