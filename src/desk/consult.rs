@@ -493,10 +493,11 @@ mod tests {
     use crate::desk::record::{AgentTurn, CallerTurn, TurnRecord};
     use crate::desk::types::EarlierCall;
     use std::collections::HashMap;
+    use std::sync::LazyLock;
 
-    fn desk() -> Desk {
-        Desk::build(crate::desk::DeskSource::default(), &HashMap::new())
-    }
+    /// One for all: learning takes seconds.
+    static DESK: LazyLock<Desk> =
+        LazyLock::new(|| Desk::build(crate::desk::DeskSource::default(), &HashMap::new()));
 
     fn record() -> CallRecord {
         let turn = |caller: &str, agent: &str| TurnRecord {
@@ -540,7 +541,7 @@ mod tests {
     }
 
     fn ask(question: &str) -> String {
-        consult(&desk(), question, &record(), &mut |_| Vec::new())
+        consult(&DESK, question, &record(), &mut |_| Vec::new())
     }
 
     #[test]
@@ -587,7 +588,7 @@ mod tests {
                 .collect()
         };
         let answer = consult(
-            &desk(),
+            &DESK,
             "what did he say about his money back",
             &record(),
             &mut embed,

@@ -47,6 +47,19 @@ impl Drop for Running {
     }
 }
 
+/// Kamailio, asked to end rather than killed: only then does it end the processes that it started itself.
+struct Asked(Child);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.0.kill();
+        }
+        let _ = self.0.wait();
+    }
+}
+
 /// One machine.
 struct Node {
     name: &'static str,
@@ -113,7 +126,7 @@ pub(crate) fn up(mut serve: Command, folder: &Path) -> Running {
 }
 
 /// Kamailio as it is shipped, on another port and with these machines.
-fn kamailio(dir: &Path, port: u16, nodes: &[&Node]) -> Running {
+fn kamailio(dir: &Path, port: u16, nodes: &[&Node]) -> Asked {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
     let own = format!("{}/", dir.display());
     for name in ["kamailio.cfg", "kamailio-route.cfg"] {
@@ -153,7 +166,7 @@ fn kamailio(dir: &Path, port: u16, nodes: &[&Node]) -> Running {
         .stdout(log)
         .spawn()
         .unwrap();
-    Running(program)
+    Asked(program)
 }
 
 /// Calls in progress on a machine, and whether it takes more.

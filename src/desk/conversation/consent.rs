@@ -165,9 +165,10 @@ impl Conversation {
 mod tests {
     use super::*;
     use crate::desk::{Desk, DeskFiles};
-    use std::sync::Arc;
+    use std::sync::{Arc, LazyLock};
 
-    fn talk(consent: Consent) -> Conversation {
+    /// One for all: learning takes seconds.
+    static DESK: LazyLock<Arc<Desk>> = LazyLock::new(|| {
         let files = [
             (
                 "desk.toml".to_owned(),
@@ -180,9 +181,12 @@ mod tests {
             ),
         ];
         let source = crate::desk::parse(&DeskFiles(files.into())).unwrap();
-        let desk = Arc::new(Desk::build(source, &Default::default()));
+        Arc::new(Desk::build(source, &Default::default()))
+    });
+
+    fn talk(consent: Consent) -> Conversation {
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
-        Conversation::new(desk, Caller::default(), "call", now).with_consent(consent)
+        Conversation::new(DESK.clone(), Caller::default(), "call", now).with_consent(consent)
     }
 
     fn said(text: &str) -> Said {

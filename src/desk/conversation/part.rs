@@ -73,7 +73,7 @@ impl Conversation {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, LazyLock};
 
     use super::*;
     use crate::desk::conversation::{Consent, Waiting};
@@ -100,8 +100,8 @@ reply = "Done."
   ask = "Whose is it?"
 "#;
 
-    /// A caller who is asked for an eight-figure number.
-    fn asked() -> Conversation {
+    /// One for all: learning takes seconds.
+    static DESK: LazyLock<Arc<Desk>> = LazyLock::new(|| {
         let desk = "company = \"Acme\"\nlanguage = \"en-GB\"\n[intent.meter]\nmode = \"autonomous\"\n[backoffice]\nurl = \"http://127.0.0.1:1\"\n";
         let files = [
             ("desk.toml", desk),
@@ -117,10 +117,14 @@ reply = "Done."
         ];
         let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let source = crate::desk::parse(&DeskFiles(files.into())).unwrap();
-        let desk = Arc::new(Desk::build(source, &Default::default()));
+        Arc::new(Desk::build(source, &Default::default()))
+    });
+
+    /// A caller who is asked for an eight-figure number.
+    fn asked() -> Conversation {
         let now = "2026-11-23T10:00:00Z".parse().unwrap();
-        let mut talk =
-            Conversation::new(desk, Caller::default(), "call", now).with_consent(Consent::Free);
+        let mut talk = Conversation::new(DESK.clone(), Caller::default(), "call", now)
+            .with_consent(Consent::Free);
         talk.opening();
         let reply = talk.begin(0, "I want to link my meter");
         assert_eq!(talk.waiting, Waiting::Slot("number".into()), "{reply:?}");

@@ -1,9 +1,10 @@
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::desk::{Desk, DeskFiles, Mode, confidence, parse};
 
-/// A desk that goes by words only.
-fn desk() -> Desk {
+/// A desk that goes by words only; one for all, as learning takes seconds.
+static DESK: LazyLock<Desk> = LazyLock::new(|| {
     let article = |id: &str, title: &str, intent: &str, body: &str| {
         (
             format!("knowledge/{id}.md"),
@@ -53,11 +54,11 @@ fn desk() -> Desk {
         parse(&DeskFiles(files)).expect("a good desk"),
         &HashMap::new(),
     )
-}
+});
 
 #[test]
 fn understands_and_answers_by_words_alone() {
-    let desk = desk();
+    let desk = &*DESK;
     for (question, intent, source, part) in [
         ("how much is your late fee?", "late_fee", "late-fee", "£6"),
         (
@@ -81,7 +82,7 @@ fn understands_and_answers_by_words_alone() {
 
 #[test]
 fn a_condition_stays_with_its_fact() {
-    let desk = desk();
+    let desk = &*DESK;
     let q = "when is the late fee charged, more than how many days late";
     let a = desk
         .answer(q, &[], &desk.understand(q, &[]))
@@ -95,7 +96,7 @@ fn a_condition_stays_with_its_fact() {
 
 #[test]
 fn words_of_another_world_are_out_of_scope() {
-    let desk = desk();
+    let desk = &*DESK;
     let inside = desk.understand("what is the fee for paying late", &[]);
     for outside in [
         "what is the capital of Peru",
@@ -111,8 +112,8 @@ fn words_of_another_world_are_out_of_scope() {
             inside.near
         );
         let (c, good) = (
-            confidence(&desk, &u, None, None),
-            confidence(&desk, &inside, None, None),
+            confidence(desk, &u, None, None),
+            confidence(desk, &inside, None, None),
         );
         assert!(c < good, "{outside}: {c} against {good}");
     }
@@ -120,7 +121,7 @@ fn words_of_another_world_are_out_of_scope() {
 
 #[test]
 fn risk_that_is_not_listed_goes_to_a_human() {
-    let desk = desk();
+    let desk = &*DESK;
     assert_eq!(desk.policy("close_account").mode, Mode::Human);
     assert_eq!(desk.policy("late_fee").mode, Mode::Autonomous);
 }
