@@ -127,6 +127,9 @@ struct Confidence {
     /// Draw the reliability diagram into this SVG file
     #[arg(long)]
     picture: Option<PathBuf>,
+    /// Write every line's evidence into this file, a JSON object a line, to fit weights of many desks together
+    #[arg(long)]
+    rows: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }

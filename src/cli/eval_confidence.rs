@@ -20,6 +20,7 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     let mut truth = Vec::new();
     let mut now = Vec::new();
+    let mut dump = String::new();
     for line in &test {
         let vector = bench.vector(&line.text);
         let mut u = bench.desk.understand(&line.text, vector);
@@ -48,7 +49,14 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
             crate::desk::confidence(&bench.desk, &u, answer.as_ref(), None),
             good,
         ));
-        rows.push(evidence(&u, answer.as_ref(), None));
+        let row = evidence(&u, answer.as_ref(), None);
+        if a.rows.is_some() {
+            dump += &format!(
+                "{}\n",
+                json!({"text": line.text, "right": good, "evidence": row, "said": answer.map(|x| x.text)})
+            );
+        }
+        rows.push(row);
         truth.push(good);
     }
     // Two halves, each scored with what the other taught: a fit must not mark its own work.
@@ -115,6 +123,11 @@ pub(super) fn run(a: &super::Confidence) -> anyhow::Result<ExitCode> {
         ),
     });
     print(&out, a.common.json);
+    if let Some(path) = &a.rows {
+        #[allow(clippy::disallowed_methods, reason = "asked for with --rows")]
+        std::fs::write(path, dump)?;
+        eprintln!("wrote {}", path.display());
+    }
     if let Some(path) = &a.picture {
         #[allow(clippy::disallowed_methods, reason = "asked for with --picture")]
         std::fs::write(path, picture(&bins(&now), &bins(&fitted)))?;

@@ -78,6 +78,19 @@ pub fn how_told(desk: &Desk, understood: &Understanding, question: &str) -> Opti
     .flatten()
 }
 
+/// Whether all that is offered is this article, and the question names it: it has every word of the title, or no other words than the
+/// title's.
+pub(super) fn is_named(desk: &Desk, offered: &[Choice], article: &str, question: &str) -> bool {
+    let [only] = offered else { return false };
+    let Some(at) = desk.article_at(article) else {
+        return false;
+    };
+    let (title, asked) = (desk.called_alone(at), desk.stems.terms(question));
+    let title = desk.stems.terms(&title);
+    let within = |of: &[String], all: &[String]| of.iter().all(|word| all.contains(word));
+    only.article.as_deref() == Some(article) && (within(&title, &asked) || within(&asked, &title))
+}
+
 fn would_be_said(
     desk: &Desk,
     understood: &Understanding,
