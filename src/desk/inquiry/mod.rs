@@ -46,9 +46,9 @@ const FIELD: f32 = 0.5;
 const WORTH_ASKING: f32 = 0.5;
 /// The same where the articles that are offered would be read from after a yes.
 const WORTH_OFFERING: f32 = 0.25;
-/// Least confidence from which an article that the caller has named is read from, where a yes to "is it about that?" would lead there:
-/// they would only say it again.
-const NAMED: f32 = 0.6;
+/// Least confidence from which an answer is spoken where asking what it is about would tell nothing ([`offer::is_clear`]): the caller
+/// has said so, and would only say it again.
+const CLEARLY: f32 = 0.6;
 /// Sure enough that one of several articles that say it answers, to ask which.
 const WORTH_TELLING_APART: f32 = 0.4;
 /// Words less likely to be the desk's matter are not answered, however near an article they are: "I can't make it on Friday" is near
@@ -427,8 +427,8 @@ fn judge(
         let offered = offers();
         if let Some(answer) = answer
             && policy.mode == Mode::Autonomous
-            && sure >= NAMED
-            && offer::is_named(desk, &offered, &answer.source, text)
+            && sure >= CLEARLY
+            && offer::is_clear(desk, &offered, answer, (text, reading), understood)
         {
             return spoken(desk, text, answer, understood, sure);
         }

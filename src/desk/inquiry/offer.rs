@@ -1,11 +1,14 @@
 //! What a clarifying question offers.
 
 use super::super::answer::Answer;
+use super::super::answering::agree;
+use super::super::asked::Asked;
 use super::super::confidence::{confirmed, least_confirmed};
 use super::super::config::Mode;
 use super::super::desk::{Desk, Hit, Understanding};
 use super::super::knowledge::Article;
-use super::super::text::words;
+use super::super::meaning::whole;
+use super::super::text::{dot, words};
 use super::super::variants::Apart;
 use super::{IN_SCOPE, LIKELY};
 
@@ -14,6 +17,8 @@ const BESIDE: f32 = 0.15;
 /// Articles that are looked at for an offer, and offered at most.
 const LOOKED_AT: usize = 3;
 const OFFERED: usize = 2;
+/// How near a question is to a title that says the same.
+const SAME: f32 = 0.7;
 
 /// One of the things a clarifying question offers.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,17 +83,40 @@ pub fn how_told(desk: &Desk, understood: &Understanding, question: &str) -> Opti
     .flatten()
 }
 
-/// Whether all that is offered is this article, and the question names it: it has every word of the title, or no other words than the
-/// title's.
-pub(super) fn is_named(desk: &Desk, offered: &[Choice], article: &str, question: &str) -> bool {
-    let [only] = offered else { return false };
-    let Some(at) = desk.article_at(article) else {
+/// Whether asking "is it about that?" would tell nothing. All that is offered is the article of this answer, and the question names it:
+/// it has every word of the title, or no other words than the title's, or means the same. Or what is offered beside it gives the
+/// same figure.
+pub(super) fn is_clear(
+    desk: &Desk,
+    offered: &[Choice],
+    answer: &Answer,
+    (question, reading): (&str, &[f32]),
+    understood: &Understanding,
+) -> bool {
+    let Some(at) = desk.article_at(&answer.source) else {
         return false;
     };
-    let (title, asked) = (desk.called_alone(at), desk.stems.terms(question));
-    let title = desk.stems.terms(&title);
-    let within = |of: &[String], all: &[String]| of.iter().all(|word| all.contains(word));
-    only.article.as_deref() == Some(article) && (within(&title, &asked) || within(&asked, &title))
+    let is_own = |choice: &Choice| choice.article.as_ref() == Some(&answer.source);
+    if !offered.iter().any(is_own) {
+        return false;
+    }
+    if let [_] = offered {
+        let (title, asked) = (desk.called_alone(at), desk.stems.terms(question));
+        let title = desk.stems.terms(&title);
+        let within = |of: &[String], all: &[String]| of.iter().all(|word| all.contains(word));
+        let vector = desk.vectors.get(&desk.articles[at].title);
+        let near = vector.map_or(0.0, |v| dot(v, whole(reading, v.len())));
+        return within(&title, &asked) || within(&asked, &title) || near >= SAME;
+    }
+    let asked = Asked::of(question);
+    offered
+        .iter()
+        .filter(|choice| !is_own(choice))
+        .all(|choice| {
+            let other = choice.article.as_deref();
+            let other = other.and_then(|id| desk.answer_from(id, question, reading, understood));
+            other.is_some_and(|(_, other)| agree(asked, &answer.text, &other.text))
+        })
 }
 
 fn would_be_said(
